@@ -1,0 +1,10 @@
+/* Time. */
+#ifndef FC_BASE_CLOCK_H
+#define FC_BASE_CLOCK_H
+
+#include <stdint.h>
+
+double fc_now(void);          /* monotonic seconds since an arbitrary start */
+int64_t fc_unix_millis(void); /* wall clock, milliseconds since 1970 */
+
+#endif

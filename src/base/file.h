@@ -1,0 +1,35 @@
+/* Files: read-only mappings, atomic writes, paths. Paths are UTF-8, '/' separated. */
+#ifndef FC_BASE_FILE_H
+#define FC_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/buf.h"
+#include "base/status.h"
+
+typedef struct fc_mapping {
+    const uint8_t *data; /* NULL for an empty file */
+    size_t size;
+} fc_mapping;
+
+/* Maps a regular file read-only; directories, devices and missing files get a clear error. */
+fc_status fc_map_open(fc_mapping *m, const char *path, fc_err *err) FC_MUST_USE;
+void fc_map_close(fc_mapping *m);
+
+/* Reads a whole file of at most max bytes into b (which must be initialised). */
+fc_status fc_file_read(const char *path, fc_buf *b, fc_err *err) FC_MUST_USE;
+/* Writes all of it under a temporary name in the same folder, fsyncs, renames: the final name holds old or new, never half. */
+fc_status fc_file_write_atomic(const char *path, const void *data, size_t size, fc_err *err) FC_MUST_USE;
+
+bool fc_path_exists(const char *path);
+bool fc_path_is_dir(const char *path);
+fc_status fc_mkdir_all(const char *path, fc_err *err) FC_MUST_USE;
+/* dir + "/" + name into out; LIMIT when it does not fit. */
+fc_status fc_path_join(char *out, size_t out_size, const char *dir, const char *name) FC_MUST_USE;
+/* As fc_path_join for a name from outside: refuses absolute paths, "..", NUL, backslash, control characters,
+ * and a result that leaves dir through a symbolic link. */
+fc_status fc_path_join_safe(char *out, size_t out_size, const char *dir, const char *untrusted, fc_err *err) FC_MUST_USE;
+const char *fc_path_basename(const char *path); /* borrows from path */
+
+#endif

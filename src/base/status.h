@@ -1,0 +1,22 @@
+/* Status codes and the caller-owned error record; the codes themselves stand in fooocus.h. */
+#ifndef FC_BASE_STATUS_H
+#define FC_BASE_STATUS_H
+
+#include "fooocus.h"
+
+#define FC_MUST_USE     __attribute__((warn_unused_result))
+#define FC_PRINTF(f, a) __attribute__((format(printf, f, a)))
+
+/* Records code and message in *err (err may be NULL) and returns code, so that `return fc_fail(...)` works.
+ * Too long messages are cut at a UTF-8 boundary. */
+fc_status fc_fail(fc_err *err, fc_status code, const char *format, ...) FC_PRINTF(3, 4);
+/* Puts "prefix: " in front of the message already in *err and returns its status. */
+fc_status fc_fail_prefix(fc_err *err, const char *format, ...) FC_PRINTF(2, 3);
+/* fc_fail with strerror(error_number) appended; ENOENT, ENOSPC, EACCES ... choose the code. */
+fc_status fc_fail_errno(fc_err *err, int error_number, const char *format, ...) FC_PRINTF(3, 4);
+
+const char *fc_status_name(fc_status s); /* "NOT_FOUND" */
+int fc_status_http(fc_status s);
+int fc_status_exit_code(fc_status s);
+
+#endif
