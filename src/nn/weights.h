@@ -1,0 +1,55 @@
+/* Weights: the tensors of one opened model file under canonical (single-file, sgm) names, still in the file's
+ * dtype and mapping. Opening touches only the header. Owned by the engine, shared by the models bound to it.
+ */
+#ifndef FC_NN_WEIGHTS_H
+#define FC_NN_WEIGHTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/dtype.h"
+#include "base/status.h"
+
+#define FC_MAX_DIMS 6
+
+typedef struct fc_weight fc_weight;
+
+/* Something added to a weight while it is read (LoRA): rows [first, first + count) of the matrix seen as
+ * [dim 0][all other dims], float32, changed in place. Must be thread-safe. */
+typedef struct fc_weight_patch {
+    void *user;
+    fc_status (*apply)(void *user, const fc_weight *w, int32_t first, int32_t count, float *rows);
+    struct fc_weight_patch *next; /* applied in list order */
+} fc_weight_patch;
+
+struct fc_weight {
+    const char *name; /* canonical */
+    fc_dtype dtype;
+    int32_t ndim;
+    int64_t shape[FC_MAX_DIMS];
+    const void *data; /* in the mapping; any alignment */
+    fc_weight_patch *patches;
+    uint64_t version; /* raised whenever the patches change: packed copies of older versions are stale */
+    bool used;        /* a model has bound it */
+};
+
+typedef struct fc_weights fc_weights;
+
+fc_status fc_weights_open(fc_weights **out, const char *path, fc_err *err) FC_MUST_USE;
+void fc_weights_close(fc_weights *w); /* NULL is fine */
+const char *fc_weights_path(const fc_weights *w);
+
+size_t fc_weights_count(const fc_weights *w);
+fc_weight *fc_weights_at(fc_weights *w, size_t i);
+fc_weight *fc_weights_find(fc_weights *w, const char *name); /* NULL: no such tensor */
+/* Dimension d of a tensor; -1 when the tensor or the dimension does not exist. For recognising architectures.
+ */
+int64_t fc_weights_dim(fc_weights *w, const char *name, int32_t d);
+bool fc_weights_has_prefix(fc_weights *w, const char *prefix);
+
+int64_t fc_weight_rows(const fc_weight *w); /* shape[0]; 1 for a scalar */
+int64_t fc_weight_cols(const fc_weight *w); /* product of the other dimensions */
+/* Rows [first, first + count) as float32 [count][cols], patches merged. Thread-safe. */
+fc_status fc_weight_read(const fc_weight *w, int32_t first, int32_t count, float *dst) FC_MUST_USE;
+
+#endif
