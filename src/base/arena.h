@@ -1,5 +1,5 @@
-/* Arena: bump allocation with marks, capped, sticky. Pointers stay valid until reset below them or fini.
- * Not thread-safe. Memory comes in blocks that never move. */
+/* Arena: bump allocation, capped, sticky, freed at once. Pointers stay valid until fini: memory comes in blocks that
+ * never move. Not thread-safe. */
 #ifndef FC_BASE_ARENA_H
 #define FC_BASE_ARENA_H
 

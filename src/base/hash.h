@@ -19,13 +19,15 @@ static inline uint64_t fc_splitmix64(uint64_t state)
 typedef struct fc_strmap {
     struct fc_strmap_slot *slots;
     size_t cap, count;
+    uint64_t seed;
 } fc_strmap;
 
 void fc_strmap_init(fc_strmap *m);
 void fc_strmap_fini(fc_strmap *m);
-/* Keys are borrowed and must outlive the map. *existing (may be NULL) gets the old value when the key is there already,
- * and nothing changes then. */
+/* Keys are borrowed (never NULL) and must outlive the map. *was_present (may be NULL) says whether the key was there
+ * already; nothing changes then. Fails only with NOMEM. */
 fc_status fc_strmap_put(fc_strmap *m, const char *key, size_t key_len, uint32_t value, bool *was_present) FC_MUST_USE;
+/* value may be NULL. */
 bool fc_strmap_get(const fc_strmap *m, const char *key, size_t key_len, uint32_t *value);
 
 #endif

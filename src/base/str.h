@@ -11,7 +11,8 @@ bool fc_utf8_valid(const char *s, size_t n);       /* no overlong forms, no surr
 size_t fc_utf8_decode(const char *s, size_t n, uint32_t *code_point);
 size_t fc_utf8_encode(uint32_t code_point, char out[4]);
 
-/* The whole string must be a number in the C locale; no leading blanks, no hex. */
+/* The whole string must be a number in the C locale: no blanks, no hex; i64 and f64 may have a sign. *out is untouched
+ * when the answer is false. */
 bool fc_parse_i64(const char *s, int64_t *out);
 bool fc_parse_u64(const char *s, uint64_t *out);
 bool fc_parse_f64(const char *s, double *out);     /* rejects inf and nan */
