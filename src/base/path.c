@@ -60,8 +60,8 @@ static fc_status resolve_existing(char *path, char real[PATH_MAX], fc_err *err)
         struct stat st;
         if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
             return fc_fail(err, FC_DENIED, "%s is a link to nowhere", path);
-        if (errno != ENOENT || !slash || slash == path)
-            return fc_fail_errno(err, errno, "cannot use %s", path);
+        if (error_number != ENOENT || !slash || slash == path)
+            return fc_fail_errno(err, error_number, "cannot use %s", path);
         *slash = '\0';
     }
     return FC_OK;
