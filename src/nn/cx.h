@@ -4,7 +4,6 @@
 #ifndef FC_NN_CX_H
 #define FC_NN_CX_H
 
-#include <stdatomic.h>
 #include "base/arena.h"
 #include "nn/packcache.h"
 
@@ -25,11 +24,11 @@ typedef struct fc_cx {
     const fc_backend *backend;
     fc_dev *dev;
     fc_packcache *packs;
-    fc_dtype act;             /* dtype of activations: F32 or BF16 */
-    fc_status status;         /* sticky */
-    fc_err err;               /* of the first failure */
-    const atomic_int *cancel; /* polled before every op; non-zero: status becomes CANCELLED; may be NULL */
-    char *stack;              /* reserved device memory */
+    fc_dtype act;      /* dtype of activations: F32 or BF16 */
+    fc_status status;  /* sticky */
+    fc_err err;        /* of the first failure */
+    const int *cancel; /* polled before every op; non-zero: status becomes CANCELLED; may be NULL */
+    char *stack;       /* reserved device memory */
     size_t stack_size, top, peak;
     const char *path[FC_CX_DEPTH];
     int depth;

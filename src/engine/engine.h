@@ -1,0 +1,27 @@
+/* The engine: owns the device, the opened model files, the packed weights and the models bound to them. One
+ * thread at a time. fc_engine_open and fc_engine_close are in fooocus.h. */
+#ifndef FC_ENGINE_ENGINE_H
+#define FC_ENGINE_ENGINE_H
+
+#include "base/status.h"
+#include "engine/task.h"
+
+/* Makes the files of `choice` the loaded ones; what is loaded already stays. On failure the former set stays
+ * usable. */
+fc_status fc_engine_load(fc_engine *engine, const fc_model_choice *choice, const fc_hooks *hooks,
+                         fc_err *err) FC_MUST_USE;
+/* Computes one picture with the loaded models. Text conditions are cached between calls while models stay the
+ * same. */
+fc_status fc_engine_run(fc_engine *engine, const fc_task *task, const fc_hooks *hooks, fc_picture *out,
+                        fc_err *err) FC_MUST_USE;
+void fc_picture_fini(fc_picture *p);
+
+typedef struct fc_engine_report {
+    char device[160];  /* "AMD EPYC ..., 2 threads, AVX-512 BF16, oneDNN 2.6.3" */
+    char precision[8]; /* "f32" or "bf16" */
+    char model[256];   /* one line about the loaded base, "" when none */
+    uint64_t packed_bytes, stack_peak_bytes;
+} fc_engine_report;
+void fc_engine_describe(const fc_engine *engine, fc_engine_report *out);
+
+#endif
