@@ -1,0 +1,120 @@
+/* Host memory and threads for the backends that compute on the CPU. */
+#include "backend/host.h"
+
+#include <omp.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "base/mem.h"
+
+#define MAX_THREADS 1024
+#define BLOCK_BYTES ((size_t)1 << 20) /* of float32 rows that one thread reads at once */
+
+void *fc_host_mem_alloc(fc_dev *dev, size_t size, bool reserve)
+{
+    (void)dev;
+    if (!reserve) return fc_alloc_aligned(FC_HOST_ALIGN, size);
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) return NULL;
+    /* Activations are streamed through again and again: huge pages spare most of the page faults. */
+    (void)madvise(p, size, MADV_HUGEPAGE);
+    return p;
+}
+
+void fc_host_mem_free(fc_dev *dev, void *p, size_t size, bool reserve)
+{
+    (void)dev;
+    if (!p) return;
+    if (reserve)
+        (void)munmap(p, size);
+    else
+        fc_free(p);
+}
+
+void fc_host_mem_trim(fc_dev *dev, void *p, size_t size)
+{
+    (void)dev;
+    const uintptr_t page = 4096;
+    uintptr_t first = ((uintptr_t)p + page - 1) & ~(page - 1);
+    uintptr_t end = ((uintptr_t)p + size) & ~(page - 1);
+    if (end > first) (void)madvise((void *)first, end - first, MADV_DONTNEED);
+}
+
+fc_status fc_host_copy_in(fc_dev *dev, void *dst, const void *src, size_t size)
+{
+    (void)dev;
+    if (size > 0) memcpy(dst, src, size);
+    return FC_OK;
+}
+
+/* CPUs that a container's quota allows (cgroup v2, rounded up); 0: no quota. */
+static int quota_cpus(void)
+{
+    long long quota = 0, period = 0;
+    FILE *f = fopen("/sys/fs/cgroup/cpu.max", "re");
+    if (!f) return 0;
+    int got = fscanf(f, "%lld %lld", &quota, &period); /* "max 100000" without a quota: got is 0 */
+    (void)fclose(f);
+    if (got != 2 || quota <= 0 || period <= 0) return 0;
+    long long cpus = (quota + period - 1) / period;
+    return cpus > MAX_THREADS ? 0 : (int)cpus;
+}
+
+int fc_host_threads(int wanted)
+{
+    int n = wanted;
+    if (n <= 0) {
+        n = omp_get_num_procs();
+        int quota = quota_cpus();
+        if (quota > 0 && quota < n) n = quota;
+    }
+    if (n < 1) n = 1;
+    return n > MAX_THREADS ? MAX_THREADS : n;
+}
+
+size_t fc_pack_src_cols(const fc_pack_src *src)
+{
+    if (src->rows <= 0 || src->cin <= 0 || src->kh <= 0 || src->kw <= 0) return 0;
+    size_t cols, all;
+    if (!fc_size_mul((size_t)src->cin, (size_t)src->kh, &cols)) return 0;
+    if (!fc_size_mul(cols, (size_t)src->kw, &cols)) return 0;
+    if (!fc_size_mul(cols, (size_t)src->rows, &all)) return 0;
+    return fc_size_mul(all, 2 * sizeof(float), &all) ? cols : 0;
+}
+
+fc_status fc_host_read_rows(const fc_pack_src *src, int threads, int32_t granule, fc_rows_fn fn, void *user,
+                            fc_err *err)
+{
+    size_t cols = fc_pack_src_cols(src);
+    if (cols == 0) return fc_fail(err, FC_INTERNAL, "%s: a weight of impossible size", src->name);
+    int32_t step = granule;
+    while (step < src->rows / threads && (size_t)step * cols * sizeof(float) < BLOCK_BYTES) step += granule;
+    if (step > src->rows) step = src->rows;
+    int32_t blocks = (int32_t)(((int64_t)src->rows + step - 1) / step);
+    if (threads > blocks) threads = blocks;
+
+    size_t block = (size_t)step * cols, all;
+    if (!fc_size_mul(block, (size_t)threads * sizeof(float), &all))
+        return fc_fail(err, FC_NOMEM, "%s: too large", src->name);
+    float *buffer = fc_alloc_aligned(FC_HOST_ALIGN, all);
+    if (!buffer) return fc_fail(err, FC_NOMEM, "%s: out of memory while preparing the weight", src->name);
+
+    atomic_int status = FC_OK;
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+    for (int32_t b = 0; b < blocks; b++) {
+        if (atomic_load(&status) != FC_OK) continue;
+        float *rows = buffer + (size_t)omp_get_thread_num() * block;
+        int32_t first = b * step;
+        int32_t count = src->rows - first < step ? src->rows - first : step;
+        fc_status s = src->read_rows(src->user, first, count, rows);
+        if (s == FC_OK)
+            fn(user, first, count, rows);
+        else
+            atomic_store(&status, (int)s);
+    }
+    fc_free(buffer);
+    fc_status s = (fc_status)atomic_load(&status);
+    return s == FC_OK ? FC_OK : fc_fail(err, s, "%s: the weight cannot be read", src->name);
+}
