@@ -1,0 +1,55 @@
+# One word per job. Each flavour builds in its own folder below build/.
+PROMPT ?= a lighthouse by the sea at sunset, watercolor
+JOBS   ?= $(shell nproc)
+CTEST   = ctest --output-on-failure --no-tests=error -j $(JOBS)
+
+.PHONY: run test build help test-full asan tsan hard fuzz lint format bench install clean deps
+
+run: build ## make a first picture (PROMPT="..." changes it) and print where it is
+	@tools/first_picture.sh "$(PROMPT)"
+
+test: build-tests ## run every test
+	cd build/release && $(CTEST) -LE full
+
+build: deps
+	@cmake --preset release >/dev/null
+	@cmake --build build/release -j $(JOBS) --target fooocus synth_ckpt
+
+deps:
+	@tools/deps.sh build
+
+build-tests:
+	@tools/deps.sh build test
+	@cmake --preset release >/dev/null
+	@cmake --build build/release -j $(JOBS)
+
+test-full: build-tests ## also the full-size tests: makes a 6.9 GB synthetic model in build/cache, needs 16 GB of memory
+	cd build/release && $(CTEST) -j 1 -L full
+
+asan tsan hard: ## all tests with address+undefined checks / with thread checks / with tiny limits
+	@tools/deps.sh build test
+	@cmake --preset $@ >/dev/null
+	@cmake --build build/$@ -j $(JOBS)
+	cd build/$@ && $(CTEST) -LE full
+
+fuzz: ## fuzz every parser for FUZZ_SECONDS (60) each; needs clang
+	@tools/fuzz.sh
+
+lint: ## layers, size budget, data files, formatting
+	@tools/deps.sh build lint
+	@python3 tools/check_layers.py
+	@python3 tools/budget.py
+	@if [ -f tools/check_data.py ]; then python3 tools/check_data.py; fi
+	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror && echo "format: ok"
+
+format: ## let clang-format write the sources
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+install: build ## install under PREFIX (/usr/local), DESTDIR is respected
+	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(or $(PREFIX),/usr/local)"
+
+clean: ## remove everything that was built
+	rm -rf build
+
+help: ## this list
+	@grep -hE '^[a-z][a-z -]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z -]+):.*## (.*)/\1\t\2/' | awk -F'\t' '{printf "make %-16s %s\n", $$1, $$2}'

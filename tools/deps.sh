@@ -1,0 +1,51 @@
+#!/bin/sh
+# Installs what building and testing need and is not there yet: Debian or Ubuntu packages, and the npm packages of the lock
+# file. Quiet and quick when nothing is missing. Usage: tools/deps.sh [build|test|lint]...
+set -eu
+cd "$(dirname "$0")/.."
+
+build="gcc cmake ninja-build pkg-config libc6-dev libdnnl-dev libjansson-dev libpng-dev libjpeg62-turbo-dev libwebp-dev
+  libcurl4-openssl-dev libssl-dev libsqlite3-dev libutf8proc-dev libmicrohttpd-dev"
+test="libcmocka-dev python3"
+lint="clang-format python3"
+
+wanted=$build
+for group in "$@"; do
+    case $group in
+    test) wanted="$wanted $test" ;;
+    lint) wanted="$wanted $lint" ;;
+    esac
+done
+command -v npm >/dev/null 2>&1 || wanted="$wanted nodejs npm"
+
+installed() {
+    dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'
+}
+
+missing=
+for package in $wanted; do
+    # Ubuntu has libjpeg-dev where Debian has libjpeg62-turbo-dev
+    if [ "$package" = libjpeg62-turbo-dev ] && installed libjpeg-turbo8-dev; then continue; fi
+    installed "$package" || missing="$missing $package"
+done
+
+if [ -n "$missing" ]; then
+    command -v apt-get >/dev/null 2>&1 || {
+        echo "Please install these packages with your system's package manager:$missing" >&2
+        exit 1
+    }
+    sudo=
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    echo "Installing:$missing"
+    $sudo apt-get update -qq
+    if grep -qi ubuntu /etc/os-release; then
+        missing=$(echo "$missing" | sed 's/libjpeg62-turbo-dev/libjpeg-turbo8-dev/')
+    fi
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+    npm ci --silent --no-audit --no-fund
+    touch node_modules/.package-lock.json
+fi
