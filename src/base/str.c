@@ -113,20 +113,14 @@ static bool is_decimal(const char *s)
     return any && !*s;
 }
 
-bool fc_parse_f64_saturating(const char *s, double *out)
+bool fc_parse_f64(const char *s, double *out)
 {
     if (!is_decimal(s)) return false;
     locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0); /* a static object in glibc and musl */
     if (!c_locale) return false;
-    *out = strtod_l(s, NULL, c_locale);
+    double value = strtod_l(s, NULL, c_locale);
     freelocale(c_locale);
-    return true;
-}
-
-bool fc_parse_f64(const char *s, double *out)
-{
-    double value;
-    if (!fc_parse_f64_saturating(s, &value) || !isfinite(value)) return false;
+    if (!isfinite(value)) return false;
     *out = value;
     return true;
 }
