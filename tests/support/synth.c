@@ -1,0 +1,428 @@
+/* Tables of tensors for the synthetic checkpoints. Order and numbers must stay as they are: the files are
+ * compared bit for bit with those the golden data were made from. */
+#include "support/synth.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/hash.h"
+#include "base/mem.h"
+#include "format/safetensors.h"
+#include "support/support.h"
+
+enum { CHUNK = 16384, VOCABULARY = 49408, CONTEXT = 77, MAX_LEVELS = 4 };
+
+/* ---- the list ---- */
+
+void fc_synth_init(fc_synth *s)
+{
+    *s = (fc_synth){0};
+    fc_arena_init(&s->arena, (size_t)64 << 20);
+}
+
+void fc_synth_fini(fc_synth *s)
+{
+    fc_free(s->tensors);
+    fc_arena_fini(&s->arena);
+    *s = (fc_synth){0};
+}
+
+void fc_synth_add(fc_synth *s, const char *name, int32_t ndim, const int64_t *shape, double offset,
+                  double scale)
+{
+    if (s->status != FC_OK) return;
+    if (s->count == s->cap) {
+        size_t cap = s->cap ? 2 * s->cap : 256;
+        fc_synth_tensor *tensors = fc_realloc(s->tensors, cap * sizeof *tensors);
+        if (!tensors) {
+            s->status = FC_NOMEM;
+            return;
+        }
+        s->tensors = tensors;
+        s->cap = cap;
+    }
+    fc_synth_tensor t = {
+        .name = fc_arena_strdup(&s->arena, name), .ndim = ndim, .offset = offset, .scale = scale};
+    if (ndim > 0) memcpy(t.shape, shape, (size_t)ndim * sizeof *shape);
+    s->status = s->arena.status;
+    if (s->status == FC_OK) s->tensors[s->count++] = t;
+}
+
+/* A name made of parts, by value: name_of(...).text lives until the end of the full expression. */
+typedef struct name_buffer {
+    char text[200];
+} name_buffer;
+
+static name_buffer name_of(const char *format, ...) FC_PRINTF(1, 2);
+static name_buffer name_of(const char *format, ...)
+{
+    name_buffer n;
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(n.text, sizeof n.text, format, args);
+    va_end(args);
+    if (len < 0 || (size_t)len >= sizeof n.text) fail_msg("tensor name too long: %s", n.text);
+    return n;
+}
+
+/* ---- layers. Weights get a standard deviation of 1 / sqrt(fan_in): sqrt(12) is that of u ---- */
+
+static void add_part(fc_synth *s, const char *layer, const char *part, int32_t ndim, const int64_t *shape,
+                     double offset, double scale)
+{
+    fc_synth_add(s, name_of("%s.%s", layer, part).text, ndim, shape, offset, scale);
+}
+
+static void add_bias(fc_synth *s, const char *layer, int64_t n, double offset)
+{
+    add_part(s, layer, "bias", 1, &n, offset, 0.1);
+}
+
+static void add_matrix(fc_synth *s, const char *name, int64_t out, int64_t in)
+{
+    fc_synth_add(s, name, 2, (int64_t[]){out, in}, 0.0, sqrt(12.0) / sqrt((double)in));
+}
+
+static void add_linear(fc_synth *s, const char *layer, int64_t out, int64_t in)
+{
+    add_matrix(s, name_of("%s.weight", layer).text, out, in);
+    add_bias(s, layer, out, 0.0);
+}
+
+static void add_conv_weight(fc_synth *s, const char *layer, int64_t out, int64_t in, int64_t k, double gain)
+{
+    add_part(s, layer, "weight", 4, (int64_t[]){out, in, k, k}, 0.0,
+             sqrt(12.0) * gain / sqrt((double)(in * k * k)));
+}
+
+static void add_conv(fc_synth *s, const char *layer, int64_t out, int64_t in, int64_t k)
+{
+    add_conv_weight(s, layer, out, in, k, 1.0);
+    add_bias(s, layer, out, 0.0);
+}
+
+static void add_norm(fc_synth *s, const char *layer, int64_t channels)
+{
+    add_part(s, layer, "weight", 1, &channels, 1.0, 0.2);
+    add_bias(s, layer, channels, 0.0);
+}
+
+static void add_embedding(fc_synth *s, const char *name, int64_t rows, int64_t width)
+{
+    fc_synth_add(s, name, 2, (int64_t[]){rows, width}, 0.0, sqrt(12.0) * 0.2);
+}
+
+/* ---- UNet ---- */
+
+typedef struct unet_config {
+    int64_t channels, context, adm;
+    int levels, mid_depth;
+    int mult[MAX_LEVELS], depth[MAX_LEVELS]; /* depth: transformer blocks per level, 0 = none */
+} unet_config;
+
+enum { RES_BLOCKS = 2, LATENT_CHANNELS = 4 };
+
+static void add_unet_res(fc_synth *s, const char *n, int64_t in, int64_t out, int64_t time_width)
+{
+    add_norm(s, name_of("%s.in_layers.0", n).text, in);
+    add_conv(s, name_of("%s.in_layers.2", n).text, out, in, 3);
+    add_linear(s, name_of("%s.emb_layers.1", n).text, out, time_width);
+    add_norm(s, name_of("%s.out_layers.0", n).text, out);
+    add_conv(s, name_of("%s.out_layers.3", n).text, out, out, 3);
+    if (in != out) add_conv(s, name_of("%s.skip_connection", n).text, out, in, 1);
+}
+
+static void add_unet_attention(fc_synth *s, const char *n, int64_t width, int64_t key_width)
+{
+    add_matrix(s, name_of("%s.to_q.weight", n).text, width, width);
+    add_matrix(s, name_of("%s.to_k.weight", n).text, width, key_width);
+    add_matrix(s, name_of("%s.to_v.weight", n).text, width, key_width);
+    add_linear(s, name_of("%s.to_out.0", n).text, width, width);
+}
+
+static void add_unet_transformer(fc_synth *s, const char *n, int64_t width, int depth, int64_t context)
+{
+    add_norm(s, name_of("%s.norm", n).text, width);
+    add_linear(s, name_of("%s.proj_in", n).text, width, width);
+    for (int i = 0; i < depth; i++) {
+        name_buffer block = name_of("%s.transformer_blocks.%d", n, i);
+        const char *b = block.text;
+        add_unet_attention(s, name_of("%s.attn1", b).text, width, width);
+        add_unet_attention(s, name_of("%s.attn2", b).text, width, context);
+        add_linear(s, name_of("%s.ff.net.0.proj", b).text, width * 8, width);
+        add_linear(s, name_of("%s.ff.net.2", b).text, width, width * 4);
+        for (int k = 1; k <= 3; k++) add_norm(s, name_of("%s.norm%d", b, k).text, width);
+    }
+    add_linear(s, name_of("%s.proj_out", n).text, width, width);
+}
+
+/* Down and middle part. skips[] gets the channels of every block's output, in order. -> their number */
+static int add_unet_down(fc_synth *s, const char *p, const unet_config *c, int64_t *skips)
+{
+    int64_t ch = c->channels;
+    int n = 0;
+    skips[n++] = ch;
+    add_conv(s, name_of("%sinput_blocks.0.0", p).text, ch, LATENT_CHANNELS, 3);
+    for (int level = 0; level < c->levels; level++) {
+        int64_t out = c->mult[level] * c->channels;
+        for (int k = 0; k < RES_BLOCKS; k++, ch = out) {
+            add_unet_res(s, name_of("%sinput_blocks.%d.0", p, n).text, ch, out, 4 * c->channels);
+            if (c->depth[level])
+                add_unet_transformer(s, name_of("%sinput_blocks.%d.1", p, n).text, out, c->depth[level],
+                                     c->context);
+            skips[n++] = out;
+        }
+        if (level == c->levels - 1) break;
+        add_conv(s, name_of("%sinput_blocks.%d.0.op", p, n).text, ch, ch, 3);
+        skips[n++] = ch;
+    }
+    add_unet_res(s, name_of("%smiddle_block.0", p).text, ch, ch, 4 * c->channels);
+    add_unet_transformer(s, name_of("%smiddle_block.1", p).text, ch, c->mid_depth, c->context);
+    add_unet_res(s, name_of("%smiddle_block.2", p).text, ch, ch, 4 * c->channels);
+    return n;
+}
+
+static void add_unet(fc_synth *s, const char *p, const unet_config *c)
+{
+    int64_t time_width = 4 * c->channels, skips[1 + MAX_LEVELS * (RES_BLOCKS + 1)];
+    add_linear(s, name_of("%stime_embed.0", p).text, time_width, c->channels);
+    add_linear(s, name_of("%stime_embed.2", p).text, time_width, time_width);
+    add_linear(s, name_of("%slabel_emb.0.0", p).text, time_width, c->adm);
+    add_linear(s, name_of("%slabel_emb.0.2", p).text, time_width, time_width);
+    int left = add_unet_down(s, p, c, skips), i = 0;
+    int64_t ch = skips[left - 1];
+    for (int level = c->levels - 1; level >= 0; level--) {
+        int64_t out = c->mult[level] * c->channels;
+        for (int j = 0; j <= RES_BLOCKS; j++, i++, ch = out) {
+            int k = 1;
+            add_unet_res(s, name_of("%soutput_blocks.%d.0", p, i).text, ch + skips[--left], out, time_width);
+            if (c->depth[level])
+                add_unet_transformer(s, name_of("%soutput_blocks.%d.%d", p, i, k++).text, out,
+                                     c->depth[level], c->context);
+            if (level && j == RES_BLOCKS)
+                add_conv(s, name_of("%soutput_blocks.%d.%d.conv", p, i, k).text, out, out, 3);
+        }
+    }
+    add_norm(s, name_of("%sout.0", p).text, ch);
+    add_conv(s, name_of("%sout.2", p).text, LATENT_CHANNELS, ch, 3);
+}
+
+/* ---- text encoders ---- */
+
+static void add_clip_hf(fc_synth *s, const char *p, int64_t width, int layers)
+{
+    static const char *const attention[] = {"k_proj", "v_proj", "q_proj", "out_proj"};
+    add_embedding(s, name_of("%sembeddings.token_embedding.weight", p).text, VOCABULARY, width);
+    add_embedding(s, name_of("%sembeddings.position_embedding.weight", p).text, CONTEXT, width);
+    for (int i = 0; i < layers; i++) {
+        name_buffer block = name_of("%sencoder.layers.%d", p, i);
+        const char *b = block.text;
+        for (int k = 0; k < 4; k++)
+            add_linear(s, name_of("%s.self_attn.%s", b, attention[k]).text, width, width);
+        add_norm(s, name_of("%s.layer_norm1", b).text, width);
+        add_linear(s, name_of("%s.mlp.fc1", b).text, 4 * width, width);
+        add_linear(s, name_of("%s.mlp.fc2", b).text, width, 4 * width);
+        add_norm(s, name_of("%s.layer_norm2", b).text, width);
+    }
+    add_norm(s, name_of("%sfinal_layer_norm", p).text, width);
+}
+
+static void add_clip_open(fc_synth *s, const char *p, int64_t width, int layers)
+{
+    add_embedding(s, name_of("%spositional_embedding", p).text, CONTEXT, width);
+    add_embedding(s, name_of("%stoken_embedding.weight", p).text, VOCABULARY, width);
+    for (int i = 0; i < layers; i++) {
+        name_buffer block = name_of("%stransformer.resblocks.%d", p, i);
+        const char *b = block.text;
+        int64_t fused = 3 * width;
+        add_norm(s, name_of("%s.ln_1", b).text, width);
+        add_matrix(s, name_of("%s.attn.in_proj_weight", b).text, fused, width);
+        fc_synth_add(s, name_of("%s.attn.in_proj_bias", b).text, 1, &fused, 0.0, 0.1);
+        add_linear(s, name_of("%s.attn.out_proj", b).text, width, width);
+        add_norm(s, name_of("%s.ln_2", b).text, width);
+        add_linear(s, name_of("%s.mlp.c_fc", b).text, 4 * width, width);
+        add_linear(s, name_of("%s.mlp.c_proj", b).text, width, 4 * width);
+    }
+    add_norm(s, name_of("%sln_final", p).text, width);
+    add_matrix(s, name_of("%stext_projection", p).text, width, width);
+    fc_synth_add(s, name_of("%slogit_scale", p).text, 0, NULL, 4.6052, 0.0);
+}
+
+/* ---- VAE: levels 1, 2, 4, 4 ---- */
+
+static const int vae_mult[4] = {1, 2, 4, 4};
+
+static void add_vae_res(fc_synth *s, const char *n, int64_t in, int64_t out)
+{
+    add_norm(s, name_of("%s.norm1", n).text, in);
+    add_conv(s, name_of("%s.conv1", n).text, out, in, 3);
+    add_norm(s, name_of("%s.norm2", n).text, out);
+    add_conv(s, name_of("%s.conv2", n).text, out, out, 3);
+    if (in != out) add_conv(s, name_of("%s.nin_shortcut", n).text, out, in, 1);
+}
+
+static void add_vae_mid(fc_synth *s, const char *n, int64_t ch)
+{
+    static const char *const parts[] = {"q", "k", "v", "proj_out"};
+    add_vae_res(s, name_of("%s.block_1", n).text, ch, ch);
+    add_norm(s, name_of("%s.attn_1.norm", n).text, ch);
+    for (int i = 0; i < 4; i++) add_conv(s, name_of("%s.attn_1.%s", n, parts[i]).text, ch, ch, 1);
+    add_vae_res(s, name_of("%s.block_2", n).text, ch, ch);
+}
+
+static void add_vae_encoder(fc_synth *s, const char *p, int64_t channels)
+{
+    int64_t ch = channels;
+    add_conv(s, name_of("%sencoder.conv_in", p).text, ch, 3, 3);
+    for (int level = 0; level < 4; level++) {
+        for (int j = 0; j < 2; j++, ch = channels * vae_mult[level])
+            add_vae_res(s, name_of("%sencoder.down.%d.block.%d", p, level, j).text, ch,
+                        channels * vae_mult[level]);
+        if (level < 3) add_conv(s, name_of("%sencoder.down.%d.downsample.conv", p, level).text, ch, ch, 3);
+    }
+    add_vae_mid(s, name_of("%sencoder.mid", p).text, ch);
+    add_norm(s, name_of("%sencoder.norm_out", p).text, ch);
+    add_conv(s, name_of("%sencoder.conv_out", p).text, 2 * LATENT_CHANNELS, ch, 3);
+    add_conv(s, name_of("%squant_conv", p).text, 2 * LATENT_CHANNELS, 2 * LATENT_CHANNELS, 1);
+}
+
+static void add_vae_decoder(fc_synth *s, const char *p, int64_t channels)
+{
+    int64_t ch = channels * vae_mult[3];
+    add_conv(s, name_of("%spost_quant_conv", p).text, LATENT_CHANNELS, LATENT_CHANNELS, 1);
+    add_conv(s, name_of("%sdecoder.conv_in", p).text, ch, LATENT_CHANNELS, 3);
+    add_vae_mid(s, name_of("%sdecoder.mid", p).text, ch);
+    for (int level = 3; level >= 0; level--) {
+        for (int j = 0; j < 3; j++, ch = channels * vae_mult[level])
+            add_vae_res(s, name_of("%sdecoder.up.%d.block.%d", p, level, j).text, ch,
+                        channels * vae_mult[level]);
+        if (level) add_conv(s, name_of("%sdecoder.up.%d.upsample.conv", p, level).text, ch, ch, 3);
+    }
+    add_norm(s, name_of("%sdecoder.norm_out", p).text, ch);
+    add_conv(s, name_of("%sdecoder.conv_out", p).text, 3, ch, 3);
+}
+
+/* ---- kinds ---- */
+
+static const char UNET[] = "model.diffusion_model.", VAE[] = "first_stage_model.";
+static const char TEXT_0[] = "conditioner.embedders.0.", TEXT_1[] = "conditioner.embedders.1.";
+
+static void build_base(fc_synth *s, bool tiny)
+{
+    const unet_config full = {320, 2048, 2816, 3, 10, {1, 2, 4}, {0, 2, 10}};
+    const unet_config toy = {64, 128, 64 + 1536, 3, 3, {1, 2, 4}, {0, 2, 3}};
+    add_clip_hf(s, name_of("%stransformer.text_model.", TEXT_0).text, tiny ? 64 : 768, tiny ? 2 : 12);
+    add_clip_open(s, name_of("%smodel.", TEXT_1).text, tiny ? 64 : 1280, tiny ? 3 : 32);
+    add_vae_encoder(s, VAE, tiny ? 32 : 128);
+    add_vae_decoder(s, VAE, tiny ? 32 : 128);
+    add_unet(s, UNET, tiny ? &toy : &full);
+}
+
+static void build_refiner(fc_synth *s, bool tiny)
+{
+    const unet_config full = {384, 1280, 2560, 4, 4, {1, 2, 4, 4}, {0, 4, 4, 0}};
+    const unet_config toy = {64, 64, 64 + 1280, 4, 2, {1, 2, 4, 4}, {0, 2, 2, 0}};
+    add_clip_open(s, name_of("%smodel.", TEXT_0).text, tiny ? 64 : 1280, tiny ? 3 : 32);
+    add_vae_encoder(s, VAE, tiny ? 32 : 128);
+    add_vae_decoder(s, VAE, tiny ? 32 : 128);
+    add_unet(s, UNET, tiny ? &toy : &full);
+}
+
+/* The small preview decoder; "taesd." + the layer names of the usual decoder file. */
+static void build_taesd_decoder(fc_synth *s)
+{
+    static const int blocks[] = {3, 4, 5, 8, 9, 10, 13, 14, 15, 18}, upsamplers[] = {7, 12, 17};
+    add_conv(s, "taesd.1", 64, 4, 3);
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        for (int k = 0; k <= 4; k += 2)
+            add_conv(s, name_of("taesd.%d.conv.%d", blocks[i], k).text, 64, 64, 3);
+    for (size_t i = 0; i < sizeof upsamplers / sizeof *upsamplers; i++)
+        add_conv_weight(s, name_of("taesd.%d", upsamplers[i]).text, 64, 64, 3, 1.0);
+    add_conv_weight(s, "taesd.19", 3, 64, 3, 0.2);
+    add_bias(s, "taesd.19", 3, 0.5);
+}
+
+const char *const fc_synth_kinds[] = {"base", "refiner", "tiny_base", "tiny_refiner", "taesd_decoder", NULL};
+
+fc_status fc_synth_build(fc_synth *s, const char *kind, fc_err *err)
+{
+    fc_synth_init(s);
+    if (strcmp(kind, "base") == 0)
+        build_base(s, false);
+    else if (strcmp(kind, "refiner") == 0)
+        build_refiner(s, false);
+    else if (strcmp(kind, "tiny_base") == 0)
+        build_base(s, true);
+    else if (strcmp(kind, "tiny_refiner") == 0)
+        build_refiner(s, true);
+    else if (strcmp(kind, "taesd_decoder") == 0)
+        build_taesd_decoder(s);
+    else
+        return fc_fail(err, FC_ARG, "there is no synthetic checkpoint of the kind \"%s\"", kind);
+    if (s->status == FC_OK) return FC_OK;
+    fc_synth_fini(s);
+    return fc_fail(err, FC_NOMEM, "out of memory while listing tensors");
+}
+
+/* ---- values and files ---- */
+
+void fc_synth_values(float *dst, const fc_synth_tensor *t, uint64_t start, size_t count)
+{
+    const uint64_t step = 0x9E3779B97F4A7C15u, seed = fc_fnv1a(t->name, strlen(t->name));
+    const float offset = (float)t->offset, scale = (float)t->scale;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t x = fc_splitmix64(seed + (start + i + 1) * step);
+        float u = (float)(int32_t)(x >> 40) * 0x1p-24f - 0.5f;
+        dst[i] = offset + u * scale;
+    }
+}
+
+typedef struct fill_source {
+    const fc_synth *spec;
+    fc_dtype dtype;
+} fill_source;
+
+static fc_status fill(void *user, size_t index, uint64_t offset, void *dst, size_t size, fc_err *err)
+{
+    const fill_source *source = user;
+    const size_t width = fc_dtype_size(source->dtype), count = size / width,
+                 chunks = (count + CHUNK - 1) / CHUNK;
+    (void)err;
+#pragma omp parallel for schedule(static)
+    for (size_t k = 0; k < chunks; k++) {
+        float values[CHUNK];
+        size_t first = k * CHUNK, n = count - first < CHUNK ? count - first : CHUNK;
+        fc_synth_values(values, &source->spec->tensors[index], offset / width + first, n);
+        fc_from_f32((char *)dst + first * width, source->dtype, values, n);
+    }
+    return FC_OK;
+}
+
+fc_status fc_synth_write(const char *path, const fc_synth *s, fc_dtype dtype, fc_err *err)
+{
+    fc_st_source *sources = fc_calloc(s->count, sizeof *sources);
+    if (!sources) return fc_fail(err, FC_NOMEM, "out of memory while writing %s", path);
+    for (size_t i = 0; i < s->count; i++) {
+        const fc_synth_tensor *t = &s->tensors[i];
+        sources[i] = (fc_st_source){.name = t->name, .dtype = dtype, .ndim = t->ndim};
+        memcpy(sources[i].shape, t->shape, sizeof t->shape);
+    }
+    fill_source user = {s, dtype};
+    fc_st_write what = {.tensors = sources, .count = s->count, .fill = fill, .user = &user};
+    fc_status status = fc_safetensors_write(path, &what, err);
+    fc_free(sources);
+    return status;
+}
+
+const char *fc_test_synth(const char *kind)
+{
+    fc_synth s;
+    fc_err err;
+    const char *path = fc_test_tmp_path(name_of("%s.safetensors", kind).text);
+    if (fc_path_exists(path)) return path;
+    assert_ok(fc_synth_build(&s, kind, &err), &err);
+    assert_ok(fc_synth_write(path, &s, FC_F16, &err), &err);
+    fc_synth_fini(&s);
+    return path;
+}
