@@ -113,14 +113,20 @@ static bool is_decimal(const char *s)
     return any && !*s;
 }
 
-bool fc_parse_f64(const char *s, double *out)
+bool fc_parse_f64_saturating(const char *s, double *out)
 {
     if (!is_decimal(s)) return false;
     locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0); /* a static object in glibc and musl */
     if (!c_locale) return false;
-    double value = strtod_l(s, NULL, c_locale);
+    *out = strtod_l(s, NULL, c_locale);
     freelocale(c_locale);
-    if (!isfinite(value)) return false;
+    return true;
+}
+
+bool fc_parse_f64(const char *s, double *out)
+{
+    double value;
+    if (!fc_parse_f64_saturating(s, &value) || !isfinite(value)) return false;
     *out = value;
     return true;
 }

@@ -16,6 +16,7 @@ size_t fc_utf8_encode(uint32_t code_point, char out[4]);
 bool fc_parse_i64(const char *s, int64_t *out);
 bool fc_parse_u64(const char *s, uint64_t *out);
 bool fc_parse_f64(const char *s, double *out);     /* rejects inf and nan */
+bool fc_parse_f64_saturating(const char *s, double *out); /* as fc_parse_f64, but too large values give infinity */
 
 bool fc_str_eq_nocase(const char *a, const char *b); /* ASCII case only */
 bool fc_str_starts(const char *s, const char *prefix);

@@ -89,7 +89,7 @@ json_t *fc_test_golden_json(const char *name)
 {
     json_error_t problem;
     const char *path = golden_or_skip(name);
-    json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &problem);
+    json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &problem);
     if (!root) fail_msg("%s:%d: %s", path, problem.line, problem.text);
     return root;
 }
