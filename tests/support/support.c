@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/mem.h"
+#include "support/synth.h"
 
 /* ---- paths ---- */
 
@@ -117,6 +118,20 @@ void fc_test_array_free(fc_test_array *a)
 {
     fc_free(a->data);
     *a = (fc_test_array){0};
+}
+
+const char *fc_test_synth(const char *kind)
+{
+    fc_synth s;
+    fc_err err;
+    char name[64];
+    snprintf(name, sizeof name, "%s.safetensors", kind);
+    const char *path = fc_test_tmp_path(name);
+    if (fc_path_exists(path)) return path;
+    assert_ok(fc_synth_build(&s, kind, &err), &err);
+    assert_ok(fc_synth_write(path, &s, FC_F16, &err), &err);
+    fc_synth_fini(&s);
+    return path;
 }
 
 /* ---- comparisons ---- */

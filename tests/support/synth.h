@@ -46,8 +46,9 @@ void fc_synth_values(float *dst, const fc_synth_tensor *t, uint64_t start, size_
 /* Writes a safetensors file; dtype F16 (the reference), BF16 or F32. Uses the OpenMP threads. */
 fc_status fc_synth_write(const char *path, const fc_synth *s, fc_dtype dtype, fc_err *err) FC_MUST_USE;
 
-/* Path of a checkpoint of this kind in the test's own temporary folder, made on first use; F16. Fails the
- * test when it cannot be made. Meant for the small kinds (tiny_base 107 MB, taesd_decoder 2.5 MB). */
+/* (in support.c) Path of a checkpoint of this kind in the test's own temporary folder, made on first use;
+ * F16. Fails the test when it cannot be made. Meant for the small kinds (tiny_base 107 MB, taesd_decoder 2.5
+ * MB). */
 const char *fc_test_synth(const char *kind);
 
 #endif
