@@ -2,6 +2,7 @@
  * of the SDE samplers depends on it (docs: last bits of the sigmas). */
 #include "diffusion/model_sampling.h"
 #include <math.h>
+#include "diffusion/f32.h"
 #include "diffusion/linspace.h"
 
 enum { DISTILLED_LEVELS = 50 };
@@ -9,11 +10,6 @@ enum { DISTILLED_LEVELS = 50 };
 static const fc_latent_format sdxl_format = {0.13025f, {0.0f, 0.0f, 0.0f, 0.0f}, {1.0f, 1.0f, 1.0f, 1.0f}};
 static const fc_latent_format playground_format = {
     0.5f, {-1.6574f, 1.886f, -1.383f, 2.5155f}, {8.4927f, 5.9022f, 6.5498f, 5.2299f}};
-
-static float log_rounded(float v)
-{
-    return (float)log((double)v);
-}
 
 /* sigma of every training timestep: betas are the squares of 1000 numbers from sqrt(0.00085) to sqrt(0.012).
  */
@@ -38,7 +34,7 @@ static void edm_table(fc_model_sampling *ms)
     ms->sigma_data = 0.5f;
     ms->latent = playground_format;
     fc_linspace(ms->log_sigmas, (float)log(0.002), (float)log(120.0), FC_TRAIN_STEPS);
-    for (int i = 0; i < FC_TRAIN_STEPS; i++) ms->sigmas[i] = (float)exp((double)ms->log_sigmas[i]);
+    for (int i = 0; i < FC_TRAIN_STEPS; i++) ms->sigmas[i] = f32_exp(ms->log_sigmas[i]);
 }
 
 void fc_model_sampling_init(fc_model_sampling *ms, fc_sampling_kind kind, fc_table_rounding rounding)
@@ -59,7 +55,7 @@ void fc_model_sampling_init(fc_model_sampling *ms, fc_sampling_kind kind, fc_tab
         ms->level_timesteps = FC_TRAIN_STEPS / DISTILLED_LEVELS;
         for (int i = 0; i < ms->levels; i++) ms->sigmas[i] = ms->sigmas[(i + 1) * ms->level_timesteps - 1];
     }
-    for (int i = 0; i < ms->levels; i++) ms->log_sigmas[i] = log_rounded(ms->sigmas[i]);
+    for (int i = 0; i < ms->levels; i++) ms->log_sigmas[i] = f32_log(ms->sigmas[i]);
 }
 
 float fc_model_sampling_sigma_min(const fc_model_sampling *ms)
@@ -74,7 +70,7 @@ float fc_model_sampling_sigma_max(const fc_model_sampling *ms)
 
 float fc_model_sampling_timestep(const fc_model_sampling *ms, float sigma)
 {
-    float log_sigma = log_rounded(sigma);
+    float log_sigma = f32_log(sigma);
     if (ms->kind == FC_SAMPLING_EDM) return 0.25f * log_sigma;
     int nearest = 0;
     for (int i = 1; i < ms->levels; i++) {
@@ -85,7 +81,7 @@ float fc_model_sampling_timestep(const fc_model_sampling *ms, float sigma)
 
 float fc_model_sampling_sigma(const fc_model_sampling *ms, float timestep)
 {
-    if (ms->kind == FC_SAMPLING_EDM) return (float)exp((double)(timestep / 0.25f));
+    if (ms->kind == FC_SAMPLING_EDM) return f32_exp(timestep / 0.25f);
     float level = (timestep - (float)(ms->level_timesteps - 1)) / (float)ms->level_timesteps;
     float top = (float)(ms->levels - 1);
     level = level > 0.0f ? level : 0.0f;
@@ -94,7 +90,7 @@ float fc_model_sampling_sigma(const fc_model_sampling *ms, float timestep)
     int high = low + 1 < ms->levels ? low + 1 : low;
     float w = level - (float)low;
     float log_sigma = (1.0f - w) * ms->log_sigmas[low] + w * ms->log_sigmas[high];
-    return (float)exp((double)log_sigma);
+    return f32_exp(log_sigma);
 }
 
 void fc_model_sampling_input(const fc_model_sampling *ms, float sigma, const float *x, float *out,

@@ -2,6 +2,7 @@
 #include "diffusion/schedule.h"
 #include <math.h>
 #include <string.h>
+#include "diffusion/f32.h"
 #include "diffusion/linspace.h"
 
 /* Room for the schedulers whose tables do not divide: ddim_uniform at most doubles the steps. */
@@ -14,11 +15,6 @@ static void finish(float *sigmas, int n, int *count)
 {
     sigmas[n] = 0.0f;
     *count = n + 1;
-}
-
-static float exp_rounded(float v)
-{
-    return (float)exp((double)v);
 }
 
 /* points timesteps evenly from the top level to the bottom one; the first `used` of them run. */
@@ -65,7 +61,7 @@ static void fill_exponential(const fc_model_sampling *ms, int steps, float *sigm
     double top = log((double)fc_model_sampling_sigma_max(ms)),
            bottom = log((double)fc_model_sampling_sigma_min(ms));
     fc_linspace(sigmas, (float)top, (float)bottom, (size_t)steps);
-    for (int i = 0; i < steps; i++) sigmas[i] = exp_rounded(sigmas[i]);
+    for (int i = 0; i < steps; i++) sigmas[i] = f32_exp(sigmas[i]);
     finish(sigmas, steps, count);
 }
 
