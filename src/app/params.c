@@ -5,7 +5,7 @@
 #include "base/str.h"
 
 #define RANGE(a, b, c) .lowest = (a), .highest = (b), .step = (c)
-#define CHOICES(fn)    .choices = (fn)
+#define CHOICES(fn)    .choice = (fn)
 #define LENGTH(n)      .max_length = (n)
 #define ITEMS(n)       .max_items = (n)
 #define NONE           .step = 0
@@ -104,24 +104,10 @@ fc_recipe_id fc_recipe_from_name(const char *name)
     return strcmp(name, "1.0") == 0 ? FC_RECIPE_1_0 : FC_RECIPE_2_5;
 }
 
-#define TABLE(fn, ...)                                                                                       \
-    const char *const *fn(size_t *count)                                                                     \
-    {                                                                                                        \
-        static const char *const names[] = {__VA_ARGS__};                                                    \
-        *count = sizeof names / sizeof names[0];                                                             \
-        return names;                                                                                        \
-    }
-
-TABLE(fc_choices_recipe, "1.0", "2.5")
-TABLE(fc_choices_format, "png", "jpeg", "webp")
-TABLE(fc_choices_metadata, "none", "fooocus", "a1111")
-TABLE(fc_choices_swap, "joint", "separate")
-
-const char *fc_choice_find(fc_choices_fn choices, const char *text)
+const char *fc_choice_find(fc_choice_fn choice, const char *text)
 {
-    size_t count;
-    const char *const *names = choices(&count);
-    for (size_t i = 0; i < count; i++)
-        if (fc_name_equal(names[i], text)) return names[i];
+    const char *name;
+    for (size_t i = 0; (name = choice(i)); i++)
+        if (fc_name_equal(name, text)) return name;
     return NULL;
 }

@@ -75,7 +75,9 @@ typedef enum fc_param_group {
 
 enum { FC_MARK_PRIVATE = 1, FC_MARK_MODEL = 2, FC_MARK_AUTO = 4, FC_MARK_V25 = 8 };
 
-typedef const char *const *(*fc_choices_fn)(size_t *count);
+/* The choices of an ENUM field, one by one; NULL behind the last. */
+typedef const char *(*fc_choice_fn)(size_t index);
+enum { FC_MAX_CHOICES = 64 };
 
 typedef struct fc_param {
     const char *name;  /* in requests */
@@ -84,7 +86,7 @@ typedef struct fc_param {
     const char *help;
     const char *defaults[2]; /* by fc_recipe_id; NULL: by the plan */
     double lowest, highest, step;
-    fc_choices_fn choices;
+    fc_choice_fn choice;
     size_t max_length, max_items, offset; /* offset: of the field in struct fc_params */
     fc_param_kind kind;
     fc_param_group group;
@@ -133,15 +135,15 @@ fc_recipe_id fc_recipe_from_name(const char *name); /* "1.0" or else 2.5 */
  * bytes of the file. */
 void fc_lora_text_split(const char *text, size_t *name_len, double *weight);
 
-const char *const *fc_choices_recipe(size_t *count);
-const char *const *fc_choices_performance(size_t *count);
-const char *const *fc_choices_sampler(size_t *count);
-const char *const *fc_choices_scheduler(size_t *count);
-const char *const *fc_choices_format(size_t *count);
-const char *const *fc_choices_metadata(size_t *count);
-const char *const *fc_choices_swap(size_t *count);
-/* The entry of choices() that text names, or NULL. */
-const char *fc_choice_find(fc_choices_fn choices, const char *text);
+const char *fc_choice_recipe(size_t index);
+const char *fc_choice_performance(size_t index);
+const char *fc_choice_sampler(size_t index);
+const char *fc_choice_scheduler(size_t index);
+const char *fc_choice_format(size_t index);
+const char *fc_choice_metadata(size_t index);
+const char *fc_choice_swap(size_t index);
+/* The choice that text names, or NULL. */
+const char *fc_choice_find(fc_choice_fn choice, const char *text);
 
 /* The reference of all settings as Markdown (docs/PARAMETERS.md). */
 void fc_params_markdown(fc_buf *out);

@@ -14,8 +14,7 @@ static void describe_range(const fc_param *p, fc_buf *out)
 
 void fc_param_describe_values(const fc_param *p, fc_buf *out)
 {
-    size_t count = 0;
-    const char *const *names = p->choices ? p->choices(&count) : NULL;
+    const char *name;
     switch (p->kind) {
     case FC_KIND_BOOL:
         fc_buf_puts(out, "on or off");
@@ -32,7 +31,8 @@ void fc_param_describe_values(const fc_param *p, fc_buf *out)
         fc_buf_puts(out, "0 to 9223372036854775807, or random");
         break;
     default:
-        for (size_t i = 0; i < count; i++) fc_buf_printf(out, "%s%s", i ? ", " : "", names[i]);
+        for (size_t i = 0; p->choice && (name = p->choice(i)); i++)
+            fc_buf_printf(out, "%s%s", i ? ", " : "", name);
     }
 }
 

@@ -80,15 +80,15 @@ static fc_status canonical_seed(const fc_param *p, const char *text, char **cano
 
 static fc_status canonical_enum(const fc_param *p, const char *text, char **canonical, fc_err *err)
 {
-    const char *name = fc_choice_find(p->choices, text);
+    const char *name = fc_choice_find(p->choice, text), *names[FC_MAX_CHOICES];
+    size_t count = 0;
     if (name) return give(canonical, name, err);
-    size_t count;
-    const char *const *names = p->choices(&count);
+    while (count < FC_MAX_CHOICES && (name = p->choice(count))) names[count++] = name;
     const char *near = fc_str_closest(text, names, count);
     if (near) return fc_fail(err, FC_ARG, "%s: there is no '%.60s', did you mean %s?", p->name, text, near);
     fc_buf list;
-    fc_buf_init(&list, 400);
-    for (size_t i = 0; i < count; i++) fc_buf_printf(&list, "%s%s", i ? ", " : "", names[i]);
+    fc_buf_init(&list, 1000);
+    fc_param_describe_values(p, &list);
     fc_fail(err, FC_ARG, "%s: there is no '%.60s', take one of: %s", p->name, text, fc_buf_cstr(&list));
     fc_buf_fini(&list);
     return FC_ARG;
@@ -217,7 +217,7 @@ static void store_scalar(const fc_param *p, const char *text, void *field, fc_ar
         fc_parse_f64(text, field);
         break;
     case FC_KIND_ENUM:
-        *(const char **)field = fc_choice_find(p->choices, text);
+        *(const char **)field = fc_choice_find(p->choice, text);
         break;
     default:
         *(const char **)field = fc_arena_strdup(arena, text);
