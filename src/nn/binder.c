@@ -89,7 +89,11 @@ static const fc_weight *find(fc_binder *b, const char *name, const int64_t *want
 
 static fc_slot *new_slot(fc_binder *b)
 {
-    return fc_arena_alloc(b->arena, sizeof(fc_slot));
+    fc_slot *s = fc_arena_alloc(b->arena, sizeof *s);
+    if (!s) return NULL; /* the arena remembers */
+    s->sibling = b->slots;
+    b->slots = s;
+    return s;
 }
 
 static bool make_name(fc_binder *b, char out[MAX_NAME], const char *base, const char *suffix)

@@ -51,6 +51,7 @@ typedef struct fc_binder {
     fc_buf problems; /* one per line; the first 20 are kept */
     int problem_count;
     fc_status status;
+    fc_slot *slots; /* all made so far; a model keeps it for fc_slots_forget */
 } fc_binder;
 
 enum { FC_NO_BIAS = 0, FC_BIAS = 1 };

@@ -157,16 +157,22 @@ static bool get_norm(fc_cx *cx, const fc_norm_w *w, const fc_packed **gamma, con
     return get_packed(cx, &w->gamma, &w->beta, FC_KERNEL_VECTOR, NULL, FC_F32, gamma, beta, started);
 }
 
-fc_tensor fc_group_norm(fc_cx *cx, fc_tensor x, const fc_norm_w *w, fc_act act)
+void fc_group_norm_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, fc_act act)
 {
     double started;
     const fc_packed *gamma, *beta;
-    fc_tensor y = new_like(cx, x, x.c);
-    if (!op_begin(cx, &started)) return y;
-    if (!require(cx, x.c == w->c && w->groups > 0 && w->c % w->groups == 0, "group_norm")) return y;
-    if (!get_norm(cx, w, &gamma, &beta, &started)) return y;
+    if (!op_begin(cx, &started)) return;
+    bool fits = x.c == w->c && w->groups > 0 && w->c % w->groups == 0 && fc_tensor_same_shape(y, x);
+    if (!require(cx, fits, "group_norm")) return;
+    if (!get_norm(cx, w, &gamma, &beta, &started)) return;
     fc_status s = cx->backend->group_norm(cx->dev, y, x, gamma, beta, w->groups, w->eps, act);
     op_end(cx, s, FC_OP_GROUP_NORM, started, 0);
+}
+
+fc_tensor fc_group_norm(fc_cx *cx, fc_tensor x, const fc_norm_w *w, fc_act act)
+{
+    fc_tensor y = new_like(cx, x, x.c);
+    fc_group_norm_to(cx, y, x, w, act);
     return y;
 }
 
@@ -207,12 +213,17 @@ fc_tensor fc_geglu(fc_cx *cx, fc_tensor x)
     return y;
 }
 
-fc_tensor fc_unary(fc_cx *cx, fc_tensor x, fc_act act)
+void fc_unary_to(fc_cx *cx, fc_tensor y, fc_tensor x, fc_act act)
 {
     double started;
-    fc_tensor y = new_like(cx, x, x.c);
-    if (!op_begin(cx, &started)) return y;
+    if (!op_begin(cx, &started) || !require(cx, fc_tensor_same_shape(y, x), "unary")) return;
     op_end(cx, cx->backend->unary(cx->dev, y, x, act), FC_OP_ELEMENTWISE, started, 0);
+}
+
+fc_tensor fc_unary(fc_cx *cx, fc_tensor x, fc_act act)
+{
+    fc_tensor y = new_like(cx, x, x.c);
+    fc_unary_to(cx, y, x, act);
     return y;
 }
 

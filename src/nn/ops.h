@@ -13,11 +13,13 @@ void fc_linear_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_linear_w *w, fc_
 fc_tensor fc_conv2d(fc_cx *cx, fc_tensor x, const fc_conv_w *w, fc_epi epi);
 void fc_conv2d_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_conv_w *w, fc_epi epi);
 fc_tensor fc_group_norm(fc_cx *cx, fc_tensor x, const fc_norm_w *w, fc_act act);
+void fc_group_norm_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, fc_act act); /* y may be x */
 fc_tensor fc_layer_norm(fc_cx *cx, fc_tensor x, const fc_norm_w *w);
 /* q [n,1,Tq,c], k, v [n,1,Tk,c] -> [n,1,Tq,c] */
 fc_tensor fc_attention(fc_cx *cx, fc_tensor q, fc_tensor k, fc_tensor v, int32_t heads, bool causal);
 fc_tensor fc_geglu(fc_cx *cx, fc_tensor x); /* [n,h,w,2c] -> [n,h,w,c] */
 fc_tensor fc_unary(fc_cx *cx, fc_tensor x, fc_act act);
+void fc_unary_to(fc_cx *cx, fc_tensor y, fc_tensor x, fc_act act); /* y may be x */
 void fc_axpby_to(fc_cx *cx, fc_tensor y, float a, fc_tensor x, float b,
                  fc_tensor z); /* y = a*x + b*z; y may be x or z */
 void fc_copy_to(fc_cx *cx, fc_tensor y, fc_tensor x);

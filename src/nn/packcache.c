@@ -39,9 +39,10 @@ void fc_packcache_fini(fc_packcache *c)
     fc_packcache_clear(c);
 }
 
-void fc_packcache_forget(fc_packcache *c, fc_slot *slot)
+void fc_slots_forget(fc_slot *first)
 {
-    if (slot && slot->owner == c) drop(c, slot);
+    for (fc_slot *s = first; s; s = s->sibling)
+        if (s->owner) drop(s->owner, s);
 }
 
 /* Rows of a stack of tensors, for the backend. */

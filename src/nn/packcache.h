@@ -14,6 +14,7 @@ struct fc_slot {
     struct fc_packcache *owner;
     struct fc_slot *prev, *next; /* in the cache's list of resident weights */
     bool transient;              /* drop after this use */
+    struct fc_slot *sibling;     /* next slot of the same model */
 };
 
 typedef struct fc_packcache {
@@ -36,7 +37,8 @@ typedef enum fc_kernel_kind { FC_KERNEL_LINEAR, FC_KERNEL_CONV, FC_KERNEL_VECTOR
 fc_status fc_packcache_get(fc_packcache *c, const fc_kernel *k, fc_kernel_kind kind, const fc_conv_geom *geom,
                            fc_dtype compute, const fc_packed **out, fc_err *err) FC_MUST_USE;
 void fc_packcache_release(fc_packcache *c, const fc_kernel *k);
-/* Drops the packed forms of the kernels of a model that is going away (its arena will be freed). */
-void fc_packcache_forget(fc_packcache *c, fc_slot *slot);
+/* Drops the packed forms of all kernels of a model that is going away: first is its binder's list of slots.
+ */
+void fc_slots_forget(fc_slot *first);
 
 #endif

@@ -44,6 +44,14 @@ static inline fc_tensor fc_tensor_batch(fc_tensor t, int32_t first, int32_t coun
     return t;
 }
 
+/* Token `at` of a tensor with one batch entry: [1, 1, 1, c]. */
+static inline fc_tensor fc_tensor_position(fc_tensor t, int32_t at)
+{
+    if (t.data) t.data = (char *)t.data + (size_t)at * (size_t)t.ld * fc_dtype_size(t.dtype);
+    t.n = t.h = t.w = 1;
+    return t;
+}
+
 /* The same rows seen as [n, 1, h*w, c]. */
 static inline fc_tensor fc_tensor_tokens(fc_tensor t)
 {
