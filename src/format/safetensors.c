@@ -4,18 +4,15 @@
 #include "format/safetensors.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
 #include "format/bytes.h"
+#include "format/json_scan.h"
 #include "format/sniff.h"
 
 enum {
     PREFIX_SIZE = 8,
-    /* Values in the header: bounds the memory that a hostile one can make jansson take (some 50 bytes for
-       each). */
-    MAX_VALUES = 4 << 20,
     SHOWN_NAME = 160, /* longer names are cut in messages */
 };
 
@@ -23,109 +20,165 @@ typedef struct reader {
     fc_safetensors *st;
     const uint8_t *data;
     size_t size, data_start; /* of the file; where the tensors begin */
+    fc_json_scan scan;
+    bool has_metadata;
     fc_err *err;
 } reader;
-
-/* An entry of the header with the data it claims; sorted by begin. */
-typedef struct entry {
-    fc_st_tensor tensor;
-    uint64_t begin, end; /* relative to data_start */
-} entry;
 
 static fc_status no_memory(fc_err *err)
 {
     return fc_fail(err, FC_NOMEM, "out of memory while reading the file's header");
 }
 
-/* ---- one tensor of the header ---- */
-
 static fc_status bad_tensor(reader *r, const char *name, const char *what)
 {
     return fc_fail(r->err, FC_FORMAT, "the header is broken: tensor \"%.*s\" %s", SHOWN_NAME, name, what);
 }
 
-static fc_status read_dtype(reader *r, const json_t *object, fc_st_tensor *t)
+/* The scanner's problem as a status; OK when there is none. */
+static fc_status scan_status(reader *r)
 {
-    const json_t *dtype = json_object_get(object, "dtype");
-    if (!json_is_string(dtype)) return bad_tensor(r, t->name, "has no dtype");
-    if (fc_dtype_from_name(json_string_value(dtype), json_string_length(dtype), &t->dtype)) return FC_OK;
+    if (r->st->arena.status != FC_OK) return no_memory(r->err);
+    if (!r->scan.problem) return FC_OK;
+    return fc_fail(r->err, FC_FORMAT, "the header is broken at byte %td: %s; download the file again",
+                   r->scan.at - r->scan.begin, r->scan.problem);
+}
+
+/* ---- one tensor of the header ---- */
+
+enum { HAS_DTYPE = 1, HAS_SHAPE = 2, HAS_OFFSETS = 4, HAS_ALL = 7 };
+
+static fc_status read_dtype(reader *r, fc_st_tensor *t)
+{
+    const char *name = fc_scan_string(&r->scan);
+    if (!name) return scan_status(r);
+    if (fc_dtype_from_name(name, strlen(name), &t->dtype)) return FC_OK;
     return fc_fail(r->err, FC_UNSUPPORTED, "tensor \"%.*s\" has the unknown number type \"%.20s\"",
-                   SHOWN_NAME, t->name, json_string_value(dtype));
+                   SHOWN_NAME, t->name, name);
 }
 
-static fc_status read_shape(reader *r, const json_t *object, fc_st_tensor *t)
+static fc_status read_shape(reader *r, fc_st_tensor *t)
 {
-    const json_t *shape = json_object_get(object, "shape");
-    if (!json_is_array(shape)) return bad_tensor(r, t->name, "has no shape");
-    if (json_array_size(shape) > FC_ST_MAX_DIMS) return bad_tensor(r, t->name, "has more than 8 dimensions");
-    t->ndim = (int32_t)json_array_size(shape);
-    t->count = 1;
-    bool empty = false;
-    for (int32_t d = 0; d < t->ndim; d++) {
-        const json_t *length = json_array_get(shape, (size_t)d);
-        if (!json_is_integer(length) || json_integer_value(length) < 0)
-            return bad_tensor(r, t->name, "has a dimension that is not a whole number");
-        t->shape[d] = json_integer_value(length);
-        empty = empty || t->shape[d] == 0;
-        /* overflow counts even when another dimension is 0 */
-        if (t->shape[d] > 0 && !fc_size_mul(t->count, (size_t)t->shape[d], &t->count))
-            return bad_tensor(r, t->name, "is impossibly large");
+    fc_scan_want(&r->scan, '[');
+    for (bool first = true; fc_scan_item(&r->scan, &first, ']');) {
+        if (t->ndim == FC_ST_MAX_DIMS) return bad_tensor(r, t->name, "has more than 8 dimensions");
+        int64_t length = fc_scan_integer(&r->scan);
+        if (length < 0) return bad_tensor(r, t->name, "has a negative dimension");
+        t->shape[t->ndim++] = length;
     }
-    if (!fc_size_mul(t->count, fc_dtype_size(t->dtype), &t->size))
-        return bad_tensor(r, t->name, "is impossibly large");
-    if (empty) t->count = t->size = 0;
-    return FC_OK;
+    return scan_status(r);
 }
 
-static fc_status read_offsets(reader *r, const json_t *object, entry *e)
+/* Begin and end go to *range. */
+static fc_status read_offsets(reader *r, uint64_t range[2])
 {
-    const char *name = e->tensor.name;
-    const json_t *offsets = json_object_get(object, "data_offsets");
-    if (!json_is_array(offsets) || json_array_size(offsets) != 2)
-        return bad_tensor(r, name, "has no data_offsets");
-    const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
-    if (!json_is_integer(begin) || !json_is_integer(end) || json_integer_value(begin) < 0 ||
-        json_integer_value(end) < json_integer_value(begin))
-        return bad_tensor(r, name, "has wrong data_offsets");
-    e->begin = (uint64_t)json_integer_value(begin);
-    e->end = (uint64_t)json_integer_value(end);
-    if (e->end - e->begin == e->tensor.size) return FC_OK;
+    fc_scan_want(&r->scan, '[');
+    range[0] = (uint64_t)fc_scan_integer(&r->scan);
+    if (!fc_scan_take(&r->scan, ',')) fc_scan_want(&r->scan, ']');
+    range[1] = (uint64_t)fc_scan_integer(&r->scan);
+    fc_scan_want(&r->scan, ']');
+    return scan_status(r);
+}
+
+static fc_status read_field(reader *r, fc_st_tensor *t, uint64_t range[2], unsigned *seen)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } fields[] = {{"dtype", HAS_DTYPE}, {"shape", HAS_SHAPE}, {"data_offsets", HAS_OFFSETS}};
+    const char *key = fc_scan_string(&r->scan);
+    unsigned bit = 0;
+    fc_scan_want(&r->scan, ':');
+    if (r->scan.problem) return scan_status(r);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (strcmp(key, fields[i].name) == 0) bit = fields[i].bit;
+    if (!bit) return bad_tensor(r, t->name, "has an unknown field");
+    if (*seen & bit) return bad_tensor(r, t->name, "has a field twice");
+    *seen |= bit;
+    return bit == HAS_DTYPE ? read_dtype(r, t) : bit == HAS_SHAPE ? read_shape(r, t) : read_offsets(r, range);
+}
+
+/* Number of elements and bytes from the shape; false when they do not fit. An overflow counts even when
+ * another dimension is 0. */
+static bool measure(fc_st_tensor *t)
+{
+    bool empty = false;
+    t->count = 1;
+    for (int32_t d = 0; d < t->ndim; d++) {
+        empty = empty || t->shape[d] == 0;
+        if (t->shape[d] > 0 && !fc_size_mul(t->count, (size_t)t->shape[d], &t->count)) return false;
+    }
+    if (!fc_size_mul(t->count, fc_dtype_size(t->dtype), &t->size)) return false;
+    if (empty) t->count = t->size = 0;
+    return true;
+}
+
+static fc_status read_tensor(reader *r, fc_st_tensor *t)
+{
+    uint64_t range[2] = {0};
+    unsigned seen = 0;
+    fc_scan_want(&r->scan, '{');
+    for (bool first = true; fc_scan_item(&r->scan, &first, '}');) {
+        fc_status status = read_field(r, t, range, &seen);
+        if (status != FC_OK) return status;
+    }
+    if (r->scan.problem) return scan_status(r);
+    if (seen != HAS_ALL) return bad_tensor(r, t->name, "lacks its dtype, shape or data_offsets");
+    if (!measure(t)) return bad_tensor(r, t->name, "is impossibly large");
+    if (range[1] > INT64_MAX || range[0] > range[1]) return bad_tensor(r, t->name, "has wrong data_offsets");
+    t->offset = range[0];
+    if (range[1] - range[0] == t->size) return FC_OK;
     return fc_fail(r->err, FC_FORMAT,
                    "the header is broken: tensor \"%.*s\" needs %zu bytes for its shape, but has %" PRIu64,
-                   SHOWN_NAME, name, e->tensor.size, e->end - e->begin);
+                   SHOWN_NAME, t->name, t->size, range[1] - range[0]);
 }
 
-static fc_status read_entry(reader *r, const char *name, const json_t *object, entry *e)
-{
-    e->tensor.name = fc_arena_strdup(&r->st->arena, name);
-    if (!e->tensor.name) return no_memory(r->err);
-    if (!json_is_object(object)) return bad_tensor(r, name, "is not described by an object");
-    fc_status status = read_dtype(r, object, &e->tensor);
-    if (status == FC_OK) status = read_shape(r, object, &e->tensor);
-    if (status == FC_OK) status = read_offsets(r, object, e);
-    return status;
-}
-
-static fc_status read_metadata(reader *r, json_t *object)
+static fc_status add_tensor(reader *r, const char *name)
 {
     fc_safetensors *st = r->st;
-    const char *key;
-    json_t *value;
-    if (!json_is_object(object))
-        return fc_fail(r->err, FC_FORMAT, "the header is broken: __metadata__ is not an object");
-    st->metadata = fc_arena_array(&st->arena, json_object_size(object), sizeof *st->metadata);
-    if (!st->metadata) return no_memory(r->err);
-    json_object_foreach(object, key, value)
-    {
-        if (!json_is_string(value))
-            return fc_fail(r->err, FC_FORMAT, "the header is broken: \"%.*s\" in __metadata__ is not a text",
-                           SHOWN_NAME, key);
-        fc_st_meta *m = &st->metadata[st->metadata_count++];
-        m->key = fc_arena_strdup(&st->arena, key);
-        m->value = fc_arena_strdup(&st->arena, json_string_value(value));
-        if (!m->key || !m->value) return no_memory(r->err);
+    if (st->count == FC_ST_MAX_TENSORS)
+        return fc_fail(r->err, FC_LIMIT, "the file has more than %u tensors", FC_ST_MAX_TENSORS);
+    if (st->count == st->cap) {
+        size_t cap = st->cap ? 2 * st->cap : 16;
+        fc_st_tensor *tensors = fc_realloc(st->tensors, cap * sizeof *tensors);
+        if (!tensors) return no_memory(r->err);
+        st->tensors = tensors;
+        st->cap = cap;
     }
-    return FC_OK;
+    st->tensors[st->count] = (fc_st_tensor){.name = name};
+    return read_tensor(r, &st->tensors[st->count++]);
+}
+
+/* ---- metadata ---- */
+
+static fc_status add_metadata(reader *r, size_t *cap)
+{
+    fc_safetensors *st = r->st;
+    if (st->metadata_count == *cap) {
+        *cap = *cap ? 2 * *cap : 16;
+        fc_st_meta *metadata = fc_realloc(st->metadata, *cap * sizeof *metadata);
+        if (!metadata) return no_memory(r->err);
+        st->metadata = metadata;
+    }
+    fc_st_meta *m = &st->metadata[st->metadata_count];
+    m->key = fc_scan_string(&r->scan);
+    fc_scan_want(&r->scan, ':');
+    m->value = fc_scan_string(&r->scan);
+    if (!r->scan.problem) st->metadata_count++;
+    return scan_status(r);
+}
+
+static fc_status read_metadata(reader *r)
+{
+    fc_status status = FC_OK;
+    size_t cap = 0;
+    if (r->has_metadata)
+        return fc_fail(r->err, FC_FORMAT, "the header is broken: __metadata__ appears twice");
+    r->has_metadata = true;
+    fc_scan_want(&r->scan, '{');
+    for (bool first = true; status == FC_OK && fc_scan_item(&r->scan, &first, '}');)
+        status = add_metadata(r, &cap);
+    return status == FC_OK ? scan_status(r) : status;
 }
 
 /* ---- the header as a whole ---- */
@@ -147,92 +200,79 @@ static fc_status check_prefix(reader *r)
                        " bytes are missing; download it again",
                        header - available);
     r->data_start = PREFIX_SIZE + (size_t)header;
-    size_t values = 0;
-    for (size_t i = PREFIX_SIZE; i < r->data_start; i++)
-        values += r->data[i] == ',' || r->data[i] == '[' || r->data[i] == '{';
-    if (values > MAX_VALUES)
-        return fc_fail(r->err, FC_LIMIT, "the header has more than %d values", MAX_VALUES);
     return FC_OK;
 }
 
-static fc_status parse_json(reader *r, json_t **root)
+static fc_status read_header(reader *r)
 {
-    json_error_t problem;
-    const char *text = (const char *)r->data + PREFIX_SIZE;
-    *root = json_loadb(text, r->data_start - PREFIX_SIZE, JSON_REJECT_DUPLICATES, &problem);
-    if (*root) return FC_OK;
-    if (json_error_code(&problem) == json_error_out_of_memory) return no_memory(r->err);
-    return fc_fail(r->err, FC_FORMAT, "the header is broken at byte %d: %s; download the file again",
-                   problem.position, problem.text);
-}
-
-static int by_begin(const void *pa, const void *pb)
-{
-    const entry *a = pa, *b = pb;
-    if (a->begin != b->begin) return a->begin < b->begin ? -1 : 1;
-    return (a->end > b->end) - (a->end < b->end);
-}
-
-/* Entries sorted by begin must fill the rest of the file without overlap or hole. */
-static fc_status check_extents(reader *r, const entry *entries, size_t count)
-{
-    uint64_t available = r->size - r->data_start, expected = 0;
-    for (size_t i = 0; i < count; i++) {
-        const entry *e = &entries[i];
-        if (e->begin < expected) return bad_tensor(r, e->tensor.name, "shares bytes with another tensor");
-        if (e->begin > expected) return bad_tensor(r, e->tensor.name, "comes after a hole in the data");
-        expected = e->end;
+    fc_status status = FC_OK;
+    fc_scan_init(&r->scan, (const char *)r->data + PREFIX_SIZE, r->data_start - PREFIX_SIZE, &r->st->arena);
+    fc_scan_want(&r->scan, '{');
+    for (bool first = true; status == FC_OK && fc_scan_item(&r->scan, &first, '}');) {
+        const char *name = fc_scan_string(&r->scan);
+        fc_scan_want(&r->scan, ':');
+        if (r->scan.problem) break;
+        status = strcmp(name, "__metadata__") == 0 ? read_metadata(r) : add_tensor(r, name);
     }
+    if (status != FC_OK) return status;
+    fc_scan_end(&r->scan);
+    return scan_status(r);
+}
+
+static int by_offset(const void *pa, const void *pb)
+{
+    const fc_st_tensor *a = pa, *b = pb;
+    if (a->offset != b->offset) return a->offset < b->offset ? -1 : 1;
+    return (a->size > b->size) - (a->size < b->size);
+}
+
+static void sort_tensors(fc_safetensors *st)
+{
+    for (size_t i = 1; i < st->count; i++) {
+        if (by_offset(&st->tensors[i - 1], &st->tensors[i]) <= 0) continue;
+        qsort(st->tensors, st->count, sizeof *st->tensors, by_offset);
+        return; /* most files are in order and get here never */
+    }
+}
+
+static fc_status index_names(reader *r)
+{
+    fc_safetensors *st = r->st;
+    for (size_t i = 0; i < st->count; i++) {
+        const char *name = st->tensors[i].name;
+        bool twice = false;
+        if (fc_strmap_put(&st->index, name, strlen(name), (uint32_t)i, &twice) != FC_OK)
+            return no_memory(r->err);
+        if (twice) return bad_tensor(r, name, "appears twice");
+    }
+    return FC_OK;
+}
+
+/* The tensors, sorted by offset, must fill the rest of the file without overlap or hole. */
+static fc_status place_data(reader *r)
+{
+    fc_safetensors *st = r->st;
+    const uint64_t available = r->size - r->data_start;
+    uint64_t expected = 0;
+    const fc_st_tensor *cut = NULL;
+    for (size_t i = 0; i < st->count; i++) {
+        fc_st_tensor *t = &st->tensors[i];
+        if (t->offset < expected) return bad_tensor(r, t->name, "shares bytes with another tensor");
+        if (t->offset > expected) return bad_tensor(r, t->name, "comes after a hole in the data");
+        expected = t->offset + t->size;
+        if (!cut && expected > available) cut = t;
+        if (!cut) t->data = r->data + r->data_start + t->offset;
+    }
+    if (cut)
+        return fc_fail(r->err, FC_FORMAT,
+                       "the file is cut in tensor \"%.*s\": %" PRIu64
+                       " bytes are missing at the end; download it again",
+                       SHOWN_NAME, cut->name, expected - available);
     if (expected < available)
         return fc_fail(r->err, FC_FORMAT,
                        "the file has %" PRIu64 " bytes that belong to no tensor; download it again",
                        available - expected);
-    for (size_t i = 0; i < count; i++)
-        if (entries[i].end > available)
-            return fc_fail(r->err, FC_FORMAT,
-                           "the file is cut in tensor \"%.*s\": %" PRIu64
-                           " bytes are missing at the end; download it again",
-                           SHOWN_NAME, entries[i].tensor.name, expected - available);
     return FC_OK;
-}
-
-static fc_status build_table(reader *r, const entry *entries, size_t count)
-{
-    fc_safetensors *st = r->st;
-    st->tensors = fc_arena_array(&st->arena, count, sizeof *st->tensors);
-    if (!st->tensors) return no_memory(r->err);
-    for (size_t i = 0; i < count; i++) {
-        fc_st_tensor *t = &st->tensors[i];
-        *t = entries[i].tensor;
-        t->data = r->data + r->data_start + entries[i].begin;
-        if (fc_strmap_put(&st->index, t->name, strlen(t->name), (uint32_t)i, NULL) != FC_OK)
-            return no_memory(r->err);
-    }
-    st->count = count;
-    return FC_OK;
-}
-
-static fc_status read_header(reader *r, json_t *root)
-{
-    const char *name;
-    json_t *value;
-    size_t count = 0;
-    fc_status status = FC_OK;
-    if (!json_is_object(root)) return fc_fail(r->err, FC_FORMAT, "the header is broken: it is not an object");
-    entry *entries = fc_calloc(json_object_size(root), sizeof *entries);
-    if (!entries) return no_memory(r->err);
-    json_object_foreach(root, name, value)
-    {
-        status = strcmp(name, "__metadata__") == 0 ? read_metadata(r, value)
-                                                   : read_entry(r, name, value, &entries[count++]);
-        if (status != FC_OK) goto out;
-    }
-    qsort(entries, count, sizeof *entries, by_begin);
-    status = check_extents(r, entries, count);
-    if (status == FC_OK) status = build_table(r, entries, count);
-out:
-    fc_free(entries);
-    return status;
 }
 
 fc_status fc_safetensors_parse(fc_safetensors *st, const void *data, size_t size, fc_err *err)
@@ -241,11 +281,13 @@ fc_status fc_safetensors_parse(fc_safetensors *st, const void *data, size_t size
     fc_arena_init(&st->arena, SIZE_MAX); /* bounded by the header, which is bounded */
     fc_strmap_init(&st->index);
     reader r = {.st = st, .data = data, .size = size, .err = err};
-    json_t *root = NULL;
     fc_status status = check_prefix(&r);
-    if (status == FC_OK) status = parse_json(&r, &root);
-    if (status == FC_OK) status = read_header(&r, root);
-    json_decref(root);
+    if (status == FC_OK) status = read_header(&r);
+    if (status == FC_OK) {
+        sort_tensors(st);
+        status = index_names(&r);
+    }
+    if (status == FC_OK) status = place_data(&r);
     if (status != FC_OK) fc_safetensors_close(st);
     return status;
 }
@@ -272,6 +314,8 @@ void fc_safetensors_close(fc_safetensors *st)
     fc_strmap_fini(&st->index);
     fc_arena_fini(&st->arena);
     fc_map_close(&st->map);
+    fc_free(st->tensors);
+    fc_free(st->metadata);
     *st = (fc_safetensors){0};
 }
 

@@ -15,8 +15,9 @@
 #include "base/hash.h"
 #include "base/status.h"
 
-#define FC_ST_MAX_DIMS   8
-#define FC_ST_MAX_HEADER 100000000u /* the format's own limit, bytes */
+#define FC_ST_MAX_DIMS    8
+#define FC_ST_MAX_HEADER  100000000u /* the format's own limit, bytes */
+#define FC_ST_MAX_TENSORS (1u << 20) /* SDXL has 2,500 */
 
 typedef struct fc_st_tensor {
     const char *name; /* UTF-8, lives as long as the file is open */
@@ -24,6 +25,7 @@ typedef struct fc_st_tensor {
     int32_t ndim;                  /* 0 for a scalar */
     int64_t shape[FC_ST_MAX_DIMS]; /* row-major: the last dimension is contiguous; unused ones are 0 */
     size_t count, size;            /* elements, bytes */
+    uint64_t offset;               /* of its first byte, from the end of the header */
     const void *data;              /* any alignment */
 } fc_st_tensor;
 
@@ -37,6 +39,7 @@ typedef struct fc_safetensors {
     fc_st_meta *metadata; /* "__metadata__", in the order of the file */
     size_t metadata_count;
     /* private */
+    size_t cap;
     fc_mapping map; /* empty when parsed from memory */
     fc_strmap index;
     fc_arena arena;

@@ -32,7 +32,7 @@ static const struct {
 
 static const struct {
     fc_file_kind kind;
-    uint8_t offset, size;
+    uint16_t offset, size;
     const char *bytes;
 } signatures[] = {
     {FC_KIND_ZIP, 0, 4, "PK\x03\x04"},
@@ -43,7 +43,7 @@ static const struct {
     {FC_KIND_JPEG, 0, 3, "\xff\xd8\xff"},
     {FC_KIND_GIF, 0, 4, "GIF8"},
     {FC_KIND_LFS_POINTER, 0, 23, "version https://git-lfs"},
-    {FC_KIND_TAR, 0, 24, "././@LongLink\0\0\0\0\0\0\0\0\0\0\0"},
+    {FC_KIND_TAR, 257, 5, "ustar"},
 };
 
 static bool starts(const uint8_t *bytes, size_t size, const char *text)

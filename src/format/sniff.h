@@ -24,7 +24,7 @@ typedef enum fc_file_kind {
     FC_KIND_COUNT
 } fc_file_kind;
 
-/* head: the first bytes of the file (64 are enough), head_size of them; 0 = the file is empty. */
+/* head: the first bytes of the file (512 are enough), head_size of them; 0 = the file is empty. */
 fc_file_kind fc_sniff_kind(const void *head, size_t head_size);
 const char *fc_kind_name(fc_file_kind kind); /* "a web page (HTML)" */
 /* What to do when a model was expected, as a sentence without the final stop. */
