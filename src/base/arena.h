@@ -1,5 +1,5 @@
-/* Arena: bump allocation, capped, sticky, freed at once. Pointers stay valid until fini: memory comes in blocks that
- * never move. Not thread-safe. */
+/* Arena: bump allocation, capped, sticky, freed at once. Pointers stay valid until fini: memory comes in
+ * blocks that never move. Not thread-safe. */
 #ifndef FC_BASE_ARENA_H
 #define FC_BASE_ARENA_H
 
@@ -16,8 +16,8 @@ typedef struct fc_arena {
 
 void fc_arena_init(fc_arena *a, size_t cap_bytes);
 void fc_arena_fini(fc_arena *a);
-void *fc_arena_alloc(fc_arena *a, size_t size);                /* 16-aligned, zeroed; NULL on failure */
-void *fc_arena_array(fc_arena *a, size_t count, size_t size);  /* overflow-checked */
+void *fc_arena_alloc(fc_arena *a, size_t size);               /* 16-aligned, zeroed; NULL on failure */
+void *fc_arena_array(fc_arena *a, size_t count, size_t size); /* overflow-checked */
 char *fc_arena_strndup(fc_arena *a, const char *s, size_t n);
 char *fc_arena_strdup(fc_arena *a, const char *s);
 char *fc_arena_printf(fc_arena *a, const char *format, ...) FC_PRINTF(2, 3);

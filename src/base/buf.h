@@ -21,6 +21,7 @@ void fc_buf_puts(fc_buf *b, const char *s);
 void fc_buf_putc(fc_buf *b, char c);
 void fc_buf_printf(fc_buf *b, const char *format, ...) FC_PRINTF(2, 3);
 const char *fc_buf_cstr(const fc_buf *b); /* "" when empty; never NULL */
-char *fc_buf_take(fc_buf *b); /* transfers the memory (fc_free it), "" when empty; NULL after a failure; b is empty then */
+char *fc_buf_take(
+    fc_buf *b); /* transfers the memory (fc_free it), "" when empty; NULL after a failure; b is empty then */
 
 #endif

@@ -103,7 +103,7 @@ static float f8_e4m3_to_f32(uint8_t b)
 static void f16_to_f32(float *dst, const unsigned char *src, size_t count)
 {
 #ifdef FC_DTYPE_AVX2
-    if (__builtin_cpu_supports("f16c") && __builtin_cpu_supports("avx2")) {
+    if (__builtin_cpu_supports("avx2")) {
         fc_f16_to_f32_avx2(dst, src, count);
         return;
     }
@@ -181,7 +181,7 @@ void fc_to_f32(float *dst, const void *src, fc_dtype t, size_t count)
 static void f32_to_f16(unsigned char *dst, const float *src, size_t count)
 {
 #ifdef FC_DTYPE_AVX2
-    if (__builtin_cpu_supports("f16c") && __builtin_cpu_supports("avx2")) {
+    if (__builtin_cpu_supports("avx2")) {
         fc_f32_to_f16_avx2(dst, src, count);
         return;
     }

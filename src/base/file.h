@@ -13,18 +13,19 @@ typedef struct fc_mapping {
     size_t size;
 } fc_mapping;
 
-/* Maps a regular file read-only; directories, devices and missing files get a clear error. Another program that
- * shortens the file afterwards makes reads of the lost part fatal (SIGBUS), as with every mapping. */
+/* Maps a regular file read-only; directories, devices and missing files get a clear error. Another program
+ * that shortens the file afterwards makes reads of the lost part fatal (SIGBUS), as with every mapping. */
 fc_status fc_map_open(fc_mapping *m, const char *path, fc_err *err) FC_MUST_USE;
 void fc_map_close(fc_mapping *m);
 
 /* Reads a whole file of at most max bytes into b (which must be initialised). */
 fc_status fc_file_read(const char *path, fc_buf *b, fc_err *err) FC_MUST_USE;
-/* Writes all of it under a temporary name in the same folder, fsyncs, renames: the final name holds old or new, never half. */
+/* Writes all of it under a temporary name in the same folder, fsyncs, renames: the final name holds old or
+ * new, never half. */
 fc_status fc_file_write_atomic(const char *path, const void *data, size_t size, fc_err *err) FC_MUST_USE;
 
-/* The same in pieces. Until commit nothing is visible under path; abort (also on a closed or failed one) removes the
- * temporary file. After a failed write or commit call abort. */
+/* The same in pieces. Until commit nothing is visible under path; abort (also on a closed or failed one)
+ * removes the temporary file. After a failed write or commit call abort. */
 typedef struct fc_atomic_file {
     int fd;                      /* -1 when closed */
     char path[4096], temp[4096]; /* final and temporary name */
@@ -40,10 +41,11 @@ bool fc_path_is_dir(const char *path);
 fc_status fc_mkdir_all(const char *path, fc_err *err) FC_MUST_USE;
 /* dir + "/" + name into out; LIMIT when it does not fit. */
 fc_status fc_path_join(char *out, size_t out_size, const char *dir, const char *name) FC_MUST_USE;
-/* As fc_path_join for a name from outside, which may have folders ("2024/a.png") and need not exist: refuses absolute
- * paths, empty, "." and ".." parts, backslashes, control characters, malformed UTF-8 (ARG), and a result that leaves
- * dir through a symbolic link (DENIED). dir must exist. */
-fc_status fc_path_join_safe(char *out, size_t out_size, const char *dir, const char *untrusted, fc_err *err) FC_MUST_USE;
+/* As fc_path_join for a name from outside, which may have folders ("2024/a.png") and need not exist: refuses
+ * absolute paths, empty, "." and ".." parts, backslashes, control characters, malformed UTF-8 (ARG), and a
+ * result that leaves dir through a symbolic link (DENIED). dir must exist. */
+fc_status fc_path_join_safe(char *out, size_t out_size, const char *dir, const char *untrusted,
+                            fc_err *err) FC_MUST_USE;
 const char *fc_path_basename(const char *path); /* borrows from path */
 
 #endif

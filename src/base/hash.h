@@ -24,9 +24,10 @@ typedef struct fc_strmap {
 
 void fc_strmap_init(fc_strmap *m);
 void fc_strmap_fini(fc_strmap *m);
-/* Keys are borrowed (never NULL) and must outlive the map. *was_present (may be NULL) says whether the key was there
- * already; nothing changes then. Fails only with NOMEM. */
-fc_status fc_strmap_put(fc_strmap *m, const char *key, size_t key_len, uint32_t value, bool *was_present) FC_MUST_USE;
+/* Keys are borrowed (never NULL) and must outlive the map. *was_present (may be NULL) says whether the key
+ * was there already; nothing changes then. Fails only with NOMEM. */
+fc_status fc_strmap_put(fc_strmap *m, const char *key, size_t key_len, uint32_t value,
+                        bool *was_present) FC_MUST_USE;
 /* value may be NULL. */
 bool fc_strmap_get(const fc_strmap *m, const char *key, size_t key_len, uint32_t *value);
 

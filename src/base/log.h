@@ -1,5 +1,5 @@
-/* Diagnostics for developers on stderr, off by default: FC_LOG=error|warn|info|debug. What a user must read goes through
- * return values and events instead. */
+/* Diagnostics for developers on stderr, off by default: FC_LOG=error|warn|info|debug. What a user must read
+ * goes through return values and events instead. */
 #ifndef FC_BASE_LOG_H
 #define FC_BASE_LOG_H
 

@@ -1,4 +1,5 @@
-/* Unpredictable bytes (libcrypto) for names, tokens and "random" seeds; the picture's own generator is diffusion/rng.h. */
+/* Unpredictable bytes (libcrypto) for names, tokens and "random" seeds; the picture's own generator is
+ * diffusion/rng.h. */
 #ifndef FC_BASE_RANDOM_H
 #define FC_BASE_RANDOM_H
 

@@ -16,7 +16,7 @@ static void one_query(const struct job *j, int32_t i, int32_t t, int32_t hd, dou
     int64_t qrow = (int64_t)i * j->q.w + t, krow = (int64_t)i * j->k.w;
     int32_t base = hd * j->d;
     int32_t seen = j->causal && t + 1 < j->k.w ? t + 1 : j->k.w;
-    double top = -INFINITY, sum = 0.0;
+    double top = -HUGE_VAL, sum = 0.0;
     for (int32_t s = 0; s < seen; s++) {
         double dot = 0.0;
         for (int32_t e = base; e < base + j->d; e++)
