@@ -2,11 +2,23 @@
 #include "diffusion/recipe.h"
 #include <math.h>
 
-const fc_recipe fc_recipe_1_0 = {
-    .name = "1.0", .set = FC_IN_1_0, .rounding = FC_ROUND_ALPHAS, .full_noise_by_denoise = true};
+const fc_recipe fc_recipe_1_0 = {.name = "1.0",
+                                 .set = FC_IN_1_0,
+                                 .rounding = FC_ROUND_ALPHAS,
+                                 .full_noise_by_denoise = true,
+                                 .guides_outputs = true,
+                                 .adm_whole_numbers = false,
+                                 .adm_switches = false,
+                                 .fresh_mask_noise = false};
 
-const fc_recipe fc_recipe_2_5 = {
-    .name = "2.5", .set = FC_IN_2_5, .rounding = FC_ROUND_SIGMAS, .full_noise_by_denoise = false};
+const fc_recipe fc_recipe_2_5 = {.name = "2.5",
+                                 .set = FC_IN_2_5,
+                                 .rounding = FC_ROUND_SIGMAS,
+                                 .full_noise_by_denoise = false,
+                                 .guides_outputs = false,
+                                 .adm_whole_numbers = true,
+                                 .adm_switches = true,
+                                 .fresh_mask_noise = true};
 
 bool fc_recipe_full_noise(const fc_recipe *recipe, const fc_model_sampling *ms, float first_sigma,
                           double denoise)

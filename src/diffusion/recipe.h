@@ -15,6 +15,10 @@ typedef struct fc_recipe {
     fc_table_rounding rounding;
     bool full_noise_by_denoise; /* full start noise when denoise is 1; else when the run starts at the top
                                    sigma */
+    bool guides_outputs;        /* guidance and sharpness on the network's outputs; else on x - denoised */
+    bool adm_whole_numbers;     /* emphasised sizes are truncated, target sizes are multiples of 64 */
+    bool adm_switches;          /* the consistent form of the sizes takes over at the ADM end */
+    bool fresh_mask_noise;      /* the kept part of a masked run gets new noise at every model call */
 } fc_recipe;
 
 extern const fc_recipe fc_recipe_1_0, fc_recipe_2_5;

@@ -43,9 +43,10 @@ void fc_schedule_karras(float *out, int count, double sigma_min, double sigma_ma
     double low = pow(sigma_min, 1.0 / rho), high = pow(sigma_max, 1.0 / rho);
     float base = (float)high, slope = (float)(low - high);
     fc_linspace(out, 0.0f, 1.0f, (size_t)count);
+    int vectors = count / 16 * 16; /* the reference takes the rest one by one, through another power function */
     for (int i = 0; i < count; i++) {
         float root = base + out[i] * slope;
-        out[i] = (float)pow((double)root, rho);
+        out[i] = i < vectors ? f32_pow(root, (float)rho) : (float)pow((double)root, rho);
     }
 }
 

@@ -3,6 +3,7 @@
 #ifndef FC_DIFFUSION_SOLVER_IMPL_H
 #define FC_DIFFUSION_SOLVER_IMPL_H
 
+#include <math.h>
 #include "diffusion/f32.h"
 #include "diffusion/solvers.h"
 #include "diffusion/vec.h"
