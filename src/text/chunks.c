@@ -20,9 +20,7 @@ struct packer {
     fc_err *err;
 };
 
-/* ---- packing
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- packing ------------------------------------------------------------------------------------------- */
 
 static fc_status grow(struct packer *p)
 {
@@ -102,9 +100,7 @@ static fc_status pack(struct packer *p, const struct group *g)
     return FC_OK;
 }
 
-/* ---- words
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- words --------------------------------------------------------------------------------------------- */
 
 static const char embedding_prefix[] = "embedding:";
 enum { PREFIX_SIZE = sizeof embedding_prefix - 1 };
@@ -118,10 +114,9 @@ static bool find_embedding(const fc_clip_embeddings *e, const char *name, size_t
     return true;
 }
 
-/* Packs "embedding:NAME". A name that does not exist is tried again without the commas around it; *word and
- * *size become what the name leaves over, to be packed as text (the reference counts it from the length of
- * the name without commas, so
- * ",x" leaves "x" over). */
+/* Packs "embedding:NAME". A name that does not exist is tried again without the commas around it. *word and
+ * *size become what is left over, to be packed as text; the reference cuts it off at the length of the name
+ * without commas, so ",x" leaves "x". */
 static fc_status pack_embedding(struct packer *p, const char **word, size_t *size, double weight)
 {
     const fc_clip_embeddings *e = p->opts->embeddings;

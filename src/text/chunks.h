@@ -1,5 +1,4 @@
-/* Prompt -> chunks of 77 weighted token ids, what CLIP takes: start token, up to 75 tokens, end token,
- * padding.
+/* Prompt -> chunks of 77 weighted token ids, what CLIP takes: start, up to 75 tokens, end, padding.
  *
  * A word stays in one chunk unless it has 8 tokens or more. "embedding:NAME" words (textual inversion) stand
  * for vectors that the caller looks up: their positions have a placeholder id and an entry in `vectors`, by
@@ -49,14 +48,13 @@ typedef struct fc_clip_chunk_opts {
 typedef struct fc_clip_chunks {
     uint32_t count; /* at least 1 */
     int32_t (*ids)[FC_CLIP_CHUNK];
-    double (*weights)[FC_CLIP_CHUNK]; /* 1 at start, end and padding; otherwise anything, infinity and NaN
-                                         included */
+    double (*weights)[FC_CLIP_CHUNK];         /* 1 at start, end and padding; else anything, NaN included */
     fc_clip_vector (*vectors)[FC_CLIP_CHUNK]; /* id is 0 wherever handle is not */
     uint32_t vector_count;                    /* positions with a handle */
     bool weighted;                            /* some weight is not 1 */
 } fc_clip_chunks;
 
-/* prompt: at most FC_CLIP_MAX_TEXT bytes, any content. ARG, LIMIT, NOMEM. */
+/* prompt: at most FC_CLIP_MAX_TEXT bytes, any content. LIMIT, NOMEM. */
 fc_status fc_clip_chunks_make(fc_clip_chunks *out, const fc_clip_vocab *vocab, const char *prompt,
                               size_t size, const fc_clip_chunk_opts *opts, fc_err *err) FC_MUST_USE;
 void fc_clip_chunks_fini(fc_clip_chunks *c);

@@ -42,8 +42,7 @@ static void emit_split_at_punctuation(struct cleaner *c, const fc_codes *word)
 static void end_word(struct cleaner *c)
 {
     if (c->word.len == 0) return;
-    fc_codes_reset(&c->lowered);
-    fc_codes_reset(&c->normal);
+    c->lowered.len = c->normal.len = 0; /* and keep the status of earlier words */
     if (c->rule == FC_CLEAN_STRIP_ACCENTS) {
         fc_unicode_lower(&c->word, &c->lowered);
         fc_unicode_decompose(&c->lowered, &c->normal);

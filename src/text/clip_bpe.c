@@ -1,9 +1,8 @@
-/* CLIP's byte-pair tokenizer.
+/* CLIP's byte-pair tokenizer:
  *  1. "<|startoftext|>" and "<|endoftext|>", spelled exactly so, are single tokens and cut the text;
  *  2. what lies between is cleaned (clean.h) and cut into pieces: contractions ('s 't 're 've 'm 'll 'd),
  * runs of letters, single numbers, runs of anything else;
- *  3. each piece is merged: of all neighbouring pairs the one with the lowest rank first, leftmost first
- * among equals. */
+ *  3. each piece is merged: of all neighbouring pairs the one with the lowest rank first, leftmost first. */
 #include "text/clip_bpe.h"
 
 #include <stdbool.h>
@@ -29,8 +28,10 @@ void fc_clip_bpe_fini(fc_clip_bpe *b)
     *b = (fc_clip_bpe){0};
 }
 
-/* ---- merging one piece: a linked list of symbols and a heap of possible merges, n log n for hostile words
- * ------------------ */
+/* ---- merging one piece --------------------------------------------------------------------------------- */
+
+/* The piece is a linked list of symbols; a heap holds the merges that are possible, so that hostile words of
+ * any length take n log n. */
 
 #define NONE UINT32_MAX
 
@@ -115,8 +116,7 @@ static void merge_word(fc_clip_bpe *b, const char *bytes, size_t size, fc_codes 
     for (uint32_t i = 0; i != NONE; i = b->symbols[i].next) fc_codes_push(out, b->symbols[i].id);
 }
 
-/* ---- cutting cleaned text into pieces
- * --------------------------------------------------------------------------------- */
+/* ---- cutting cleaned text into pieces ------------------------------------------------------------------ */
 
 /* Length of `pattern` (lower-case ASCII) at the start of text, 0 if it is not there. The reference compares
  * without regard to case; after lower-casing, the only letter left that this concerns is the long s (U+017F).
@@ -145,46 +145,46 @@ static size_t match_contraction(const char *text, size_t size)
     return 0;
 }
 
-enum code_class { CLASS_SPACE, CLASS_LETTER, CLASS_NUMBER, CLASS_OTHER };
+enum code_class { CLASS_NONE, CLASS_LETTER, CLASS_NUMBER, CLASS_OTHER };
 
+/* CLASS_NONE: in no piece, only ends one. That is the space, and U+0345, a combining mark whose capital is a
+ * letter: the reference's expression, being blind to case, counts it neither as a letter nor as anything
+ * else. */
 static enum code_class class_at(const char *text, size_t size, size_t *length)
 {
     uint32_t c;
     *length = fc_utf8_decode(text, size, &c);
-    if (c == ' ') return CLASS_SPACE;
+    if (c == ' ' || c == 0x345) return CLASS_NONE;
     return fc_unicode_is_letter(c) ? CLASS_LETTER : fc_unicode_is_number(c) ? CLASS_NUMBER : CLASS_OTHER;
 }
 
-/* Length of the piece at the start of text. */
-static size_t match_piece(const char *text, size_t size)
+/* Encodes the piece at the start of text and returns its length. */
+static size_t encode_piece(fc_clip_bpe *b, const char *text, size_t size, fc_codes *out)
 {
-    size_t length = match_contraction(text, size), next;
-    if (length) return length;
-    enum code_class first = class_at(text, size, &length);
-    if (first == CLASS_SPACE || first == CLASS_NUMBER) return length;
-    while (length < size && class_at(text + length, size - length, &next) == first) length += next;
+    size_t length = match_nocase(text, size, start_text), next;
+    bool is_start = length == START_SIZE; /* longer with a long s: then it is a word like any other */
+    bool is_end = !length && (length = match_nocase(text, size, end_text)) > 0;
+    if (is_start || is_end) {
+        fc_codes_push(out, is_start ? fc_clip_vocab_start(b->vocab) : fc_clip_vocab_end(b->vocab));
+        return length;
+    }
+    if (!length) length = match_contraction(text, size);
+    if (!length) {
+        enum code_class first = class_at(text, size, &length);
+        if (first == CLASS_NONE) return length;
+        if (first != CLASS_NUMBER)
+            while (length < size && class_at(text + length, size - length, &next) == first) length += next;
+    }
+    merge_word(b, text, length, out);
     return length;
 }
 
 static void encode_cleaned(fc_clip_bpe *b, const char *text, size_t size, fc_codes *out)
 {
-    while (size > 0) {
-        size_t length = match_nocase(text, size, start_text);
-        bool is_start = length == START_SIZE; /* longer with a long s: then it is a word like any other */
-        bool is_end = !length && (length = match_nocase(text, size, end_text)) > 0;
-        if (!length) length = match_piece(text, size);
-        if (is_start || is_end)
-            fc_codes_push(out, is_start ? fc_clip_vocab_start(b->vocab) : fc_clip_vocab_end(b->vocab));
-        else if (*text != ' ')
-            merge_word(b, text, length, out);
-        text += length;
-        size -= length;
-    }
+    for (size_t i = 0; i < size;) i += encode_piece(b, text + i, size - i, out);
 }
 
-/* ---- the whole
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- the whole ----------------------------------------------------------------------------------------- */
 
 /* Where the next exactly spelled special token starts; size if there is none. */
 static size_t find_special(const char *text, size_t size)
@@ -199,6 +199,7 @@ fc_status fc_clip_bpe_encode(fc_clip_bpe *b, const char *text, size_t size, fc_c
 {
     if (size > FC_CLIP_MAX_TEXT)
         return fc_fail(err, FC_LIMIT, "a text of %zu bytes is over the limit of %zu", size, FC_CLIP_MAX_TEXT);
+    const size_t total = size;
     while (size > 0) {
         size_t plain = find_special(text, size);
         fc_status s = fc_clean_text(b->rule, text, plain, &b->clean, err);
@@ -212,6 +213,7 @@ fc_status fc_clip_bpe_encode(fc_clip_bpe *b, const char *text, size_t size, fc_c
         text += is_start ? START_SIZE : END_SIZE;
         size -= is_start ? START_SIZE : END_SIZE;
     }
-    if (out->status) return fc_fail(err, out->status, "tokenizing a text: %s", fc_status_name(out->status));
-    return FC_OK;
+    if (!out->status) return FC_OK;
+    return fc_fail(err, out->status, "tokenizing a text of %zu bytes: %s", total,
+                   out->status == FC_LIMIT ? "it is too long" : "out of memory");
 }

@@ -1,6 +1,5 @@
-/* CLIP's byte-pair tokenizer: one word or text -> token ids, exactly as the slow CLIPTokenizer of
- * transformers (no ftfy). Holds scratch memory: one thread at a time per object; the vocabulary is borrowed.
- */
+/* CLIP's byte-pair tokenizer: text -> token ids, exactly as the slow CLIPTokenizer of transformers (without
+ * ftfy). Holds scratch memory: one thread at a time per object; the vocabulary is borrowed. */
 #ifndef FC_TEXT_CLIP_BPE_H
 #define FC_TEXT_CLIP_BPE_H
 

@@ -48,8 +48,7 @@ uint32_t fc_clip_vocab_merge(const fc_clip_vocab *v, uint32_t left, uint32_t rig
                                                          : FC_CLIP_NO_TOKEN;
 }
 
-/* ---- reading merges.txt
- * ---------------------------------------------------------------------------------------------- */
+/* ---- reading merges.txt -------------------------------------------------------------------------------- */
 
 struct merge {
     uint32_t pair;

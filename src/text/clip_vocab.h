@@ -11,12 +11,10 @@
 #include <stdint.h>
 #include "base/status.h"
 
-#define FC_CLIP_MAX_MERGES 65022u /* ids stay below 65536 */
-#define FC_CLIP_MAX_MERGES_TEXT                                                                              \
-    ((size_t)4 << 20) /* bytes of a merges.txt; CLIP's own has half a megabyte                               \
-                       */
-#define FC_CLIP_FIRST_MERGED 512u
-#define FC_CLIP_NO_TOKEN     UINT32_MAX
+#define FC_CLIP_MAX_MERGES      65022u            /* ids stay below 65536 */
+#define FC_CLIP_MAX_MERGES_TEXT ((size_t)4 << 20) /* bytes; CLIP's own merges are half a megabyte */
+#define FC_CLIP_FIRST_MERGED    512u
+#define FC_CLIP_NO_TOKEN        UINT32_MAX
 
 typedef struct fc_clip_vocab {
     const uint32_t *pairs; /* left id << 16 | right id, ascending */

@@ -1,7 +1,6 @@
 /* Growable array of 32-bit codes. */
 #include "text/codes.h"
 
-#include <string.h>
 #include "base/mem.h"
 
 void fc_codes_init(fc_codes *c, size_t max_codes)
@@ -45,12 +44,4 @@ void fc_codes_push(fc_codes *c, uint32_t code)
 {
     reserve(c, c->len + 1);
     if (!c->status) c->data[c->len++] = code;
-}
-
-void fc_codes_resize(fc_codes *c, size_t len)
-{
-    reserve(c, len);
-    if (c->status) return;
-    if (len > c->len) memset(c->data + c->len, 0, (len - c->len) * sizeof *c->data);
-    c->len = len;
 }

@@ -17,6 +17,5 @@ void fc_codes_init(fc_codes *c, size_t max_codes);
 void fc_codes_fini(fc_codes *c);
 void fc_codes_reset(fc_codes *c); /* len = 0, keeps memory, clears the sticky status */
 void fc_codes_push(fc_codes *c, uint32_t code);
-void fc_codes_resize(fc_codes *c, size_t len); /* new codes are 0 */
 
 #endif

@@ -1,5 +1,4 @@
-/* Python's float(): the text is rewritten to plain ASCII without underscores, then read by base's exact
- * parser. */
+/* Python's float(): text becomes plain ASCII without underscores, which base's exact parser reads. */
 #include "text/pyfloat.h"
 
 #include <math.h>

@@ -80,8 +80,7 @@ int fc_unicode_decimal(uint32_t c)
     return (int)((c - start) % 10);
 }
 
-/* ---- lower case
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- lower case ---------------------------------------------------------------------------------------- */
 
 /* Cased letters outside the categories Lu, Ll, Lt (Other_Lowercase and Other_Uppercase of Unicode 13.0). */
 static const uint32_t cased_ranges[][2] = {
@@ -150,8 +149,7 @@ void fc_unicode_lower(const fc_codes *in, fc_codes *out)
     }
 }
 
-/* ---- normal forms
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- normal forms -------------------------------------------------------------------------------------- */
 
 static unsigned combining_class(uint32_t c)
 {
@@ -166,10 +164,10 @@ static void order_run(uint32_t *run, size_t count, fc_codes *scratch)
     for (size_t i = 1; i < count; i++)
         sorted = sorted && combining_class(run[i - 1]) <= combining_class(run[i]);
     if (sorted) return;
-    fc_codes_reset(scratch);
-    for (unsigned class = 1; class < 255; class ++)
+    scratch->len = 0;
+    for (unsigned rank = 1; rank < 255; rank++)
         for (size_t i = 0; i < count; i++)
-            if (combining_class(run[i]) == class) fc_codes_push(scratch, run[i]);
+            if (combining_class(run[i]) == rank) fc_codes_push(scratch, run[i]);
     for (size_t i = 0; i < scratch->len; i++) run[i] = scratch->data[i];
 }
 
