@@ -15,3 +15,15 @@ set(CLIP_VOCAB_C ${CMAKE_BINARY_DIR}/generated/clip_vocab_builtin.c)
 add_custom_command(OUTPUT ${CLIP_VOCAB_C} COMMAND gen_clip_vocab ${CLIP_MERGES} ${CLIP_VOCAB_C}
                    DEPENDS gen_clip_vocab ${CLIP_MERGES} COMMENT "CLIP's vocabulary" VERBATIM)
 list(APPEND FC_GENERATED_SOURCES ${CLIP_VOCAB_C})
+
+# data/ -> a table of embedded files, fc_app_data.
+file(GLOB_RECURSE APP_DATA RELATIVE ${CMAKE_SOURCE_DIR}/data CONFIGURE_DEPENDS data/styles/*.json data/presets/*.json
+     data/wildcards/*.txt data/catalog.json)
+list(TRANSFORM APP_DATA PREPEND ${CMAKE_SOURCE_DIR}/data/ OUTPUT_VARIABLE APP_DATA_FILES)
+add_executable(gen_embed tools/gen_embed.c src/base/buf.c src/base/file.c src/base/mem.c src/base/path.c src/base/status.c
+               src/base/str.c)
+target_link_libraries(gen_embed PRIVATE fc_flags)
+set(APP_DATA_C ${CMAKE_BINARY_DIR}/generated/app_data.c)
+add_custom_command(OUTPUT ${APP_DATA_C} COMMAND gen_embed ${APP_DATA_C} fc_app_data ${CMAKE_SOURCE_DIR}/data ${APP_DATA}
+                   DEPENDS gen_embed ${APP_DATA_FILES} COMMENT "data files" VERBATIM)
+list(APPEND FC_GENERATED_SOURCES ${APP_DATA_C})
