@@ -1,0 +1,48 @@
+#include "support/app_cases.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "base/file.h"
+
+json_t *app_cases(const char *name)
+{
+    char path[256];
+    json_error_t e;
+    snprintf(path, sizeof path, "tests/data/app/%s.json", name);
+    json_t *root = json_load_file(fc_test_source_path(path), 0, &e);
+    if (!root) fail_msg("%s:%d: %s", path, e.line, e.text);
+    return root;
+}
+
+const char *app_text(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    if (!text) fail_msg("a case has no text \"%s\"", key);
+    return text;
+}
+
+const char *app_write(const char *relative, const char *content)
+{
+    const char *path = fc_test_tmp_path(relative);
+    char folder[1024];
+    fc_err err;
+    snprintf(folder, sizeof folder, "%s", path);
+    *strrchr(folder, '/') = 0;
+    assert_ok(fc_mkdir_all(folder, &err), &err);
+    assert_ok(fc_file_write_atomic(path, content, strlen(content), &err), &err);
+    return path;
+}
+
+static void collect(void *user, const char *text)
+{
+    app_warnings *w = user;
+    size_t n = strlen(w->text);
+    snprintf(w->text + n, sizeof w->text - n, "%s\n", text);
+    w->count++;
+}
+
+fc_warn app_warn(app_warnings *w)
+{
+    *w = (app_warnings){.count = 0};
+    return (fc_warn){.fn = collect, .user = w};
+}
