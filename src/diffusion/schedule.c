@@ -43,7 +43,8 @@ void fc_schedule_karras(float *out, int count, double sigma_min, double sigma_ma
     double low = pow(sigma_min, 1.0 / rho), high = pow(sigma_max, 1.0 / rho);
     float base = (float)high, slope = (float)(low - high);
     fc_linspace(out, 0.0f, 1.0f, (size_t)count);
-    int vectors = count / 16 * 16; /* the reference takes the rest one by one, through another power function */
+    int vectors =
+        count / 16 * 16; /* the reference takes the rest one by one, through another power function */
     for (int i = 0; i < count; i++) {
         float root = base + out[i] * slope;
         out[i] = i < vectors ? f32_pow(root, (float)rho) : (float)pow((double)root, rho);
@@ -172,6 +173,12 @@ fc_status fc_schedule_make(const fc_schedule_request *request, const fc_model_sa
     if (request->discard_penultimate && count > 2) {
         sigmas[count - 2] = sigmas[count - 1];
         count--;
+    }
+    for (int i = 1; i < count; i++) {
+        if (sigmas[i] < sigmas[i - 1]) continue;
+        return fc_fail(err, FC_ARG,
+                       "%s has fewer than %d different noise levels; use fewer steps or another scheduler",
+                       request->scheduler->name, steps);
     }
     int skip = request->denoise > 0.9999 ? 0 : count - (request->steps + 1);
     if (skip < 0) skip = 0;

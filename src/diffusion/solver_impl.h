@@ -30,11 +30,23 @@ void fc_solver_add_noise(fc_solver *s, float *x, float scale);
 void fc_solver_add_path(fc_solver *s, float *x, float sigma, float sigma_next, float scale);
 void fc_solver_draw(fc_solver *s, float *out); /* out[n] = normals of the generator */
 
+/* eps = the noise the model sees in x, which is in the variance-preserving space (sigma-space x /
+ * sqrt(sigma^2 + 1)); scaled[n] is overwritten. */
+void fc_solver_predict_vp(fc_solver *s, const float *x, float sigma, float *scaled, float *eps);
+
 /* An ancestral step from sigma to next: go down to `down`, then add noise of deviation `up`. */
 typedef struct fc_ancestral {
     float down, up;
 } fc_ancestral;
 fc_ancestral fc_solver_ancestral(float sigma, float next);
+
+/* A Heun step from sigma to next (the mean of the slopes at both ends), callback included; shared by two
+ * solvers. */
+typedef struct fc_heun {
+    float *denoised, *d, *x2, *d2; /* [n] */
+} fc_heun;
+fc_heun fc_solver_heun_buffers(fc_solver *s);
+void fc_solver_heun_step(fc_solver *s, const fc_heun *b, int index, int steps, float sigma, float next);
 
 void fc_solve_euler(fc_solver *s);
 void fc_solve_euler_ancestral(fc_solver *s);

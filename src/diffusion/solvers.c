@@ -14,8 +14,34 @@ enum {
 
 static const fc_sampler samplers[] = {
     {"euler", FC_IN_ALL, 0, "one straight step per sigma", fc_solve_euler},
+    {"euler_ancestral", FC_IN_ALL, RANDOM, "Euler with fresh noise in every step", fc_solve_euler_ancestral},
+    {"heun", FC_IN_ALL, 0, "two evaluations per step", fc_solve_heun},
+    {"heunpp2", FC_IN_ALL, 0, "up to three evaluations per step", fc_solve_heunpp2},
+    {"dpm_2", FC_IN_ALL, DISCARD, "midpoint steps, two evaluations each", fc_solve_dpm_2},
+    {"dpm_2_ancestral", FC_IN_ALL, RANDOM | DISCARD, "dpm_2 with fresh noise", fc_solve_dpm_2_ancestral},
+    {"lms", FC_IN_ALL, 0, "linear multistep of order 4", fc_solve_lms},
+    {"dpm_fast", FC_IN_ALL, 0, "DPM-Solver of order 3, as many evaluations as steps", fc_solve_dpm_fast},
+    {"dpm_adaptive", FC_IN_ALL, 0, "chooses its own steps", fc_solve_dpm_adaptive},
+    {"dpmpp_2s_ancestral", FC_IN_ALL, RANDOM, "DPM-Solver++(2S) with fresh noise",
+     fc_solve_dpmpp_2s_ancestral},
+    {"dpmpp_sde", FC_IN_ALL, PATH, "DPM-Solver++ with noise, two evaluations per step", fc_solve_dpmpp_sde},
+    {"dpmpp_sde_gpu", FC_IN_ALL, PATH, "the same as dpmpp_sde", fc_solve_dpmpp_sde},
+    {"dpmpp_2m", FC_IN_ALL, 0, "DPM-Solver++(2M)", fc_solve_dpmpp_2m},
     {"dpmpp_2m_sde", FC_IN_ALL, PATH, "DPM-Solver++(2M) with noise", fc_solve_dpmpp_2m_sde},
-    {"dpmpp_2m_sde_gpu", FC_IN_ALL, PATH, "the same; the usual choice", fc_solve_dpmpp_2m_sde},
+    {"dpmpp_2m_sde_gpu", FC_IN_ALL, PATH, "the same as dpmpp_2m_sde; the usual choice",
+     fc_solve_dpmpp_2m_sde},
+    {"dpmpp_3m_sde", FC_IN_ALL, PATH, "DPM-Solver++(3M) with noise", fc_solve_dpmpp_3m_sde},
+    {"dpmpp_3m_sde_gpu", FC_IN_ALL, PATH, "the same as dpmpp_3m_sde", fc_solve_dpmpp_3m_sde},
+    {"ddpm", FC_IN_ALL, RANDOM, "the training process backwards", fc_solve_ddpm},
+    {"lcm", FC_IN_ALL, RANDOM, "for latent consistency models", fc_solve_lcm},
+    {"tcd", FC_IN_ALL, RANDOM, "for trajectory consistency models", fc_solve_tcd},
+    {"restart", FC_IN_ALL, RANDOM, "Heun with a second way down from the middle", fc_solve_restart},
+    {"ddim", FC_IN_1_0, RANDOM | OWN, "DDIM", fc_solve_ddim},
+    {"ddim", FC_IN_2_5, 0, "the same as euler", fc_solve_euler},
+    {"uni_pc", FC_IN_1_0, OWN, "UniPC, predictor and corrector of order 3", fc_solve_uni_pc_bh1},
+    {"uni_pc", FC_IN_2_5, DISCARD, "UniPC, predictor and corrector of order 3", fc_solve_uni_pc_sigma_bh1},
+    {"uni_pc_bh2", FC_IN_1_0, OWN, "UniPC with another step weight", fc_solve_uni_pc_bh2},
+    {"uni_pc_bh2", FC_IN_2_5, DISCARD, "UniPC with another step weight", fc_solve_uni_pc_sigma_bh2},
 };
 enum { SAMPLERS = sizeof samplers / sizeof samplers[0] };
 
@@ -123,16 +149,24 @@ fc_ancestral fc_solver_ancestral(float sigma, float next)
 
 static fc_status check_job(const fc_sample_job *job, fc_err *err)
 {
+    unsigned flags = job->sampler->flags;
     if (job->sigma_count < 2) return fc_fail(err, FC_ARG, "a sampler needs at least two sigmas");
     for (int i = 0; i < job->sigma_count; i++) {
-        float sigma = job->sigmas[i];
+        float sigma = job->sigmas[i], before = i > 0 ? job->sigmas[i - 1] : INFINITY;
         bool last = i == job->sigma_count - 1;
-        if (!isfinite(sigma) || sigma < 0.0f || (sigma == 0.0f && !last)) {
-            return fc_fail(err, FC_ARG, "sigma %d of the schedule is %g", i, (double)sigma);
+        if (!(sigma < before) || sigma < 0.0f || (sigma == 0.0f && !last)) {
+            return fc_fail(err, FC_ARG, "the schedule must fall: sigma %d is %g after %g", i, (double)sigma,
+                           (double)before);
         }
     }
     if (job->mask && (!job->latent || (!job->mask->fresh && !job->noise))) {
         return fc_fail(err, FC_ARG, "a mask needs a latent to keep and its noise");
+    }
+    if ((flags & FC_SAMPLER_RANDOM) && !job->rng)
+        return fc_fail(err, FC_ARG, "this sampler needs a generator");
+    if ((flags & FC_SAMPLER_OWN_SPACE) && job->sampling->kind == FC_SAMPLING_EDM) {
+        return fc_fail(err, FC_UNSUPPORTED, "%s cannot sample this kind of model; choose another sampler",
+                       job->sampler->name);
     }
     return FC_OK;
 }

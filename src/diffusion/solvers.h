@@ -45,7 +45,7 @@ const fc_sampler *fc_sampler_at(size_t index, const fc_recipe *recipe);
 typedef struct fc_sample_step {
     int index, steps; /* 0-based; steps is 0 when the sampler cannot know (dpm_adaptive) */
     float sigma;
-    const float *x;        /* before the step; after it for uni_pc and dpm_adaptive */
+    const float *x;        /* before the step; after it for uni_pc, dpm_adaptive and the ddim of recipe 1.0 */
     const float *denoised; /* model scale */
 } fc_sample_step;
 

@@ -140,9 +140,12 @@ static const struct {
     const char *name;
     double limit;
 } cases[] = {
-    {"euler", 1e-5},
-    {"dpmpp_2m_sde", 1e-5},
-    {"dpmpp_2m_sde_gpu", 1e-5},
+    {"euler", 1e-5},        {"euler_ancestral", 1e-5},  {"heun", 1e-5},
+    {"dpm_2", 1e-5},        {"dpm_2_ancestral", 1e-5},  {"lms", 1e-5},
+    {"dpm_fast", 1e-5},     {"dpm_adaptive", 1e-5},     {"dpmpp_2s_ancestral", 1e-5},
+    {"dpmpp_sde", 1e-5},    {"dpmpp_sde_gpu", 1e-5},    {"dpmpp_2m", 1e-5},
+    {"dpmpp_2m_sde", 1e-5}, {"dpmpp_2m_sde_gpu", 1e-5}, {"ddim", 1e-5},
+    {"uni_pc", 1e-5},       {"uni_pc_bh2", 1e-5},
 };
 
 static void runs_match_the_reference(void **state)
@@ -158,10 +161,248 @@ static void runs_match_the_reference(void **state)
     fc_safetensors_close(&golden);
 }
 
+static void image_to_image_matches(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"euler", "dpmpp_2m_sde_gpu", "uni_pc", "ddim", "dpmpp_2m",
+                                        "lms",   "dpm_fast"};
+    fc_test_golden_open(&golden, "samplers.safetensors");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "i2i.%s", names[i]);
+        fc_test_array sigmas = required(name, "sigmas"), final = required(name, "final");
+        fc_test_array latent = required(name, "latent");
+        watcher w = {0};
+        float got[VALUES];
+        fc_err err;
+        fc_latent_scale_in(&sampling.latent, latent.data, PLANE);
+        assert_ok(run(names[i], &sigmas, latent.data, 0.6, &w, got, &err), &err);
+        assert_rel_error(name, got, final.data, VALUES, 1e-5);
+        fc_test_array_free(&sigmas);
+        fc_test_array_free(&final);
+        fc_test_array_free(&latent);
+    }
+    fc_safetensors_close(&golden);
+}
+
+/* ---- properties of every sampler, on schedules of our own ---- */
+
+typedef struct any_run {
+    const fc_recipe *recipe;
+    const char *sampler;
+    int steps;
+    uint64_t seed;
+    bool masked;
+    watcher watcher;
+    float result[VALUES];
+} any_run;
+
+static fc_status run_any(void *user)
+{
+    any_run *r = user;
+    fc_arena arena;
+    fc_err err;
+    fc_schedule schedule;
+    fc_rng rng, fresh;
+    float noise[VALUES], latent[VALUES], mask[VALUES];
+    fc_arena_init(&arena, 4 << 20);
+    fc_rng_seed(&rng, r->seed);
+    fc_rng_seed(&fresh, r->seed + 1);
+    fc_rng_normal(&rng, noise, VALUES);
+    for (size_t i = 0; i < VALUES; i++) latent[i] = 0.5f * noise[VALUES - 1 - i];
+    for (size_t i = 0; i < VALUES; i++) mask[i] = i % 8 < 4 ? 1.0f : 0.0f;
+    const fc_sampler *sampler = fc_sampler_find(r->sampler, r->recipe);
+    bool discard = sampler->flags & FC_SAMPLER_DISCARD_PENULTIMATE;
+    fc_schedule_request request = {fc_scheduler_find("karras"), r->steps, 1.0, discard};
+    fc_status s = fc_schedule_make(&request, &sampling, &arena, &schedule, &err);
+    r->watcher = (watcher){.cancel_at_step = r->watcher.cancel_at_step,
+                           .model = {.sampling = &sampling,
+                                     .recipe = r->recipe,
+                                     .cfg = 3.0f,
+                                     .plane = PLANE,
+                                     .cancel_at_call = r->watcher.model.cancel_at_call}};
+    fc_sample_mask part = {mask, r->recipe->fresh_mask_noise ? &fresh : NULL};
+    fc_sample_job job = {.sampler = sampler,
+                         .sampling = &sampling,
+                         .sigmas = schedule.sigmas,
+                         .sigma_count = schedule.count,
+                         .count = VALUES,
+                         .noise = noise,
+                         .latent = r->masked ? latent : NULL,
+                         .full_noise = true,
+                         .rng = &rng,
+                         .seed = r->seed,
+                         .mask = r->masked ? &part : NULL,
+                         .user = &r->watcher,
+                         .denoise = denoise,
+                         .on_step = watch};
+    if (!s) s = fc_sample(&job, &arena, r->result, &err);
+    for (size_t i = 0; !s && r->masked && i < VALUES; i++) { /* the kept part comes out as it went in */
+        if (mask[i] == 0.0f) assert_true(fabsf(r->result[i] - latent[i]) < 0.15f);
+    }
+    fc_arena_fini(&arena);
+    return s;
+}
+
+static void for_every_sampler(void (*check)(any_run *r))
+{
+    static const fc_recipe *const recipes[] = {&fc_recipe_1_0, &fc_recipe_2_5};
+    static any_run r;
+    for (size_t k = 0; k < 2; k++) {
+        const fc_sampler *sampler;
+        for (size_t i = 0; (sampler = fc_sampler_at(i, recipes[k])); i++) {
+            assert_ptr_equal(fc_sampler_find(sampler->name, recipes[k]), sampler);
+            r = (any_run){.recipe = recipes[k], .sampler = sampler->name, .steps = 7, .seed = 1234567890123};
+            check(&r);
+        }
+        assert_int_equal(fc_sampler_at(23, recipes[k]) != NULL, 1);
+        assert_null(fc_sampler_at(24, recipes[k]));
+        assert_null(fc_sampler_find("eular", recipes[k]));
+    }
+}
+
+static void check_repeatable(any_run *r)
+{
+    float first[VALUES];
+    assert_int_equal(run_any(r), FC_OK);
+    memcpy(first, r->result, sizeof first);
+    assert_int_equal(run_any(r), FC_OK);
+    assert_memory_equal(first, r->result, sizeof first);
+    r->seed++;
+    assert_int_equal(run_any(r), FC_OK);
+    assert_memory_not_equal(first, r->result, sizeof first);
+}
+
+static void same_seed_gives_the_same_result(void **state)
+{
+    (void)state;
+    for_every_sampler(check_repeatable);
+}
+
+static void check_few_steps(any_run *r)
+{
+    static const int steps[] = {1, 2, 3, 4, 19, 20, 36};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        r->steps = steps[i];
+        assert_int_equal(run_any(r), FC_OK);
+        for (size_t k = 0; k < VALUES; k++)
+            assert_true(isfinite(r->result[k]) && fabsf(r->result[k]) < 30.0f);
+    }
+}
+
+/* Noise of deviation 14, 57 at most, must have gone, also in one step; the toy network leaves up to 23. */
+static void any_number_of_steps_ends_clean(void **state)
+{
+    (void)state;
+    for_every_sampler(check_few_steps);
+}
+
+static void check_mask(any_run *r)
+{
+    r->masked = true;
+    assert_int_equal(run_any(r), FC_OK);
+}
+
+static void masks_keep_what_they_should(void **state)
+{
+    (void)state;
+    for_every_sampler(check_mask);
+}
+
+static void check_cancel(any_run *r)
+{
+    assert_int_equal(run_any(r), FC_OK);
+    int calls = r->watcher.model.calls, steps = r->watcher.steps_seen;
+    assert_true(steps >= 1 && calls >= steps);
+    for (int at = 1; at <= calls; at++) {
+        r->watcher.model.cancel_at_call = at;
+        assert_int_equal(run_any(r), FC_CANCELLED);
+        assert_int_equal(r->watcher.model.calls, at);
+    }
+    r->watcher.model.cancel_at_call = 0;
+    for (int at = 1; at <= steps; at++) {
+        r->watcher.cancel_at_step = at;
+        assert_int_equal(run_any(r), FC_CANCELLED);
+        assert_int_equal(r->watcher.steps_seen, at);
+    }
+}
+
+static void cancelling_anywhere_stops_at_once(void **state)
+{
+    (void)state;
+    for_every_sampler(check_cancel);
+}
+
+static void check_torture(any_run *r)
+{
+    r->steps = 4;
+    assert_true(fc_test_torture(run_any, r) >= 1);
+}
+
+static void survives_every_failing_allocation(void **state)
+{
+    (void)state;
+    for_every_sampler(check_torture);
+}
+
+static fc_status not_a_number(void *user, const float *x, float sigma, float *denoised, fc_err *err)
+{
+    (void)user, (void)sigma, (void)err;
+    memcpy(denoised, x, VALUES * sizeof *x);
+    denoised[VALUES / 2] = NAN;
+    return FC_OK;
+}
+
+static void bad_jobs_and_models_are_refused(void **state)
+{
+    (void)state;
+    static const float good[] = {10, 1, 0}, rising[] = {1, 10, 0}, zero[] = {1, 0, 0}, nan[] = {10, NAN, 0};
+    float noise[VALUES] = {0}, got[VALUES];
+    fc_arena arena;
+    fc_err err;
+    fc_arena_init(&arena, 1 << 20);
+    fc_sample_job job = {.sampler = fc_sampler_find("euler", &fc_recipe_2_5),
+                         .sampling = &sampling,
+                         .sigmas = good,
+                         .sigma_count = 3,
+                         .count = VALUES,
+                         .noise = noise,
+                         .denoise = not_a_number};
+    assert_fails(fc_sample(&job, &arena, got, &err), FC_NUMERIC, &err, "not a number");
+    assert_int_equal(fc_sample(&job, &arena, got, NULL), FC_NUMERIC);
+    job.sigma_count = 1;
+    assert_fails(fc_sample(&job, &arena, got, &err), FC_ARG, &err, "two sigmas");
+    job.sigma_count = 3;
+    const float *const bad[] = {rising, zero, nan};
+    for (size_t i = 0; i < 3; i++) {
+        job.sigmas = bad[i];
+        assert_fails(fc_sample(&job, &arena, got, &err), FC_ARG, &err, "must fall");
+    }
+    job.sigmas = good;
+    job.mask = &(fc_sample_mask){noise, NULL};
+    assert_fails(fc_sample(&job, &arena, got, &err), FC_ARG, &err, "mask");
+    job.mask = NULL;
+    job.sampler = fc_sampler_find("euler_ancestral", &fc_recipe_2_5);
+    assert_fails(fc_sample(&job, &arena, got, &err), FC_ARG, &err, "generator");
+    fc_model_sampling edm;
+    fc_model_sampling_init(&edm, FC_SAMPLING_EDM, FC_ROUND_SIGMAS);
+    job.sampling = &edm;
+    job.sampler = fc_sampler_find("uni_pc", &fc_recipe_1_0);
+    assert_fails(fc_sample(&job, &arena, got, &err), FC_UNSUPPORTED, &err, "uni_pc");
+    fc_arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_match_the_reference),
+        cmocka_unit_test(image_to_image_matches),
+        cmocka_unit_test(same_seed_gives_the_same_result),
+        cmocka_unit_test(any_number_of_steps_ends_clean),
+        cmocka_unit_test(masks_keep_what_they_should),
+        cmocka_unit_test(cancelling_anywhere_stops_at_once),
+        cmocka_unit_test(survives_every_failing_allocation),
+        cmocka_unit_test(bad_jobs_and_models_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

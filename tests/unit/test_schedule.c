@@ -240,7 +240,7 @@ static void model_samplings_of_2_5_match(void **state)
 static void every_schedule_falls_to_zero(void **state)
 {
     (void)state;
-    static const int steps[] = {1, 2, 3, 7, 50, 333, 999, 1001};
+    static const int steps[] = {1, 2, 3, 7, 50, 299};
     const fc_scheduler *scheduler;
     for (size_t i = 0; (scheduler = fc_scheduler_at(i)); i++) {
         assert_ptr_equal(fc_scheduler_find(scheduler->name), scheduler);
@@ -250,8 +250,7 @@ static void every_schedule_falls_to_zero(void **state)
             fc_arena_init(&arena, 1 << 20);
             fc_schedule s = make(&arena, ms, scheduler->name, steps[k / 2], k % 4 < 2 ? 1.0 : 0.3, k % 2);
             assert_true(s.count >= 2 && s.sigmas[s.count - 1] == 0.0f);
-            for (int n = 0; n + 1 < s.count; n++)
-                assert_true(s.sigmas[n] >= s.sigmas[n + 1] && s.sigmas[n] > 0.0f);
+            for (int n = 0; n + 1 < s.count; n++) assert_true(s.sigmas[n] > s.sigmas[n + 1]);
             fc_arena_fini(&arena);
         }
     }
@@ -276,6 +275,11 @@ static void impossible_requests_are_refused(void **state)
         assert_fails(fc_schedule_make(&r, &v1, &arena, &s, &err), bad[i].want, &err, "steps");
         assert_int_equal(fc_schedule_make(&r, &v1, &arena, &s, NULL), bad[i].want);
     }
+    fc_schedule_request repeated = {fc_scheduler_find("simple"), 1001, 1.0, false};
+    fc_schedule repeats;
+    fc_err problem;
+    assert_fails(fc_schedule_make(&repeated, &v1, &arena, &repeats, &problem), FC_ARG, &problem,
+                 "noise levels");
     fc_arena_fini(&arena);
     fc_arena small;
     fc_arena_init(&small, 64);
