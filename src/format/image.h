@@ -1,0 +1,72 @@
+/* Pictures of 8-bit RGB and the three file formats people use: PNG, JPEG, WebP, with the texts they carry.
+ * Bytes come from strangers: decoders check sizes before they allocate and never print. */
+#ifndef FC_FORMAT_IMAGE_H
+#define FC_FORMAT_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/status.h"
+#include "format/exif.h"
+
+#define FC_IMAGE_MAX_SIDE   32768
+#define FC_IMAGE_MAX_PIXELS ((int64_t)100 << 20) /* default for uploads: 300 MiB of RGB */
+
+typedef struct fc_image {
+    uint8_t *rgb; /* [h][w][3] without gaps, owned */
+    int32_t w, h;
+} fc_image;
+
+fc_status fc_image_init(fc_image *img, int32_t w, int32_t h,
+                        fc_err *err) FC_MUST_USE; /* pixels are undefined */
+void fc_image_fini(fc_image *img);
+
+typedef enum fc_image_format { FC_PNG, FC_JPEG, FC_WEBP, FC_IMAGE_FORMAT_COUNT } fc_image_format;
+
+const char *fc_image_format_name(fc_image_format f); /* "png", "jpeg", "webp": also the file ending */
+const char *fc_image_format_mime(fc_image_format f); /* "image/png" */
+bool fc_image_format_from_name(const char *name, fc_image_format *out); /* any case; also "jpg" */
+
+/* Texts in a picture file. PNG has named texts, the others have EXIF fields. */
+typedef struct fc_image_text {
+    const char *key, *value; /* UTF-8; a key has 1 to 79 Latin-1 characters */
+} fc_image_text;
+
+typedef struct fc_image_notes {
+    const fc_image_text *texts;
+    size_t text_count;
+    fc_exif exif;
+} fc_image_notes;
+
+/* The last text of this key; NULL when there is none. */
+const char *fc_image_note(const fc_image_notes *notes, const char *key);
+
+/* Appends the encoded picture to out. PNG is lossless; JPEG has quality 95, progressive, optimised, 4:2:0;
+ * WebP is lossy with quality 95. notes may be NULL; PNG writes its texts (tEXt, or iTXt where Latin-1 does
+ * not suffice), JPEG and WebP its exif. LIMIT when the format cannot hold it: sides above 16383 (WebP), EXIF
+ * above 64 KB (JPEG). */
+fc_status fc_image_encode(fc_buf *out, const fc_image *img, fc_image_format format,
+                          const fc_image_notes *notes, fc_err *err) FC_MUST_USE;
+
+/* Format and size from the file's first bytes, without decoding. */
+fc_status fc_image_probe(const void *data, size_t size, fc_image_format *format, int32_t *w, int32_t *h,
+                         fc_err *err) FC_MUST_USE;
+
+/* Decodes any of the formats; alpha is dropped, grey, palette and CMYK become RGB, 16 bits become 8. More
+ * than max_pixels: LIMIT. When notes is not NULL, the file's texts go there and into the arena. After a
+ * failure *img is empty. */
+fc_status fc_image_decode(fc_image *img, const void *data, size_t size, int64_t max_pixels, fc_arena *arena,
+                          fc_image_notes *notes, fc_err *err) FC_MUST_USE;
+
+typedef enum fc_resize_filter {
+    FC_RESIZE_AREA,   /* every target pixel is the mean of the area it covers: for thumbnails */
+    FC_RESIZE_LANCZOS /* Lanczos with three lobes, wider when shrinking; bit for bit as Pillow does it */
+} fc_resize_filter;
+
+/* dst is initialised here. */
+fc_status fc_image_resize(fc_image *dst, const fc_image *src, int32_t w, int32_t h, fc_resize_filter filter,
+                          fc_err *err) FC_MUST_USE;
+
+#endif
