@@ -92,7 +92,7 @@ fc_status fc_resolution_parse(const char *text, fc_resolution *out, bool *traine
 
 fc_resolution fc_resolution_nearest(int32_t width, int32_t height)
 {
-    double wanted = (double)width / height, best = INFINITY;
+    double wanted = (double)width / height, best = HUGE_VAL;
     fc_resolution nearest = fc_resolution_default;
     for (int i = 0; i < FC_RESOLUTION_COUNT; i++) {
         double distance = fabs((double)fc_resolutions[i].width / fc_resolutions[i].height - wanted);

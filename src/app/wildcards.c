@@ -11,6 +11,8 @@
 #include "base/str.h"
 #include "text/unicode.h"
 
+enum { MAX_MISSING = 100 }; /* names that are warned about */
+
 typedef struct wildcard {
     const char *name;
     const char *path;                /* of the user's file, or NULL */
@@ -23,6 +25,7 @@ struct fc_wildcards {
     fc_arena arena;
     wildcard *items; /* sorted by name */
     size_t count;
+    fc_strmap missing; /* names that were warned about */
     fc_warn warn;
 };
 
@@ -106,6 +109,7 @@ fc_status fc_wildcards_open(const char *folder, fc_warn warn, fc_wildcards **wil
     if (w) {
         w->warn = warn;
         fc_arena_init(&w->arena, (size_t)256 << 20);
+        fc_strmap_init(&w->missing);
         s = fill(w, folder, &details);
     }
     if (s) {
@@ -121,6 +125,7 @@ fc_status fc_wildcards_open(const char *folder, fc_warn warn, fc_wildcards **wil
 void fc_wildcards_close(fc_wildcards *w)
 {
     if (!w) return;
+    fc_strmap_fini(&w->missing);
     fc_arena_fini(&w->arena);
     fc_free(w);
 }
@@ -149,7 +154,8 @@ static void add_options(fc_lines *lines, const char *text, size_t size)
     }
 }
 
-static fc_status read_user_file(fc_wildcards *w, wildcard *card)
+/* *told: why there are no options was told. */
+static fc_status read_user_file(fc_wildcards *w, wildcard *card, bool *told)
 {
     fc_err why = {0};
     fc_buf content;
@@ -163,6 +169,7 @@ static fc_status read_user_file(fc_wildcards *w, wildcard *card)
         fc_warn_emit(w->warn, "the wildcard %s cannot be read: %s", card->name, why.message);
     else
         fc_warn_emit(w->warn, "%s is not UTF-8 text and cannot be a wildcard", card->path);
+    *told = !usable;
     fc_buf_fini(&content);
     return s == FC_NOMEM ? s : FC_OK;
 }
@@ -173,13 +180,15 @@ static fc_status read_options(fc_wildcards *w, wildcard *card)
     if (card->is_read) return FC_OK;
     fc_lines_init(&card->lines, &w->arena);
     fc_status s = FC_OK;
+    bool told = false;
     if (card->builtin)
         add_options(&card->lines, card->builtin->data, card->builtin->size);
     else
-        s = read_user_file(w, card);
+        s = read_user_file(w, card, &told);
     if (!s) s = w->arena.status;
     card->is_read = !s;
-    if (!s && card->lines.count == 0) fc_warn_emit(w->warn, "the wildcard %s has no lines", card->name);
+    if (!s && card->lines.count == 0 && !told)
+        fc_warn_emit(w->warn, "the wildcard %s has no lines", card->name);
     return s;
 }
 
@@ -223,11 +232,9 @@ static void find_names(const char *text, size_t size, fc_lines *names)
         const char *close = open + 5 <= stop ? last_mark(open + 3, stop) : NULL;
         if (close) fc_lines_add(names, open + 2, (size_t)(close - open - 2));
         /* a second match in the rest of the run would need a "__" behind the last one */
+        uint32_t c;
         at = stop;
-        while (at < end && at == stop) {
-            uint32_t c;
-            at += fc_utf8_decode(at, (size_t)(end - at), &c);
-        }
+        if (at < end) at += fc_utf8_decode(at, (size_t)(end - at), &c);
     }
 }
 
@@ -236,7 +243,8 @@ static void find_names(const char *text, size_t size, fc_lines *names)
 typedef struct job {
     fc_wildcards *w;
     const fc_wildcard_draw *draw;
-    fc_buf text, next; /* as it is, and scratch */
+    fc_buf text;       /* as it is now */
+    fc_buf next, mark; /* scratch */
     unsigned draws;
     fc_err *err;
 } job;
@@ -244,24 +252,29 @@ typedef struct job {
 /* Replaces "__name__" by word, the first `times` times. */
 static fc_status replace(job *j, const char *name, const char *word, size_t times)
 {
-    size_t n = strlen(name), mark = n + 4;
-    const char *at = fc_buf_cstr(&j->text), *from = at;
+    fc_buf_reset(&j->mark);
+    fc_buf_printf(&j->mark, "__%s__", name);
     fc_buf_reset(&j->next);
-    for (const char *p = at; times > 0 && (p = strstr(p, "__"));) {
-        if (strncmp(p + 2, name, n) != 0 || p[2 + n] != '_' || p[3 + n] != '_') {
-            p++;
-            continue;
-        }
-        fc_buf_append(&j->next, from, (size_t)(p - from));
+    const char *from = fc_buf_cstr(&j->text), *mark = fc_buf_cstr(&j->mark);
+    for (const char *hit; times > 0 && (hit = strstr(from, mark)); times--) {
+        fc_buf_append(&j->next, from, (size_t)(hit - from));
         fc_buf_puts(&j->next, word);
-        from = p += mark;
-        times--;
+        from = hit + j->mark.len;
     }
     fc_buf_puts(&j->next, from);
     fc_buf done = j->next;
     j->next = j->text;
     j->text = done;
-    return j->text.status;
+    return j->mark.status ? j->mark.status : j->text.status;
+}
+
+/* Once for every name. */
+static void warn_missing(fc_wildcards *w, const char *name)
+{
+    bool known = fc_strmap_get(&w->missing, name, strlen(name), NULL);
+    const char *copy = known || w->missing.count >= MAX_MISSING ? NULL : fc_arena_strdup(&w->arena, name);
+    if (!copy || fc_strmap_put(&w->missing, copy, strlen(copy), 0, NULL)) return;
+    fc_warn_emit(w->warn, "there is no wildcard file %s.txt; the bare word is used", name);
 }
 
 static fc_status replace_one(job *j, const char *name)
@@ -274,7 +287,7 @@ static fc_status replace_one(job *j, const char *name)
                        "more than %u wildcards in one prompt; do they name each other in a circle?",
                        FC_WILDCARD_MAX_DRAWS);
     if (!card || card->lines.count == 0) {
-        if (!card) fc_warn_emit(j->w->warn, "there is no wildcard file %s.txt; the bare word is used", name);
+        if (!card) warn_missing(j->w, name);
         return replace(j, name, name, SIZE_MAX);
     }
     uint64_t count = card->lines.count;
@@ -305,6 +318,7 @@ fc_status fc_wildcards_apply(fc_wildcards *w, const char *text, const fc_wildcar
     bool any = true;
     fc_buf_init(&j.text, FC_WILDCARD_MAX_TEXT);
     fc_buf_init(&j.next, FC_WILDCARD_MAX_TEXT);
+    fc_buf_init(&j.mark, FC_WILDCARD_MAX_TEXT + 8);
     fc_buf_puts(&j.text, text);
     fc_status s = j.text.status;
     for (int pass = 0; pass < FC_WILDCARD_MAX_PASSES && any && !s; pass++) s = replace_pass(&j, &any);
@@ -318,6 +332,7 @@ fc_status fc_wildcards_apply(fc_wildcards *w, const char *text, const fc_wildcar
     }
     fc_buf_fini(&j.text);
     fc_buf_fini(&j.next);
+    fc_buf_fini(&j.mark);
     if (s && details.message[0]) return fc_fail(err, s, "%s", details.message);
     if (s == FC_LIMIT)
         return fc_fail(err, s, "with its wildcards the prompt grows beyond %zu kB",

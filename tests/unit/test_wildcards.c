@@ -96,6 +96,9 @@ static void files_of_the_user_come_before_built_in_ones(void **state)
     assert_non_null(strstr(warnings.text, "bad.txt is not UTF-8"));
     assert_non_null(strstr(warnings.text, "nothing has no lines"));
     assert_non_null(strstr(warnings.text, "notes.txt"));
+    assert_int_equal(warnings.count, 3);
+    resolve(w, "__bad__ __nothing__ __notes__ __notes__", 6, 1, false); /* told once is enough */
+    assert_int_equal(warnings.count, 3);
     fc_wildcards_close(w);
 }
 
