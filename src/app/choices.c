@@ -2,7 +2,9 @@
  * their owners. */
 #include "app/params.h"
 
+#include "app/performance.h"
 #include "diffusion/schedule.h"
+#include "diffusion/solvers.h"
 
 #define TABLE(fn, ...)                                                                                       \
     const char *fn(size_t index)                                                                             \
@@ -15,11 +17,24 @@ TABLE(fc_choice_recipe, "1.0", "2.5")
 TABLE(fc_choice_format, "png", "jpeg", "webp")
 TABLE(fc_choice_metadata, "none", "fooocus", "a1111")
 TABLE(fc_choice_swap, "joint", "separate")
-TABLE(fc_choice_performance, "speed", "quality", "extreme-speed", "lightning", "hyper-sd")
-TABLE(fc_choice_sampler, "euler", "euler_ancestral", "heun", "heunpp2", "dpm_2", "dpm_2_ancestral", "lms",
-      "dpm_fast", "dpm_adaptive", "dpmpp_2s_ancestral", "dpmpp_sde", "dpmpp_sde_gpu", "dpmpp_2m",
-      "dpmpp_2m_sde", "dpmpp_2m_sde_gpu", "dpmpp_3m_sde", "dpmpp_3m_sde_gpu", "ddpm", "lcm", "tcd", "restart",
-      "ddim", "uni_pc", "uni_pc_bh2")
+
+const char *fc_choice_performance(size_t index)
+{
+    const fc_performance *mode = fc_performance_at(FC_RECIPE_2_5, index);
+    return mode ? mode->id : NULL;
+}
+
+/* Those of recipe 2.5, then those that only recipe 1.0 has. */
+const char *fc_choice_sampler(size_t index)
+{
+    size_t shared = 0;
+    while (fc_sampler_at(shared, &fc_recipe_2_5)) shared++;
+    if (index < shared) return fc_sampler_at(index, &fc_recipe_2_5)->name;
+    const fc_sampler *s;
+    for (size_t i = 0, left = index - shared; (s = fc_sampler_at(i, &fc_recipe_1_0)); i++)
+        if (!fc_sampler_find(s->name, &fc_recipe_2_5) && left-- == 0) return s->name;
+    return NULL;
+}
 
 const char *fc_choice_scheduler(size_t index)
 {

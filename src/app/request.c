@@ -18,6 +18,7 @@ typedef struct setting {
 
 struct fc_request {
     setting settings[FC_PARAM_COUNT];
+    bool from_network;
 };
 
 static void clear(setting *s)
@@ -42,6 +43,11 @@ void fc_request_free(fc_request *request)
 bool fc_request_is_set(const fc_request *request, fc_param_id id)
 {
     return request->settings[id].set;
+}
+
+bool fc_request_from_network(const fc_request *request)
+{
+    return request->from_network;
 }
 
 void fc_request_unset(fc_request *request, fc_param_id id)
@@ -280,6 +286,7 @@ static fc_status load_json(const char *json, size_t size, json_t **root, fc_err 
 
 fc_status fc_request_merge(fc_request *request, const fc_request *from, fc_err *err)
 {
+    if (from->from_network) request->from_network = true;
     for (int i = 0; i < FC_PARAM_COUNT; i++) {
         const setting *source = &from->settings[i];
         if (!source->set) continue;
@@ -307,6 +314,7 @@ fc_status fc_request_set_json_from(fc_request *request, const char *json, size_t
         if (status == FC_OK) status = set_member_json(copy, name, value, origin, err);
     }
     if (status == FC_OK) {
+        copy->from_network = request->from_network || origin == FC_ORIGIN_NETWORK;
         fc_request former = *request;
         *request = *copy;
         *copy = former;

@@ -9,6 +9,8 @@
 /* Where a request comes from decides what it may name. */
 typedef enum fc_origin { FC_ORIGIN_LOCAL, FC_ORIGIN_NETWORK } fc_origin;
 
+/* Whether any of it came over the network: then it may name model files, but no paths. */
+bool fc_request_from_network(const fc_request *request);
 bool fc_request_is_set(const fc_request *request, fc_param_id id);
 /* fc_request_set_json for a request from `origin`: a field marked private is refused (DENIED) over the
  * network. */

@@ -34,6 +34,8 @@ typedef struct fc_atomic_file {
 fc_status fc_atomic_open(fc_atomic_file *f, const char *path, fc_err *err) FC_MUST_USE;
 fc_status fc_atomic_write(fc_atomic_file *f, const void *data, size_t size, fc_err *err) FC_MUST_USE;
 fc_status fc_atomic_commit(fc_atomic_file *f, fc_err *err) FC_MUST_USE;
+/* As commit, but never replaces a file: BUSY when the name is taken. */
+fc_status fc_atomic_commit_new(fc_atomic_file *f, fc_err *err) FC_MUST_USE;
 void fc_atomic_abort(fc_atomic_file *f);
 
 bool fc_path_exists(const char *path);

@@ -63,13 +63,43 @@ static void sync_folder_of(const char *path)
     close(fd);
 }
 
-fc_status fc_atomic_commit(fc_atomic_file *f, fc_err *err)
+static fc_status flush_and_close(fc_atomic_file *f, fc_err *err)
 {
     if (fsync(f->fd) != 0) return fc_fail_errno(err, errno, "cannot write %s", f->path);
     int fd = f->fd;
     f->fd = -1;
     if (close(fd) != 0) return fc_fail_errno(err, errno, "cannot write %s", f->path);
+    return FC_OK;
+}
+
+fc_status fc_atomic_commit(fc_atomic_file *f, fc_err *err)
+{
+    fc_status status = flush_and_close(f, err);
+    if (status != FC_OK) return status;
     if (rename(f->temp, f->path) != 0) return fc_fail_errno(err, errno, "cannot write %s", f->path);
+    f->temp[0] = '\0';
+    sync_folder_of(f->path);
+    return FC_OK;
+}
+
+/* File systems without RENAME_NOREPLACE (NFS) have hard links, which never replace either. */
+static bool rename_new(const char *from, const char *to)
+{
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return true;
+    if (errno != EINVAL && errno != ENOSYS) return false;
+    if (link(from, to) != 0) return false;
+    unlink(from);
+    return true;
+}
+
+fc_status fc_atomic_commit_new(fc_atomic_file *f, fc_err *err)
+{
+    fc_status status = flush_and_close(f, err);
+    if (status != FC_OK) return status;
+    if (!rename_new(f->temp, f->path)) {
+        if (errno == EEXIST) return fc_fail(err, FC_BUSY, "%s exists already", f->path);
+        return fc_fail_errno(err, errno, "cannot write %s", f->path);
+    }
     f->temp[0] = '\0';
     sync_folder_of(f->path);
     return FC_OK;

@@ -1,0 +1,173 @@
+/* fc_generate: request -> plan -> engine -> files. Everything that can be wrong with the request is found
+ * before a model is loaded. */
+#include <string.h>
+#include "app/filehash.h"
+#include "app/jsontext.h"
+#include "app/progress.h"
+#include "app/record.h"
+#include "app/save.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/random.h"
+
+enum { JOB_MEMORY = 256 << 20, MAX_RECORD = 8 << 20 };
+
+typedef struct job {
+    fc_engine *engine;
+    const fc_request *request;
+    const fc_hooks *hooks;
+    fc_arena arena;
+    fc_params params;
+    fc_out out;
+    fc_model_files files;
+    fc_styles *styles;
+    fc_wildcards *wildcards;
+    fc_plan plan;
+    fc_progress progress;
+    fc_record_hashes hashes;
+} job;
+
+static void on_warning(void *user, const char *text)
+{
+    fc_progress_warn(&((job *)user)->progress, text);
+}
+
+static fc_warn job_warn(job *j)
+{
+    return (fc_warn){on_warning, j};
+}
+
+static fc_status make_plan(job *j, fc_err *err)
+{
+    uint64_t random_seed;
+    fc_status status = fc_random_bytes(&random_seed, sizeof random_seed, err);
+    if (status != FC_OK) return status;
+    const fc_plan_input input = {&j->params, j->request, j->styles, j->wildcards, &j->files, random_seed};
+    return fc_plan_make(&input, &j->arena, &j->plan, err);
+}
+
+static fc_status prepare(job *j, fc_err *err)
+{
+    fc_status status = fc_request_resolve(j->request, &j->arena, &j->params, err);
+    if (status != FC_OK) return status;
+    const char *home = fc_home_dir(j->params.home);
+    const char *styles = fc_arena_printf(&j->arena, "%s/styles", home);
+    const char *wildcards = fc_arena_printf(&j->arena, "%s/wildcards", home);
+    if (j->arena.status != FC_OK) return fc_fail(err, j->arena.status, "out of memory for the request");
+    status = fc_out_open(&j->out, &j->params, home, err);
+    if (status == FC_OK)
+        status =
+            fc_model_files_find(&j->params, fc_request_from_network(j->request), &j->arena, &j->files, err);
+    if (status == FC_OK) status = fc_styles_open(&styles, 1, job_warn(j), &j->styles, err);
+    if (status == FC_OK) status = fc_wildcards_open(wildcards, job_warn(j), &j->wildcards, err);
+    if (status == FC_OK) status = make_plan(j, err);
+    for (int32_t i = 0; status == FC_OK && i < j->plan.warnings.count; i++)
+        on_warning(j, j->plan.warnings.items[i]);
+    return status;
+}
+
+static fc_status hash_one(job *j, const char *path, const char **hash, fc_err *err)
+{
+    char cache[FC_PATH_SIZE], text[FC_FILEHASH_SIZE];
+    *hash = NULL;
+    if (!path) return FC_OK;
+    bool fits = fc_path_join(cache, sizeof cache, fc_home_dir(j->params.home), "models/.hashes") == FC_OK;
+    fc_status status = fc_filehash(path, fits ? cache : NULL, j->hooks ? j->hooks->cancel : NULL, text, err);
+    if (status != FC_OK) return status;
+    *hash = fc_arena_strdup(&j->arena, text);
+    return *hash ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory");
+}
+
+/* Only embedded settings need them. */
+static fc_status hash_models(job *j, fc_err *err)
+{
+    const fc_model_choice *models = &j->plan.models;
+    if (strcmp(j->plan.params.metadata, "none") == 0) return FC_OK;
+    fc_progress_phase(&j->progress, "Checking the model files");
+    const char **loras = fc_arena_array(&j->arena, (size_t)models->lora_count, sizeof *loras);
+    if (!loras) return fc_fail(err, FC_NOMEM, "out of memory");
+    fc_status status = hash_one(j, models->base, &j->hashes.base, err);
+    if (status == FC_OK) status = hash_one(j, models->refiner, &j->hashes.refiner, err);
+    for (int32_t i = 0; i < models->lora_count && status == FC_OK; i++)
+        status = hash_one(j, models->loras[i].path, &loras[i], err);
+    j->hashes.loras = loras;
+    return status;
+}
+
+static void announce(job *j, const fc_plan_image *image, const fc_picture *picture, const char *path,
+                     const json_t *record)
+{
+    fc_buf json;
+    fc_buf_init(&json, MAX_RECORD);
+    fc_json_write(record, JSON_SORT_KEYS, &json);
+    int32_t done = image->task.steps_before + image->task.steps;
+    fc_progress_emit(&j->progress, &(fc_event){.kind = FC_EVENT_IMAGE,
+                                               .image = image->task.image,
+                                               .images = image->task.images,
+                                               .fraction = (double)done / image->task.steps_total,
+                                               .seconds_left = -1,
+                                               .rgb = picture->rgb,
+                                               .width = picture->width,
+                                               .height = picture->height,
+                                               .path = path,
+                                               .seed = image->task.seed,
+                                               .metadata = json.status == FC_OK ? fc_buf_cstr(&json) : NULL});
+    fc_buf_fini(&json);
+}
+
+static fc_status save(job *j, int32_t index, const fc_picture *picture, fc_err *err)
+{
+    char path[FC_PATH_SIZE];
+    json_t *record = fc_record_make(&j->plan, index, &j->hashes);
+    if (!record) return fc_fail(err, FC_NOMEM, "out of memory for the settings of the picture");
+    const fc_save s = {&j->out, &j->plan, index, record, picture, job_warn(j)};
+    fc_status status = fc_save_picture(&s, path, err);
+    fc_progress_finish_image(&j->progress);
+    if (status == FC_OK) announce(j, &j->plan.images[index], picture, path, record);
+    json_decref(record);
+    return status;
+}
+
+/* A skipped image is no failure: the engine has put the caller's flag back, and the next one follows. */
+static fc_status run_image(job *j, int32_t index, fc_err *err)
+{
+    const fc_plan_image *image = &j->plan.images[index];
+    fc_hooks hooks = fc_progress_hooks(&j->progress);
+    fc_picture picture = {0};
+    fc_err own = {0};
+    if (fc_progress_stopped(&j->progress)) return fc_fail(err, FC_CANCELLED, "stopped");
+    fc_progress_start_image(&j->progress, image->task.image, image->task.steps_before);
+    fc_status status = fc_engine_run(j->engine, &image->task, &hooks, &picture, &own);
+    if (status == FC_CANCELLED && !fc_progress_stopped(&j->progress)) return FC_OK;
+    if (status == FC_OK)
+        status = save(j, index, &picture, err);
+    else
+        fc_fail(err, status, "%s", own.message);
+    fc_picture_fini(&picture);
+    return status;
+}
+
+static fc_status run(job *j, fc_err *err)
+{
+    int32_t total = j->plan.images[0].task.steps_total;
+    fc_progress_init(&j->progress, j->hooks, j->plan.count, total, fc_now);
+    fc_hooks hooks = fc_progress_hooks(&j->progress);
+    fc_status status = fc_engine_load(j->engine, &j->plan.models, &hooks, err);
+    if (status == FC_OK) status = hash_models(j, err);
+    for (int32_t i = 0; i < j->plan.count && status == FC_OK; i++) status = run_image(j, i, err);
+    return status;
+}
+
+fc_status fc_generate(fc_engine *engine, const fc_request *request, const fc_hooks *hooks, fc_err *err)
+{
+    if (!engine || !request) return fc_fail(err, FC_ARG, "fc_generate: engine and request must not be NULL");
+    job j = {.engine = engine, .request = request, .hooks = hooks};
+    fc_arena_init(&j.arena, JOB_MEMORY);
+    fc_progress_init(&j.progress, hooks, 0, 0, fc_now);
+    fc_status status = prepare(&j, err);
+    if (status == FC_OK) status = run(&j, err);
+    fc_wildcards_close(j.wildcards);
+    fc_styles_close(j.styles);
+    fc_arena_fini(&j.arena);
+    return status;
+}

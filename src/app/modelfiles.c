@@ -1,0 +1,191 @@
+/* Lookup of model files by path, relative name, file name or stem. */
+#include "app/modelfiles.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "app/performance.h"
+#include "app/walk.h"
+#include "base/file.h"
+#include "base/str.h"
+
+enum { MAX_SUGGESTIONS = 1000 };
+
+const char *fc_home_dir(const char *wish)
+{
+    if (*wish) return wish;
+    const char *from_environment = getenv("FOOOCUS_HOME");
+    return from_environment && *from_environment ? from_environment : ".";
+}
+
+const char *fc_path_stem(const char *path, size_t *size)
+{
+    const char *name = fc_path_basename(path), *dot = strrchr(name, '.');
+    *size = dot && dot != name ? (size_t)(dot - name) : strlen(name);
+    return name;
+}
+
+bool fc_model_name_is_plain(const char *name)
+{
+    if (*name == '/' || strchr(name, '\\')) return false;
+    for (const char *part = name; part; part = strchr(part, '/')) {
+        if (*part == '/') part++;
+        if (fc_str_starts(part, "..") && (part[2] == '/' || part[2] == '\0')) return false;
+    }
+    return true;
+}
+
+fc_status fc_model_folder_open(const char *home, const char *kind, fc_arena *arena, fc_model_folder *folder,
+                               fc_err *err)
+{
+    static const char *const endings[] = {".safetensors", ".ckpt", ".pth", ".bin", ".pt", NULL};
+    folder->dir = strcmp(home, ".") == 0 ? fc_arena_printf(arena, "models/%s", kind)
+                                         : fc_arena_printf(arena, "%s/models/%s", home, kind);
+    fc_lines_init(&folder->names, arena);
+    if (!folder->dir) return fc_fail(err, arena->status, "out of memory for the list of model files");
+    return fc_walk(folder->dir, endings, &folder->names, err);
+}
+
+static bool stem_is(const char *file, const char *name)
+{
+    size_t n;
+    const char *stem = fc_path_stem(file, &n);
+    return strlen(name) == n && memcmp(stem, name, n) == 0;
+}
+
+/* The relative name that `name` means: itself, a file name in a sub-folder, or a stem. */
+static const char *find_in(const fc_model_folder *folder, const char *name)
+{
+    const fc_lines *all = &folder->names;
+    for (size_t i = 0; i < all->count; i++)
+        if (strcmp(all->items[i], name) == 0) return all->items[i];
+    for (size_t i = 0; i < all->count; i++)
+        if (strcmp(fc_path_basename(all->items[i]), name) == 0) return all->items[i];
+    for (size_t i = 0; i < all->count; i++)
+        if (stem_is(all->items[i], name)) return all->items[i];
+    return NULL;
+}
+
+static const char *path_in(const fc_model_folder *folder, const char *name)
+{
+    return fc_arena_printf(folder->names.arena, "%s/%s", folder->dir, name);
+}
+
+static fc_status not_found(const fc_model_folder *folder, const char *field, const char *name, fc_err *err)
+{
+    const fc_lines *all = &folder->names;
+    size_t count = all->count < MAX_SUGGESTIONS ? all->count : MAX_SUGGESTIONS;
+    const char *near = fc_str_closest(name, all->items, count);
+    if (near)
+        return fc_fail(err, FC_NOT_FOUND, "%s: there is no file %s, and none in %s; did you mean %s?", field,
+                       name, folder->dir, near);
+    return fc_fail(err, FC_NOT_FOUND, "%s: there is no file %s, and none of that name in %s", field, name,
+                   folder->dir);
+}
+
+/* One chosen file -> its path. */
+static fc_status find_one(const fc_model_folder *folder, const char *field, const char *name, bool names_only,
+                          const char **path, fc_err *err)
+{
+    if (names_only && !fc_model_name_is_plain(name))
+        return fc_fail(err, FC_DENIED, "%s: '%s' is a path, only names of files in %s are allowed", field,
+                       name, folder->dir);
+    const char *found = find_in(folder, name);
+    bool is_path = !names_only && fc_path_exists(name);
+    if (is_path && fc_path_is_dir(name) && !found)
+        return fc_fail(err, FC_ARG, "%s: %s is a folder, give a model file", field, name);
+    if (is_path && !fc_path_is_dir(name))
+        *path = fc_arena_strdup(folder->names.arena, name);
+    else if (found)
+        *path = path_in(folder, found);
+    else
+        return not_found(folder, field, name, err);
+    return *path ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory");
+}
+
+static fc_status find_optional(const char *home, const char *kind, const char *field, const char *name,
+                               bool names_only, fc_arena *arena, const char **path, fc_err *err)
+{
+    fc_model_folder folder;
+    *path = NULL;
+    if (!*name) return FC_OK;
+    fc_status status = fc_model_folder_open(home, kind, arena, &folder, err);
+    return status == FC_OK ? find_one(&folder, field, name, names_only, path, err) : status;
+}
+
+static fc_status find_checkpoints(const fc_params *params, bool names_only, const char *home, fc_arena *arena,
+                                  fc_model_files *files, fc_err *err)
+{
+    fc_model_folder folder;
+    fc_status status = fc_model_folder_open(home, "checkpoints", arena, &folder, err);
+    if (status != FC_OK) return status;
+    if (!*params->model && folder.names.count == 0)
+        return fc_fail(err, FC_NOT_FOUND,
+                       "there is no model: give an SDXL checkpoint with --model FILE, or put one into %s",
+                       folder.dir);
+    if (*params->model)
+        status = find_one(&folder, "model", params->model, names_only, &files->base, err);
+    else
+        files->base = path_in(&folder, folder.names.items[0]);
+    if (status == FC_OK && *params->refiner)
+        status = find_one(&folder, "refiner", params->refiner, names_only, &files->refiner, err);
+    return status;
+}
+
+/* The preview decoder is optional: without a choice the usual file is taken when it is there. */
+static fc_status find_decoder(const fc_params *params, bool names_only, const char *home, fc_arena *arena,
+                              fc_model_files *files, fc_err *err)
+{
+    fc_model_folder folder;
+    fc_status status = fc_model_folder_open(home, "vae_approx", arena, &folder, err);
+    if (status != FC_OK) return status;
+    if (*params->preview_decoder)
+        return find_one(&folder, "preview_decoder", params->preview_decoder, names_only,
+                        &files->preview_decoder, err);
+    const char *usual = find_in(&folder, "taesdxl_decoder");
+    files->preview_decoder = usual ? path_in(&folder, usual) : NULL;
+    return FC_OK;
+}
+
+static fc_status find_loras(const fc_params *params, bool names_only, const char *home, fc_arena *arena,
+                            fc_model_files *files, fc_err *err)
+{
+    fc_model_folder folder;
+    fc_status status = fc_model_folder_open(home, "loras", arena, &folder, err);
+    if (status != FC_OK) return status;
+    const char **known = fc_arena_array(arena, folder.names.count, sizeof *known);
+    fc_lora_choice *chosen = fc_arena_array(arena, (size_t)params->loras.count, sizeof *chosen);
+    if (!known || !chosen) return fc_fail(err, arena->status, "out of memory for the list of LoRAs");
+    for (size_t i = 0; i < folder.names.count; i++) known[i] = path_in(&folder, folder.names.items[i]);
+    files->known_loras = (fc_string_list){known, (int32_t)folder.names.count};
+    for (int32_t i = 0; i < params->loras.count && status == FC_OK; i++) {
+        chosen[i].weight = params->loras.items[i].weight;
+        status = find_one(&folder, "lora", params->loras.items[i].path, names_only, &chosen[i].path, err);
+    }
+    files->loras = (fc_lora_list){chosen, params->loras.count};
+    const fc_performance *mode = fc_performance_find(FC_RECIPE_2_5, params->performance);
+    if (status != FC_OK || !mode || !mode->forced) return status;
+    const char *own = find_in(&folder, mode->forced->lora);
+    if (!own)
+        return fc_fail(err, FC_NOT_FOUND, "performance %s needs the LoRA %s in %s", mode->id,
+                       mode->forced->lora, folder.dir);
+    files->performance_lora = path_in(&folder, own);
+    return FC_OK;
+}
+
+fc_status fc_model_files_find(const fc_params *params, bool names_only, fc_arena *arena,
+                              fc_model_files *files, fc_err *err)
+{
+    const char *home = fc_home_dir(params->home);
+    *files = (fc_model_files){0};
+    fc_status status = find_checkpoints(params, names_only, home, arena, files, err);
+    if (status == FC_OK)
+        status = find_optional(home, "vae", "vae", params->vae, names_only, arena, &files->vae, err);
+    if (status == FC_OK) status = find_decoder(params, names_only, home, arena, files, err);
+    if (status == FC_OK) status = find_loras(params, names_only, home, arena, files, err);
+    if (status != FC_OK) return status;
+    files->embeddings_dir = fc_arena_printf(arena, "%s/models/embeddings", home);
+    if (arena->status != FC_OK)
+        return fc_fail(err, arena->status, "out of memory for the list of model files");
+    if (!fc_path_is_dir(files->embeddings_dir)) files->embeddings_dir = NULL;
+    return FC_OK;
+}

@@ -1,0 +1,41 @@
+/* Finding model files: a path, or a name in the folders below home/models. */
+#ifndef FC_APP_MODELFILES_H
+#define FC_APP_MODELFILES_H
+
+#include "app/lines.h"
+#include "app/params.h"
+
+/* The files of a request, looked up; paths live in an arena. */
+typedef struct fc_model_files {
+    const char *base;
+    const char *refiner, *vae, *preview_decoder; /* NULL: none */
+    const char *embeddings_dir;                  /* NULL: there is no such folder */
+    const char *performance_lora;                /* NULL: the mode needs none */
+    fc_lora_list loras;                          /* of the request, in its order */
+    fc_string_list known_loras;                  /* paths: what <lora:NAME:WEIGHT> may name */
+} fc_model_files;
+
+/* A folder of files that can be chosen by name. */
+typedef struct fc_model_folder {
+    const char *dir; /* "home/models/loras" */
+    fc_lines names;  /* relative, in the order in which names are looked up */
+} fc_model_folder;
+
+/* The home folder: `wish` unless empty, else FOOOCUS_HOME, else ".". */
+const char *fc_home_dir(const char *wish);
+/* kind: "checkpoints", "loras", "vae", "vae_approx". A folder that does not exist is empty. */
+fc_status fc_model_folder_open(const char *home, const char *kind, fc_arena *arena, fc_model_folder *folder,
+                               fc_err *err) FC_MUST_USE;
+/* names_only: paths are refused (requests from the network). NOT_FOUND errors say where was looked and what
+ * is near. */
+fc_status fc_model_files_find(const fc_params *params, bool names_only, fc_arena *arena,
+                              fc_model_files *files, fc_err *err) FC_MUST_USE;
+
+/* Whether a name from outside stays below the folder it is looked up in: not absolute, no "..", no backslash.
+ */
+bool fc_model_name_is_plain(const char *name);
+
+/* The last part of a path without its ending: "models/x.safetensors" -> "x". The length is in *size. */
+const char *fc_path_stem(const char *path, size_t *size);
+
+#endif
