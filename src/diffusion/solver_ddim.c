@@ -52,5 +52,10 @@ void fc_solve_ddim(fc_solver *s)
             fc_solver_draw(s, s->scratch); /* the reference draws for eta, too, and multiplies by 0 */
         fc_solver_step(s, i, s->steps, s->sigmas[i], s->x, denoised);
     }
-    if (!s->status) memcpy(s->x, denoised, s->n * sizeof *s->x);
+    if (s->status) return;
+    float last = s->sigmas[s->steps];
+    if (last == 0.0f)
+        memcpy(s->x, denoised, s->n * sizeof *s->x);
+    else
+        vec_scale(s->n, s->x, s->x, 1.0f / sqrtf(ms->alphas_cumprod[timestep_of(s, last)]));
 }

@@ -177,10 +177,12 @@ static void start(fc_solver *s)
     const fc_sample_job *job = s->job;
     float sigma = job->sigmas[0];
     float scale = job->full_noise ? sqrtf(1.0f + sigma * sigma) : sigma;
-    for (size_t i = 0; i < s->n; i++) {
-        float noise = job->noise ? job->noise[i] * scale : 0.0f;
-        s->x[i] = job->latent ? noise + job->latent[i] : noise;
-    }
+    if (job->latent)
+        memcpy(s->x, job->latent, s->n * sizeof *s->x);
+    else
+        memset(s->x, 0, s->n * sizeof *s->x);
+    if (!job->latent) fc_latent_scale_in(&job->sampling->latent, s->x, s->n / FC_LATENT_CHANNELS);
+    if (job->noise) vec_add_scaled(s->n, s->x, s->x, scale, job->noise);
 }
 
 static fc_status own_path(const fc_sample_job *job, fc_brownian **path, fc_err *err)

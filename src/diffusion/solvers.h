@@ -6,6 +6,9 @@
  * evaluation i to the first model. Either callback may return a status other than OK to stop; fc_sample
  * returns it.
  *
+ * A run may be cut in two: sigmas[0..k], which leaves the noise of sigma k, then sigmas[k..n] from that
+ * result as `latent` without `noise`, with the same rng and path (multistep samplers start anew at the cut).
+ *
  * All state of a run is in the job, its arena and the stack. Buffers: at most 11 latents.
  */
 #ifndef FC_DIFFUSION_SOLVERS_H
@@ -63,7 +66,7 @@ typedef struct fc_sample_job {
     int sigma_count;
     size_t count;        /* values of a latent: channels * height * width */
     const float *noise;  /* [count] standard normal; NULL: `latent` holds its noise already */
-    const float *latent; /* [count] model scale; NULL: zeros */
+    const float *latent; /* [count] model scale; NULL: an empty one (zeros of the VAE) */
     bool full_noise;     /* fc_recipe_full_noise */
     fc_rng *rng; /* the generator that drew `noise`; needed by FC_SAMPLER_RANDOM and by masks of recipe 1.0 */
     uint64_t seed;              /* of the Brownian path */

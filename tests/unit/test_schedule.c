@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "diffusion/f32.h"
 #include "diffusion/linspace.h"
 
 static fc_model_sampling v1, v2;
@@ -290,6 +291,31 @@ static void impossible_requests_are_refused(void **state)
     fc_arena_fini(&small);
 }
 
+/* Error in units of the last place of a float32, against double. */
+static double ulps(float got, double want)
+{
+    return fabs((double)got - want) /
+           ((double)nextafterf(fabsf((float)want), INFINITY) - fabs((double)(float)want));
+}
+
+static void elementary_functions_are_accurate(void **state)
+{
+    (void)state;
+    double worst_log = 0.0, worst_exp = 0.0, worst_pow = 0.0;
+    for (int i = 0; i < 200000; i++) {
+        float v = (float)exp(-80.0 + 160.0 * i / 200000.0), e = (float)(-80.0 + 160.0 * i / 200000.0);
+        float base = (float)(0.4 + 1.6 * i / 200000.0);
+        if (fabsf(v - 1.0f) > 1e-3f) worst_log = fmax(worst_log, ulps(f32_log(v), log((double)v)));
+        worst_exp = fmax(worst_exp, ulps(f32_exp(e), exp((double)e)));
+        worst_pow = fmax(worst_pow, ulps(f32_pow(base, 7.0f), pow((double)base, 7.0)));
+    }
+    assert_at_most("log, ulp", worst_log, 1.0); /* measured 0.55 */
+    assert_at_most("exp, ulp", worst_exp, 1.0); /* measured 0.95 */
+    assert_at_most("pow, ulp", worst_pow, 1.0); /* measured 0.57 */
+    assert_true(f32_log(1.0f) == 0.0f && f32_exp(0.0f) == 1.0f && f32_expm1(0.0f) == 0.0f);
+    assert_true(f32_expm1(-INFINITY) == -1.0f && f32_expm1(1e-20f) == 1e-20f);
+}
+
 static void linspace_ends_are_exact(void **state)
 {
     (void)state;
@@ -327,6 +353,7 @@ int main(void)
         cmocka_unit_test(model_samplings_of_2_5_match),
         cmocka_unit_test(every_schedule_falls_to_zero),
         cmocka_unit_test(impossible_requests_are_refused),
+        cmocka_unit_test(elementary_functions_are_accurate),
         cmocka_unit_test(linspace_ends_are_exact),
         cmocka_unit_test(latent_formats_invert),
     };
