@@ -11,6 +11,9 @@
 enum {
     MAX_CHUNK = 16 << 20, /* bytes of one text, also when it is compressed */
     MAX_CHUNKS = 1000,
+    /* What libpng may allocate for one file, all in all. It believes the lengths that chunks claim, and only
+     * warns when they are over MAX_CHUNK. Rows and texts of real files need a small part of this. */
+    READ_BUDGET = 64 << 20,
     MAX_KEY = 79, /* the format's limit */
     COMPRESSION = 6,
 };
@@ -21,7 +24,8 @@ typedef struct png_job {
     png_bytepp rows;
     fc_err *err;
     fc_status status; /* of the failure that is not libpng's own */
-    bool out_of_memory;
+    bool out_of_memory, over_budget;
+    size_t budget; /* bytes that libpng may still allocate */
     char message[200];
     /* decoding */
     const fc_image_source *src;
@@ -51,6 +55,11 @@ static void on_warning(png_structp png, png_const_charp message)
 static png_voidp allocate(png_structp png, png_alloc_size_t size)
 {
     png_job *job = png_get_mem_ptr(png);
+    if (size > job->budget) {
+        job->over_budget = true;
+        return NULL;
+    }
+    job->budget -= size;
     void *p = fc_alloc(size);
     job->out_of_memory = job->out_of_memory || !p;
     return p;
@@ -74,6 +83,9 @@ static fc_status failure(png_job *job, const char *doing)
 {
     /* First, because libpng loses its place in the file when it cannot store a text. */
     if (job->out_of_memory) return fc_fail(job->err, FC_NOMEM, "out of memory while %s a PNG picture", doing);
+    if (job->over_budget)
+        return fc_fail(job->err, FC_LIMIT, "the PNG picture's texts claim more than %d MB",
+                       READ_BUDGET >> 20);
     if (job->status != FC_OK) return job->status;
     return fc_fail(job->err, FC_FORMAT, "the PNG picture is broken: %s", job->message);
 }
@@ -152,7 +164,7 @@ static bool guarded_write(png_job *job)
 
 fc_status fc_png_encode(fc_buf *out, const fc_image *img, const fc_image_notes *notes, fc_err *err)
 {
-    png_job job = {.err = err, .pixels = img, .notes = notes, .out = out};
+    png_job job = {.err = err, .pixels = img, .notes = notes, .out = out, .budget = SIZE_MAX};
     fc_arena_init(&job.texts, 4 * (size_t)MAX_CHUNK);
     fc_status status = FC_OK;
     job.png =
@@ -267,7 +279,7 @@ static bool guarded_read(png_job *job)
 
 fc_status fc_png_decode(fc_image *img, const fc_image_source *src, fc_err *err)
 {
-    png_job job = {.err = err, .src = src, .img = img};
+    png_job job = {.err = err, .src = src, .img = img, .budget = READ_BUDGET};
     fc_status status = FC_OK;
     job.png =
         png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &job, on_error, on_warning, &job, allocate, release);

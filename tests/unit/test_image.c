@@ -290,6 +290,28 @@ static void every_cut_is_an_error(void **state)
     }
 }
 
+/* libpng allocates and clears what a chunk claims to hold before it looks whether the file has that many
+ * bytes. */
+static void claimed_sizes_are_not_believed(void **state)
+{
+    (void)state;
+    fc_image img = pattern(20, 20), back;
+    fc_buf b;
+    fc_err err;
+    uint64_t before, now, peak;
+    fc_buf_init(&b, 1 << 20);
+    assert_ok(fc_image_encode(&b, &img, FC_PNG, &notes, &err), &err);
+    uint8_t *chunk = memmem(b.data, b.len, "tEXt", 4);
+    assert_non_null(chunk);
+    chunk[-4] = 0x40; /* big-endian length: 1 GiB and a bit */
+    fc_mem_usage(NULL, &before);
+    assert_fails(fc_image_decode(&back, b.data, b.len, 1000, NULL, NULL, &err), FC_LIMIT, &err, "64 MB");
+    fc_mem_usage(&now, &peak);
+    assert_true(peak < before + (100 << 20));
+    fc_buf_fini(&b);
+    fc_image_fini(&img);
+}
+
 static void what_is_no_picture_is_named(void **state)
 {
     (void)state;
@@ -472,6 +494,7 @@ int main(void)
         cmocka_unit_test(foreign_texts_are_read),
         cmocka_unit_test(large_pictures_are_refused_before_allocating),
         cmocka_unit_test(every_cut_is_an_error),
+        cmocka_unit_test(claimed_sizes_are_not_believed),
         cmocka_unit_test(what_is_no_picture_is_named),
         cmocka_unit_test(wrong_requests_are_refused),
         cmocka_unit_test(failing_allocations_are_survived),
