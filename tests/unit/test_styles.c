@@ -5,6 +5,7 @@
 #include "app/styles.h"
 #include "base/mem.h"
 #include "support/app_cases.h"
+#include "text/clip_bpe.h"
 
 static fc_styles *open_styles(const char *folder, app_warnings *warnings)
 {
@@ -39,6 +40,44 @@ static void the_shipped_set_is_complete(void **state)
     }
     assert_int_equal(without_prompt, 3);
     assert_int_equal(without_negative, 2);
+    fc_styles_close(s);
+}
+
+static size_t count_tokens(const char *text)
+{
+    fc_clip_bpe bpe;
+    fc_codes codes;
+    fc_err err;
+    fc_clip_bpe_init(&bpe, &fc_clip_vocab_builtin, FC_CLEAN_KEEP_ACCENTS);
+    fc_codes_init(&codes, 1000);
+    assert_ok(fc_clip_bpe_encode(&bpe, text, strlen(text), &codes, &err), &err);
+    size_t count = codes.len;
+    fc_clip_bpe_fini(&bpe);
+    fc_codes_fini(&codes);
+    return count;
+}
+
+/* A chunk has 75 tokens: a template should leave at least a third of them to the user. */
+static void templates_leave_room_for_the_prompt(void **state)
+{
+    (void)state;
+    app_warnings warnings;
+    fc_styles *s = open_styles(NULL, &warnings);
+    size_t longest = 0, longest_negative = 0;
+    for (size_t i = 2; i < fc_styles_count(s); i++) {
+        const fc_style *style = fc_styles_at(s, i);
+        fc_buf positive, negative;
+        fc_buf_init(&positive, 4000);
+        fc_buf_init(&negative, 4000);
+        fc_style_compose_v1(style, "", "", &positive, &negative);
+        size_t n = count_tokens(fc_buf_cstr(&positive)), m = count_tokens(style->negative);
+        longest = n > longest ? n : longest;
+        longest_negative = m > longest_negative ? m : longest_negative;
+        fc_buf_fini(&positive);
+        fc_buf_fini(&negative);
+    }
+    assert_at_most("tokens of the longest template", (double)longest, 50);               /* 45 */
+    assert_at_most("tokens of the longest negative text", (double)longest_negative, 60); /* 56 */
     fc_styles_close(s);
 }
 
@@ -330,6 +369,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_shipped_set_is_complete),
+        cmocka_unit_test(templates_leave_room_for_the_prompt),
         cmocka_unit_test(names_of_1_0_resolve),
         cmocka_unit_test(names_are_normalised),
         cmocka_unit_test(old_and_loose_names_are_found),
