@@ -93,7 +93,7 @@ static double weight_value(const tag_place *t)
     size_t n = t->weight_size;
     bool negative = *p == '-';
     if (*p == '+' || *p == '-') p++, n--;
-    if (n > MAX_WEIGHT_TEXT) n = MAX_WEIGHT_TEXT; /* digits that a double cannot hold anyway */
+    if (n > MAX_WEIGHT_TEXT) n = MAX_WEIGHT_TEXT; /* no weight that anybody means has more digits */
     snprintf(text, sizeof text, "0%.*s%s", (int)n, p, p[n - 1] == '.' ? "0" : "");
     if (!fc_parse_f64(text, &value)) value = 0;
     return negative ? -value : value;
