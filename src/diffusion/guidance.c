@@ -74,7 +74,7 @@ static void apply_to_directions(fc_guidance *g, const float *x, float timestep, 
                                 float *negative, float *denoised)
 {
     float progress = progress_at(timestep);
-    fc_standardise(positive, g->work, g->count);
+    if (g->sharpness != 0.0) fc_standardise(positive, g->work, g->count);
     for (size_t i = 0; i < g->count; i++) {
         positive[i] = x[i] - positive[i];
         negative[i] = x[i] - negative[i];

@@ -1,5 +1,5 @@
-/* See model_sampling.h. Tables must match the reference to the last bit of float32 where they can: the noise
- * of the SDE samplers depends on it (docs: last bits of the sigmas). */
+/* See model_sampling.h. Tables match the reference to the last bit: the noise of the SDE samplers depends on
+ * it. */
 #include "diffusion/model_sampling.h"
 #include <math.h>
 #include "diffusion/f32.h"

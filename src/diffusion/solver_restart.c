@@ -55,7 +55,7 @@ static restart_plan make_plan(fc_solver *s)
     int bottom = nearest(sigmas, base + 1, 0.1f), top = nearest(sigmas, base + 1, 2.0f);
     for (int i = 0; i < base; i++) {
         append(&p, sigmas[i], sigmas[i + 1]);
-        if (i + 1 == bottom && top < bottom) {
+        if (rounds && i + 1 == bottom && top < bottom) {
             append_rounds(&p, s->arena, sigmas, top, bottom, round_steps, rounds);
         }
     }

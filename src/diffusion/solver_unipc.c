@@ -160,7 +160,6 @@ static bool init(unipc *u, fc_solver *s, int count, bool bh2)
     return !s->status;
 }
 
-/* log alpha at a training time (index + 1) / 1000, linear between the table's entries */
 static level table_level(const fc_model_sampling *ms, int timestep)
 {
     float log_alpha = 0.5f * f32_log(ms->alphas_cumprod[timestep]);
@@ -182,17 +181,31 @@ static float resampled(const float *sigmas, int count, int i)
     return (1.0f - w) * sigmas[low] + w * sigmas[high];
 }
 
+/* Fills the levels; low sigmas that share a timestep make one level. */
+static void fill_table_levels(unipc *u, bool to_zero)
+{
+    const fc_solver *s = u->s;
+    const fc_model_sampling *ms = s->job->sampling;
+    int last = FC_TRAIN_STEPS, count = 0;
+    for (int i = 0; i < u->count; i++) {
+        float sigma = to_zero ? resampled(s->sigmas, s->steps, i) : s->sigmas[i];
+        int timestep = to_zero && i == u->count - 1 ? 0 : (int)fc_model_sampling_timestep(ms, sigma);
+        if (timestep < last) u->levels[count++] = table_level(ms, timestep);
+        last = timestep;
+    }
+    u->count = count;
+}
+
 static void solve_on_table(fc_solver *s, bool bh2)
 {
-    const fc_model_sampling *ms = s->job->sampling;
     const fc_sample_job *job = s->job;
     bool to_zero = s->sigmas[s->steps] == 0.0f;
     unipc u;
     if (!init(&u, s, s->steps + 1, bh2)) return;
-    for (int i = 0; i < u.count; i++) {
-        float sigma = to_zero ? resampled(s->sigmas, s->steps, i) : s->sigmas[i];
-        int timestep = to_zero && i == u.count - 1 ? 0 : (int)fc_model_sampling_timestep(ms, sigma);
-        u.levels[i] = table_level(ms, timestep);
+    fill_table_levels(&u, to_zero);
+    if (u.count < 2) { /* all at the lowest timestep: nothing to walk */
+        fc_solve_euler(s);
+        return;
     }
     const level *first = &u.levels[0];
     for (size_t i = 0; i < s->n; i++) {

@@ -55,8 +55,9 @@ typedef struct fc_sample_step {
 /* Part of the latent is given: mask 1 = paint, 0 = keep the start latent. Arrays [count]. */
 typedef struct fc_sample_mask {
     const float *mask;
-    fc_rng
-        *fresh; /* draws new noise for the kept part at every model call; NULL: the start noise each time */
+    /* Draws new noise for the kept part at every model call (recipe 2.5, seeded with seed + 1 modulo 2^63 -
+     * 1); NULL: the start noise each time (recipe 1.0). */
+    fc_rng *fresh;
 } fc_sample_mask;
 
 typedef struct fc_sample_job {
@@ -64,13 +65,14 @@ typedef struct fc_sample_job {
     const fc_model_sampling *sampling;
     const float *sigmas; /* [sigma_count], falling, 0 only at the end */
     int sigma_count;
-    size_t count;        /* values of a latent: channels * height * width */
+    size_t count;        /* values of a latent: FC_LATENT_CHANNELS * height * width */
     const float *noise;  /* [count] standard normal; NULL: `latent` holds its noise already */
     const float *latent; /* [count] model scale; NULL: an empty one (zeros of the VAE) */
     bool full_noise;     /* fc_recipe_full_noise */
     fc_rng *rng; /* the generator that drew `noise`; needed by FC_SAMPLER_RANDOM and by masks of recipe 1.0 */
-    uint64_t seed;              /* of the Brownian path */
-    fc_brownian *path;          /* a path to share between runs; NULL: one over the range of these sigmas */
+    uint64_t seed; /* of the Brownian path */
+    fc_brownian
+        *path; /* of `count` values, to share between runs; NULL: one over the range of these sigmas */
     const fc_sample_mask *mask; /* NULL: paint everything */
     void *user;
     fc_status (*denoise)(void *user, const float *x, float sigma, float *denoised, fc_err *err);

@@ -7,7 +7,7 @@
 /* eps = network(x, t, context mean) */
 void toy_network(const float *x, float t, float context_mean, float *eps, size_t plane);
 
-enum { TOY_MAX_CALLS = 256, TOY_MAX_VALUES = 4 * 1024 };
+enum { TOY_MAX_CALLS = 512, TOY_MAX_VALUES = 4 * 1024 };
 
 /* The network as a sampler's model, guided with contexts of mean 0.5 and -0.25. */
 typedef struct toy {

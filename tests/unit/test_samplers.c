@@ -276,7 +276,7 @@ static void same_seed_gives_the_same_result(void **state)
 
 static void check_few_steps(any_run *r)
 {
-    static const int steps[] = {1, 2, 3, 4, 19, 20, 36};
+    static const int steps[] = {1, 2, 3, 4, 19, 20, 36, 100};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         r->steps = steps[i];
         assert_int_equal(run_any(r), FC_OK);
