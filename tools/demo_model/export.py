@@ -1,0 +1,67 @@
+"""Writes the finished model: F16 safetensors under SDXL's names, the merges file, the recipe, and checks the size.
+
+  export.py --work DIR --out data/demo
+"""
+import argparse
+import json
+import os
+import shutil
+
+import lora
+import models
+from common import Run, load_average, write_safetensors
+
+LIMIT = 16_000_000
+LICENCE = dict(license="MIT", title="Fooocus in C demo model")
+
+RECIPE = dict(
+    name="Demo", about="A tiny SDXL that draws storybook scenes; see README.md beside this file",
+    files=dict(base="base.safetensors", refiner="refiner.safetensors", lora="chalk_lora.safetensors", preview="taesd.safetensors", merges="merges.txt"),
+    sampler="dpmpp_2m_sde_gpu", scheduler="karras", steps=30, switch=20, cfg=4.0, sharpness=2.0, style="None", negative="",
+    size=[256, 256], sizes=[[256, 256], [320, 192], [192, 320], [288, 224], [224, 288]],
+    prompts=["a red house in the mountains at sunset", "a blue boat at sea by night, watercolor", "three yellow balloons in the sky, paper cut",
+             "a white lighthouse by the sea in the morning", "a purple robot in the city, neon lights", "a black cat in the snow, pixel art"])
+
+
+def prefixed(module, prefix):
+    return {prefix + k: v for k, v in module.state_dict().items()}
+
+
+def main():
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("--work", required=True)
+    a.add_argument("--out", required=True)
+    o = a.parse_args()
+    run = Run(o.work, device="cpu")
+    os.makedirs(o.out, exist_ok=True)
+    p = models.parts(run.tokenizer.size)
+    files = RECIPE["files"]
+    load_average(run, "vae", dict(vae=p["vae"]))
+    load_average(run, "unet", {k: p[k] for k in ("unet", "clip_l", "clip_g")})
+    base = {}
+    for k in ("clip_l", "clip_g", "vae", "unet"):
+        base.update(prefixed(p[k], models.PREFIX[k]))
+    out = {files["base"]: base}
+    load_average(run, "refiner", dict(refiner=p["refiner"], refiner_g=p["refiner_g"]))
+    out[files["refiner"]] = {**prefixed(p["refiner"], models.PREFIX["unet"]), **prefixed(p["refiner_g"], models.PREFIX["refiner_g"])}
+    load_average(run, "taesd", dict(taesd=p["taesd"]))
+    out[files["preview"]] = prefixed(p["taesd"], models.PREFIX["taesd"])
+    patches = lora.attach(p["unet"])
+    load_average(run, "lora", dict(lora=patches))
+    out[files["lora"]] = lora.kohya(patches)
+    total = 0
+    for name, tensors in out.items():
+        size = write_safetensors(os.path.join(o.out, name), tensors, LICENCE)
+        total += size
+        print(f"{name:24s} {len(tensors):4d} tensors {size / 1e6:6.2f} MB")
+    shutil.copy(run.merges, os.path.join(o.out, files["merges"]))
+    with open(os.path.join(o.out, "demo.json"), "w") as f:
+        json.dump(RECIPE, f, indent=2)
+        f.write("\n")
+    print(f"together {total / 1e6:.2f} MB of {LIMIT / 1e6:.0f}")
+    if total > LIMIT:
+        raise SystemExit("too large for the repository")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Trains the demo model.  Resumable: call it again with the same --work folder and it goes on where it stopped.
+
+  train.py vae=270 taesd=40 unet=960 --work DIR [--call 560] [--pictures 200000] ...
+
+Stages run in the order given; the number is the seconds a stage trains, over all calls.  Stages: vae, taesd,
+unet (with both text encoders), refiner, lora.
+"""
+import argparse
+import os
+import sys
+import time
+
+import stages
+from common import Painters, Pool, Run, load_part
+
+ORDER = ("vae", "taesd", "unet", "refiner", "lora")
+CHALK = 12000           # pictures of the LoRA's style
+
+
+def options(argv):
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("stages", nargs="+", metavar="STAGE=SECONDS")
+    a.add_argument("--work", required=True, help="folder of checkpoints, logs and caches")
+    a.add_argument("--steps", action="store_true", help="the numbers are steps instead of seconds: the same result on every run of one machine")
+    a.add_argument("--call", type=float, help="stop after this many seconds and save; call again to go on")
+    a.add_argument("--side", type=int, default=256, help="picture side; other than 256 only for smoke tests")
+    a.add_argument("--pictures", type=int, default=200000, help="how many pictures the painters make")
+    a.add_argument("--first", type=int, default=12000, help="how many must be there before training starts")
+    a.add_argument("--workers", type=int, default=0, help="painter processes (default: cores - 2)")
+    a.add_argument("--batch", type=int, help="pictures a step")
+    a.add_argument("--compile", action="store_true", help="compile the UNet (GPU)")
+    a.add_argument("--device")
+    o = a.parse_args(argv)
+    o.plan = [(s.partition("=")[0], float(s.partition("=")[2])) for s in o.stages]
+    for name, _ in o.plan:
+        if name not in ORDER:
+            a.error(f"unknown stage {name}")
+    return o
+
+
+class Supply:
+    """The pictures for each stage: painted while training runs, kept as latents from the UNet on."""
+
+    def __init__(self, run, opts):
+        self.run, self.opts = run, opts
+        self.pool = self.painters = self.kind = None
+        self.cache = run.path("latents.pt")
+
+    def paint(self, kind, pictures, first, latents):
+        self.pool, self.kind = Pool(self.run, pictures, latents), kind
+        if latents and kind == "train" and os.path.exists(self.cache):
+            self.pool.load(self.cache)
+        if self.pool.total < pictures * 0.98:
+            self.painters = Painters(kind, pictures - self.pool.total, self.run.side, self.run.merges, self.run.workers, first=self.pool.total // 128)
+            self.pool.wait(self.painters, max(self.pool.total, min(first, pictures)))
+        self.run.log("painters", kind=kind, pictures=self.pool.total)
+
+    def pictures(self):
+        """Pixels, for the two decoders."""
+        if self.pool is None or self.pool.latents:
+            self.stop()
+            self.paint("train", self.opts.pictures, self.opts.first, None)
+        return self.pool
+
+    def latents(self):
+        encode = stages.encoder(self.run)
+        if self.pool is None:
+            self.paint("train", self.opts.pictures, self.opts.first, encode)
+        elif self.pool.latents is None:
+            self.pool.encode(encode)
+            self.run.log("painters", encoded=self.pool.total)
+        return self.pool
+
+    def chalk(self):
+        self.stop()
+        self.paint("chalk", min(CHALK, self.opts.pictures), min(CHALK, self.opts.first), stages.encoder(self.run))
+        return self.pool
+
+    def keep(self):
+        """Latents outlive the call when the machine does: the next call need not paint again."""
+        if self.kind == "train" and self.pool.latents and self.painters:
+            self.pool.save(self.cache)
+
+    def stop(self):
+        if self.painters:
+            self.painters.stop()
+        self.painters = None
+
+
+def finished(run, stage):
+    saved = load_part(run, stage, "model")
+    return bool(saved and saved["head"]["finished"])
+
+
+def run_stage(run, supply, opts, name, amount, deadline):
+    pool = supply.pictures() if name in ("vae", "taesd") else supply.chalk() if name == "lora" else supply.latents()
+    opts.total, opts.step_limit = amount, int(amount) if opts.steps else None
+    opts.seconds = max(1.0, deadline - time.time()) if deadline else None
+    opts.painters = supply.painters
+    stage = getattr(stages, dict(lora="lora_stage").get(name, name))
+    return stage(run, opts, pool)
+
+
+def main():
+    opts = options(sys.argv[1:])
+    deadline = time.time() + opts.call if opts.call else None
+    run = Run(opts.work, opts.side, opts.workers, opts.device)
+    supply = Supply(run, opts)
+    done = True
+    try:
+        for name, amount in opts.plan:
+            if finished(run, name):
+                continue
+            done = run_stage(run, supply, opts, name, amount, deadline)
+            run.log(name, finished=done)
+            if not done:
+                break
+            if name == "unet":
+                supply.keep()
+        supply.keep()
+    finally:
+        supply.stop()
+    print("all stages finished" if done else "time is up: call again to go on", flush=True)
+
+
+if __name__ == "__main__":
+    main()
