@@ -38,7 +38,13 @@ def clean(text):
         cat = unicodedata.category(ch)
         if cat == "Mn":
             continue
-        punct = cat[0] == "P" or 33 <= ord(ch) <= 47 or 58 <= ord(ch) <= 64 or 91 <= ord(ch) <= 96 or 123 <= ord(ch) <= 126
+        punct = (
+            cat[0] == "P"
+            or 33 <= ord(ch) <= 47
+            or 58 <= ord(ch) <= 64
+            or 91 <= ord(ch) <= 96
+            or 123 <= ord(ch) <= 126
+        )
         out.append(f" {ch} " if punct else ch)
     return " ".join("".join(out).split())
 
@@ -94,7 +100,12 @@ def join(s, pair):
 class Tokenizer:
     def __init__(self, merges):
         self.rank = {p: i for i, p in enumerate(merges)}
-        names = SYMBOLS + [s + "</w>" for s in SYMBOLS] + [a + b for a, b in merges] + ["<|startoftext|>", "<|endoftext|>"]
+        names = (
+            SYMBOLS
+            + [s + "</w>" for s in SYMBOLS]
+            + [a + b for a, b in merges]
+            + ["<|startoftext|>", "<|endoftext|>"]
+        )
         self.ids = {n: i for i, n in enumerate(names)}
         self.size = len(names)
         self.start, self.end = self.size - 2, self.size - 1

@@ -10,14 +10,14 @@ import torch
 
 import bpe
 import captions
-from dataset import CAPTIONS, ROOT, Painters, buckets
+from dataset import ROOT, buckets
 
 
 class Run:
     """Folder, device and options of a training run.  Everything a later call needs lies in `folder`."""
 
-    def __init__(self, folder, side=256, workers=0, device=None, seed=1):
-        self.folder, self.side = folder, side
+    def __init__(self, folder, side=256, workers=0, device=None, seed=1, bf16=False):
+        self.folder, self.side, self.bf16 = folder, side, bf16
         os.makedirs(folder, exist_ok=True)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.gpu = self.device.type == "cuda"
@@ -34,14 +34,18 @@ class Run:
         self.tokenizer = bpe.Tokenizer.load(self.merges)
 
     def autocast(self):
-        """bfloat16 on a GPU, plain float32 elsewhere."""
-        return torch.autocast("cuda", torch.bfloat16) if self.gpu else torch.autocast("cpu", enabled=False)
+        """bfloat16 on a GPU (or when asked for), plain float32 elsewhere."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.gpu or self.bf16)
 
     def path(self, name):
         return os.path.join(self.folder, name)
 
     def log(self, stage, **values):
-        line = dict(stage=stage, time=round(time.time(), 1), **{k: round(v, 6) if isinstance(v, float) else v for k, v in values.items()})
+        line = dict(
+            stage=stage,
+            time=round(time.time(), 1),
+            **{k: round(v, 6) if isinstance(v, float) else v for k, v in values.items()},
+        )
         with open(self.path("log.jsonl"), "a") as f:
             f.write(json.dumps(line) + "\n")
         print(" ".join(f"{k}={v}" for k, v in line.items() if k != "time"), flush=True)
@@ -52,6 +56,7 @@ MERGES = 560
 
 def learn_merges(path, templates):
     import random
+
     lines = captions.corpus(random.Random(11), 12000, templates)
     bpe.Tokenizer(bpe.learn(lines, MERGES)).save(path)
 
@@ -91,11 +96,22 @@ class Trainer:
     """Optimizer, averaged weights and checkpoints of one stage over several modules."""
 
     def __init__(self, run, stage, modules, lr, decay=0.999, weight_decay=0.01, clip=1.0):
-        self.run, self.stage, self.modules, self.peak, self.decay, self.clip = run, stage, modules, lr, decay, clip
-        self.named = {f"{m}.{n}": p for m, mod in modules.items() for n, p in mod.named_parameters() if p.requires_grad}
+        self.run, self.stage, self.modules, self.peak, self.decay, self.clip = (
+            run,
+            stage,
+            modules,
+            lr,
+            decay,
+            clip,
+        )
+        self.named = {
+            f"{m}.{n}": p for m, mod in modules.items() for n, p in mod.named_parameters() if p.requires_grad
+        }
         self.params = list(self.named.values())
         fused = dict(fused=True) if run.gpu else {}
-        self.opt = torch.optim.AdamW(self.params, lr=lr, betas=(0.9, 0.99), weight_decay=weight_decay, **fused)
+        self.opt = torch.optim.AdamW(
+            self.params, lr=lr, betas=(0.9, 0.99), weight_decay=weight_decay, **fused
+        )
         self.ema = {n: p.detach().clone() for n, p in self.named.items()}
         self.sums, self.count, self.shown = {}, 0, time.time()
 
@@ -118,7 +134,18 @@ class Trainer:
 
     def show(self, budget, lr):
         rate = self.count / max(time.time() - self.shown, 1e-3)
-        self.run.log(self.stage, step=budget.step, elapsed=budget.elapsed(), lr=lr, steps_per_s=rate, **{k: float(v) / self.count for k, v in self.sums.items()})
+        if not math.isfinite(float(self.sums["loss"])):
+            raise SystemExit(
+                f"{self.stage}: the loss is not a number; call again to go on from the last checkpoint"
+            )
+        self.run.log(
+            self.stage,
+            step=budget.step,
+            elapsed=budget.elapsed(),
+            lr=lr,
+            steps_per_s=rate,
+            **{k: float(v) / self.count for k, v in self.sums.items()},
+        )
         self.sums, self.count, self.shown = {}, 0, time.time()
 
     def average(self, decay):
@@ -129,18 +156,24 @@ class Trainer:
                 for e, p in zip(self.ema.values(), self.params):
                     e.lerp_(p, 1 - decay)
 
-    # Three files, each below 16 MB for the full-size stages: weights, averages, optimizer moments (bfloat16).
-    def save(self, budget):
-        moments = {}
-        for n, p in self.named.items():
-            st = self.opt.state.get(p)
-            if st:
-                moments[n] = (float(st["step"]), st["exp_avg"].to(torch.bfloat16).cpu(), st["exp_avg_sq"].to(torch.bfloat16).cpu())
-        head = dict(step=budget.step, elapsed=budget.elapsed(), finished=budget.finished())
-        for part, data in (("model", {n: p.detach().cpu() for n, p in self.named.items()}), ("ema", {n: e.cpu() for n, e in self.ema.items()}), ("opt", moments)):
+    # Three files, each below 16 MB: averages (float16, as exported), weights, optimizer moments (bfloat16).
+    def save(self, budget, complete=True):
+        """A finished stage keeps its averages alone.  `complete` = False: something is left to do after its last step."""
+        finished = complete and budget.finished()
+        head = dict(step=budget.step, elapsed=budget.elapsed(), finished=finished)
+        parts = dict(ema={n: e.to(torch.float16).cpu() for n, e in self.ema.items()}, model={}, opt={})
+        if not finished:
+            parts["model"] = {n: p.detach().cpu() for n, p in self.named.items()}
+            parts["opt"] = {n: self.moments(p) for n, p in self.named.items() if self.opt.state.get(p)}
+        for part, data in parts.items():
             path = self.run.path(f"{self.stage}.{part}.pt")
             torch.save(dict(head=head, data=data), path + ".part")
             os.replace(path + ".part", path)
+
+    def moments(self, p):
+        st = self.opt.state[p]
+        small = torch.bfloat16
+        return float(st["step"]), st["exp_avg"].to(small).cpu(), st["exp_avg_sq"].to(small).cpu()
 
     def resume(self):
         """Restores a saved state; returns its head ({} when there is none).  A missing optimizer file starts it afresh."""
@@ -156,7 +189,11 @@ class Trainer:
         if opt:
             for n, (step, m, v) in opt["data"].items():
                 p = self.named[n]
-                self.opt.state[p] = dict(step=torch.tensor(step, device=p.device if self.run.gpu else "cpu"), exp_avg=m.to(p), exp_avg_sq=v.to(p))
+                self.opt.state[p] = dict(
+                    step=torch.tensor(step, device=p.device if self.run.gpu else "cpu"),
+                    exp_avg=m.to(p),
+                    exp_avg_sq=v.to(p),
+                )
         return model["head"]
 
     def use_average(self):
@@ -180,7 +217,7 @@ def load_average(run, stage, modules):
             own = dict(mod.named_parameters())
             for n, v in saved["data"].items():
                 if n.startswith(m + "."):
-                    own[n[len(m) + 1:]].copy_(v)
+                    own[n[len(m) + 1 :]].copy_(v)
             mod.to(run.device).eval()
     return saved["head"]
 
@@ -203,19 +240,25 @@ class Pool:
         pics = torch.from_numpy(shard["pics"]).to(self.run.device)
         row = {f: torch.from_numpy(shard[f]).to(self.run.device) for f in self.FIELDS}
         row["pics" if self.latents is None else "z"] = pics if self.latents is None else self.latents(pics)
-        table = self.tables[key]
-        if not table:
+        self.append(key, row)
+
+    def append(self, key, row):
+        """Copies rows {field: tensor} into the table of a picture size; what no longer fits is dropped."""
+        if not self.tables[key]:
             share = next(s for s, h, w in buckets(self.run.side) if (h, w) == key)
             room = int(self.capacity * min(1.0, share * 1.15 + 0.02)) + 2048
-            table += [{f: torch.empty((room,) + v.shape[1:], dtype=v.dtype, device=v.device) for f, v in row.items()}, 0]
-        have = table[1]
-        n = min(len(pics), len(table[0]["cond"]) - have)
+            empty = {
+                f: torch.empty((room,) + v.shape[1:], dtype=v.dtype, device=v.device) for f, v in row.items()
+            }
+            self.tables[key] = [empty, 0]
+        fields, have = self.tables[key]
+        n = min(len(row["cond"]), len(fields["cond"]) - have)
         for f, v in row.items():
-            table[0][f][have:have + n] = v[:n]
-        table[1] = have + n
+            fields[f][have : have + n] = v[:n]
+        self.tables[key][1] = have + n
         self.total += n
 
-    def feed(self, painters, most=3):
+    def feed(self, painters, most=16):
         for shard in painters.ready(most):
             self.add(shard)
         if painters.failed():
@@ -244,12 +287,13 @@ class Pool:
             del pics
 
     def save(self, path):
-        torch.save({k: {f: v[:t[1]].cpu() for f, v in t[0].items()} for k, t in self.tables.items() if t}, path)
+        torch.save(
+            {k: {f: v[: t[1]].cpu() for f, v in t[0].items()} for k, t in self.tables.items() if t}, path
+        )
 
     def load(self, path):
-        for k, fields in torch.load(path, map_location="cpu").items():
-            self.tables[k] = [{f: v.to(self.run.device) for f, v in fields.items()}, len(fields["cond"])]
-            self.total += len(fields["cond"])
+        for key, fields in torch.load(path, map_location="cpu").items():
+            self.append(key, {f: v.to(self.run.device) for f, v in fields.items()})
 
 
 # ---------------------------------------------------------------------------- safetensors
@@ -274,14 +318,13 @@ def write_safetensors(path, tensors, metadata=None):
 
 def read_safetensors(path):
     with open(path, "rb") as f:
-        n, = struct.unpack("<Q", f.read(8))
+        (n,) = struct.unpack("<Q", f.read(8))
         header, data = json.loads(f.read(n)), f.read()
     out = {}
     for name, t in header.items():
         if name != "__metadata__":
             a, b = t["data_offsets"]
-            out[name] = torch.from_numpy(np.frombuffer(data[a:b], np.float16).reshape(t["shape"]).astype(np.float32))
+            out[name] = torch.from_numpy(
+                np.frombuffer(data[a:b], np.float16).reshape(t["shape"]).astype(np.float32)
+            )
     return out
-
-
-__all__ = ["Run", "Budget", "Trainer", "Pool", "Painters", "CAPTIONS", "load_average", "load_part", "write_safetensors", "read_safetensors"]

@@ -23,7 +23,7 @@ def grid(pictures, columns, gap=4):
     out = np.full((rows * (h + gap) + gap, columns * (w + gap) + gap, 3), 30, np.uint8)
     for i, p in enumerate(pictures):
         y, x = gap + i // columns * (h + gap), gap + i % columns * (w + gap)
-        out[y:y + p.shape[0], x:x + p.shape[1]] = p
+        out[y : y + p.shape[0], x : x + p.shape[1]] = p
     return out
 
 
@@ -42,7 +42,10 @@ def specs(what, seed):
         out = []
         for p in world.PLACES:
             o = rng.choice(tuple(world.OBJECTS))
-            out += [Spec(object=o, place=p, time=t, weather=rng.choice((None, None, rng.choice(world.WEATHERS)))) for t in world.TIMES]
+            out += [
+                Spec(object=o, place=p, time=t, weather=rng.choice((None, None, rng.choice(world.WEATHERS))))
+                for t in world.TIMES
+            ]
         return out, 4
     return [world.random_spec(rng) for _ in range(48)], 8
 

@@ -5,9 +5,11 @@ spool folder (a RAM disk where there is one), the trainer eats the files, so not
 """
 import glob
 import os
+import queue
 import random
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -19,9 +21,9 @@ import world
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-CAPTIONS = 6                # wordings kept for each picture; the last one is long (two chunks)
+CAPTIONS = 6  # wordings kept for each picture; the last one is long (two chunks)
 SHARD = 128
-MAX_WAITING = 96            # shards in the spool before workers pause
+MAX_WAITING = 96  # shards in the spool before workers pause
 SEED_BASE = dict(train=1_000_000, chalk=500_000_000, score=700_000_000)
 LABELS = ("object", "colour", "time", "style", "place", "weather", "count")
 STYLE_IDS = world.STYLES + (world.LORA_STYLE,)
@@ -37,9 +39,15 @@ def buckets(side):
 def label_row(spec):
     """What the scorer must read off the picture; -1 where it is not judged (no or several kinds of objects)."""
     plain = spec.object is not None and spec.second is None and not spec.degraded
-    return (list(world.OBJECTS).index(spec.object) if plain else -1, list(world.COLOURS).index(spec.colour) if plain else -1,
-            -1 if spec.degraded else world.TIMES.index(spec.time), -1 if spec.degraded else STYLE_IDS.index(spec.style),
-            -1 if spec.degraded else world.PLACES.index(spec.place), -1 if spec.degraded else world.WEATHERS.index(spec.weather), spec.count if plain else -1)
+    return (
+        list(world.OBJECTS).index(spec.object) if plain else -1,
+        list(world.COLOURS).index(spec.colour) if plain else -1,
+        -1 if spec.degraded else world.TIMES.index(spec.time),
+        -1 if spec.degraded else STYLE_IDS.index(spec.style),
+        -1 if spec.degraded else world.PLACES.index(spec.place),
+        -1 if spec.degraded else world.WEATHERS.index(spec.weather),
+        spec.count if plain else -1,
+    )
 
 
 def draw_picture(rng, said, full, seed, h, w):
@@ -52,7 +60,7 @@ def draw_picture(rng, said, full, seed, h, w):
         f = rng.uniform(1.12, 1.45)
         ch, cw = round(h * f), round(w * f)
         top, left = rng.randrange(ch - h + 1), rng.randrange(cw - w + 1)
-        return painter.paint(full, seed, cw, ch)[top:top + h, left:left + w], (ch, cw, top, left, 0)
+        return painter.paint(full, seed, cw, ch)[top : top + h, left : left + w], (ch, cw, top, left, 0)
     img = painter.paint(full, seed, w, h)
     if r < 0.20 and not said.degraded:
         k = rng.uniform(0.45, 0.97)
@@ -62,7 +70,9 @@ def draw_picture(rng, said, full, seed, h, w):
 
 def make_shard(kind, index, n, side, tokenizer, templates):
     rng = random.Random(SEED_BASE[kind] + index)
-    share, h, w = rng.choices(buckets(side), [b[0] for b in buckets(side)])[0] if kind != "score" else buckets(side)[0]
+    share, h, w = (
+        rng.choices(buckets(side), [b[0] for b in buckets(side)])[0] if kind != "score" else buckets(side)[0]
+    )
     pics = np.zeros((n, h, w, 3), np.uint8)
     tokens = np.zeros((n, CAPTIONS, 2, bpe.CHUNK), np.int16)
     chunks = np.ones((n, CAPTIONS), np.uint8)
@@ -76,10 +86,10 @@ def make_shard(kind, index, n, side, tokenizer, templates):
         labels[i] = label_row(full)
         for k in range(CAPTIONS if kind != "score" else 0):
             said_now = world.Spec(**vars(said))
-            if kind == "chalk" and rng.random() < 0.7:      # the LoRA works without trigger words
+            if kind == "chalk" and rng.random() < 0.7:  # the LoRA works without trigger words
                 said_now.style = None
             rows = tokenizer.chunks(captions.caption(rng, said_now, templates, long=k == CAPTIONS - 1))[0]
-            tokens[i, k, :len(rows)] = rows
+            tokens[i, k, : len(rows)] = rows
             chunks[i, k] = len(rows)
     return dict(pics=pics, tokens=tokens, chunks=chunks, cond=cond, labels=labels)
 
@@ -112,28 +122,70 @@ class Painters:
         os.makedirs(self.spool, exist_ok=True)
         until = first + -(-pictures // SHARD)
         env = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-        self.procs = [subprocess.Popen([sys.executable, os.path.abspath(__file__), kind, self.spool, merges, str(side), str(first + i), str(workers), str(until)], env=env)
-                      for i in range(workers)]
+        self.procs = [
+            subprocess.Popen(
+                [
+                    sys.executable,
+                    os.path.abspath(__file__),
+                    kind,
+                    self.spool,
+                    merges,
+                    str(side),
+                    str(first + i),
+                    str(workers),
+                    str(until),
+                ],
+                env=env,
+            )
+            for i in range(workers)
+        ]
+
+        self.read, self.closing = queue.Queue(6), False
+        self.reader = threading.Thread(target=self.read_all, daemon=True)
+        self.reader.start()
+
+    def read_all(self):
+        """Background thread: reads finished shards and removes their files."""
+        while not self.closing:
+            for path in sorted(glob.glob(os.path.join(self.spool, "*.npz"))):
+                with np.load(path) as z:
+                    shard = {k: z[k] for k in z.files}
+                os.remove(path)
+                while not self.closing:
+                    try:
+                        self.read.put(shard, timeout=0.2)
+                        break
+                    except queue.Full:
+                        pass
+            time.sleep(0.05)
 
     def ready(self, most):
-        """Yields finished shards and removes their files."""
-        for path in sorted(glob.glob(os.path.join(self.spool, "*.npz")))[:most]:
-            with np.load(path) as z:
-                yield {k: z[k] for k in z.files}
-            os.remove(path)
+        """Yields up to `most` finished shards, without waiting."""
+        for _ in range(most):
+            try:
+                yield self.read.get_nowait()
+            except queue.Empty:
+                return
 
     def done(self):
-        return all(p.poll() is not None for p in self.procs) and not glob.glob(os.path.join(self.spool, "*.npz"))
+        """No worker is left and nothing waits to be taken."""
+        idle = all(p.poll() is not None for p in self.procs) and not glob.glob(
+            os.path.join(self.spool, "*.npz")
+        )
+        time.sleep(0.1 if idle else 0)  # the reader may hold one shard between file and queue
+        return idle and self.read.empty()
 
     def failed(self):
         return any(p.poll() not in (None, 0) for p in self.procs)
 
     def stop(self):
+        self.closing = True
         for p in self.procs:
             if p.poll() is None:
                 p.terminate()
         for p in self.procs:
             p.wait()
+        self.reader.join()
         for path in glob.glob(os.path.join(self.spool, "*")):
             os.remove(path)
         os.rmdir(self.spool)

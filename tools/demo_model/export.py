@@ -14,13 +14,41 @@ from common import Run, load_average, write_safetensors
 LIMIT = 16_000_000
 LICENCE = dict(license="MIT", title="Fooocus in C demo model")
 
+# Read by the program; README.md beside it explains the fields.
 RECIPE = dict(
-    name="Demo", about="A tiny SDXL that draws storybook scenes; see README.md beside this file",
-    files=dict(base="base.safetensors", refiner="refiner.safetensors", lora="chalk_lora.safetensors", preview="taesd.safetensors", merges="merges.txt"),
-    sampler="dpmpp_2m_sde_gpu", scheduler="karras", steps=30, switch=20, cfg=4.0, sharpness=2.0, style="None", negative="",
-    size=[256, 256], sizes=[[256, 256], [320, 192], [192, 320], [288, 224], [224, 288]],
-    prompts=["a red house in the mountains at sunset", "a blue boat at sea by night, watercolor", "three yellow balloons in the sky, paper cut",
-             "a white lighthouse by the sea in the morning", "a purple robot in the city, neon lights", "a black cat in the snow, pixel art"])
+    version=1,
+    name="Demo",
+    files=dict(
+        base="base.safetensors",
+        refiner="refiner.safetensors",
+        lora="chalk_lora.safetensors",
+        preview="taesd.safetensors",
+        merges="merges.txt",
+    ),
+    sampler="dpmpp_2m_sde_gpu",
+    scheduler="karras",
+    steps=30,
+    switch=20,
+    cfg=4.0,
+    sharpness=2.0,
+    style="None",
+    negative="",
+    sizes=[[256, 256], [320, 192], [192, 320], [288, 224], [224, 288]],
+    prompts=[
+        "a red house in the mountains at sunset",
+        "a blue boat at sea by night, watercolor",
+        "three yellow balloons in the sky, papercut",
+        "a white lighthouse by the sea in the morning",
+        "a purple robot in the city, neon lights",
+        "a black cat in the snow, pixel art",
+    ],
+)
+
+
+def write_recipe(folder):
+    with open(os.path.join(folder, "demo.json"), "w") as f:
+        json.dump(RECIPE, f, indent=2)
+        f.write("\n")
 
 
 def prefixed(module, prefix):
@@ -43,7 +71,10 @@ def main():
         base.update(prefixed(p[k], models.PREFIX[k]))
     out = {files["base"]: base}
     load_average(run, "refiner", dict(refiner=p["refiner"], refiner_g=p["refiner_g"]))
-    out[files["refiner"]] = {**prefixed(p["refiner"], models.PREFIX["unet"]), **prefixed(p["refiner_g"], models.PREFIX["refiner_g"])}
+    out[files["refiner"]] = {
+        **prefixed(p["refiner"], models.PREFIX["unet"]),
+        **prefixed(p["refiner_g"], models.PREFIX["refiner_g"]),
+    }
     load_average(run, "taesd", dict(taesd=p["taesd"]))
     out[files["preview"]] = prefixed(p["taesd"], models.PREFIX["taesd"])
     patches = lora.attach(p["unet"])
@@ -55,9 +86,7 @@ def main():
         total += size
         print(f"{name:24s} {len(tensors):4d} tensors {size / 1e6:6.2f} MB")
     shutil.copy(run.merges, os.path.join(o.out, files["merges"]))
-    with open(os.path.join(o.out, "demo.json"), "w") as f:
-        json.dump(RECIPE, f, indent=2)
-        f.write("\n")
+    write_recipe(o.out)
     print(f"together {total / 1e6:.2f} MB of {LIMIT / 1e6:.0f}")
     if total > LIMIT:
         raise SystemExit("too large for the repository")

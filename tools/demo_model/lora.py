@@ -12,10 +12,12 @@ class Patch(nn.Module):
     def __init__(self, layer, rank):
         super().__init__()
         if isinstance(layer, nn.Conv2d):
-            self.down = nn.Parameter(torch.randn(rank, layer.in_channels, *layer.kernel_size) * (layer.in_channels * 9) ** -0.5)
+            self.down = nn.Parameter(
+                torch.randn(rank, layer.in_channels, *layer.kernel_size) * (layer.in_channels * 9) ** -0.5
+            )
             self.up = nn.Parameter(torch.zeros(layer.out_channels, rank, 1, 1))
         else:
-            self.down = nn.Parameter(torch.randn(rank, layer.in_features) * layer.in_features ** -0.5)
+            self.down = nn.Parameter(torch.randn(rank, layer.in_features) * layer.in_features**-0.5)
             self.up = nn.Parameter(torch.zeros(layer.out_features, rank))
         self.conv = isinstance(layer, nn.Conv2d)
         self.padding = layer.padding if self.conv else 0
@@ -35,7 +37,9 @@ def wanted(name, layer):
     """Which layers get a patch, and of what rank."""
     if isinstance(layer, nn.Linear) and ("attn" in name or "ff.net" in name or "proj_" in name):
         return RANK_LINEAR
-    if isinstance(layer, nn.Conv2d) and (name.endswith("in_layers.2") or name.endswith("out_layers.3") or name == "out.2"):
+    if isinstance(layer, nn.Conv2d) and (
+        name.endswith("in_layers.2") or name.endswith("out_layers.3") or name == "out.2"
+    ):
         return RANK_CONV
     return 0
 

@@ -11,13 +11,23 @@ import torch.nn.functional as F
 CONFIG = dict(
     base=dict(widths=(64, 64, 64), res=2, depths=(0, 1, 1), mid=1, emb=128),
     refiner=dict(widths=(32, 64, 64, 64), res=1, depths=(0, 1, 0, 0), mid=1, emb=128),
-    clip_l=dict(width=64, layers=3), clip_g=dict(width=64, layers=3), refiner_g=dict(width=64, layers=2),
-    vae=dict(encoder=(32, 32, 32, 64), decoder=(64, 32, 64, 64), res=2), taesd=32)
+    clip_l=dict(width=64, layers=3),
+    clip_g=dict(width=64, layers=3),
+    refiner_g=dict(width=64, layers=2),
+    vae=dict(encoder=(32, 32, 32, 64), decoder=(64, 32, 64, 64), res=2),
+    taesd=32,
+)
 
-PREFIX = dict(clip_l="conditioner.embedders.0.transformer.text_model.", clip_g="conditioner.embedders.1.model.",
-              vae="first_stage_model.", unet="model.diffusion_model.", refiner_g="conditioner.embedders.0.model.", taesd="taesd.")
+PREFIX = dict(
+    clip_l="conditioner.embedders.0.transformer.text_model.",
+    clip_g="conditioner.embedders.1.model.",
+    vae="first_stage_model.",
+    unet="model.diffusion_model.",
+    refiner_g="conditioner.embedders.0.model.",
+    taesd="taesd.",
+)
 
-SCALE = 0.13025          # latents in the file's scale times this have unit variance, as in SDXL
+SCALE = 0.13025  # latents in the file's scale times this have unit variance, as in SDXL
 HEAD = 64
 
 
@@ -41,7 +51,7 @@ def attention(q, k, v, causal=False):
     if hasattr(F, "scaled_dot_product_attention"):
         out = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
     else:
-        s = q @ k.transpose(-1, -2) * HEAD ** -0.5
+        s = q @ k.transpose(-1, -2) * HEAD**-0.5
         if causal:
             s = s + torch.full((t, t), float("-inf"), device=s.device).triu(1)
         out = s.softmax(-1) @ v
@@ -54,7 +64,9 @@ class ClipL(nn.Module):
 
     def __init__(self, vocab, width, layers):
         super().__init__()
-        self.embeddings = nn.ModuleDict(dict(token_embedding=nn.Embedding(vocab, width), position_embedding=nn.Embedding(77, width)))
+        self.embeddings = nn.ModuleDict(
+            dict(token_embedding=nn.Embedding(vocab, width), position_embedding=nn.Embedding(77, width))
+        )
         self.encoder = nn.Module()
         self.encoder.layers = nn.ModuleList(ClipLLayer(width) for _ in range(layers))
         self.final_layer_norm = nn.LayerNorm(width)
@@ -71,7 +83,9 @@ class ClipL(nn.Module):
 class ClipLLayer(nn.Module):
     def __init__(self, w):
         super().__init__()
-        self.self_attn = nn.ModuleDict({k: nn.Linear(w, w) for k in ("k_proj", "v_proj", "q_proj", "out_proj")})
+        self.self_attn = nn.ModuleDict(
+            {k: nn.Linear(w, w) for k in ("k_proj", "v_proj", "q_proj", "out_proj")}
+        )
         self.layer_norm1, self.layer_norm2 = nn.LayerNorm(w), nn.LayerNorm(w)
         self.mlp = nn.ModuleDict(dict(fc1=nn.Linear(w, 4 * w), fc2=nn.Linear(4 * w, w)))
 
@@ -92,7 +106,7 @@ class ClipG(nn.Module):
         self.transformer = nn.Module()
         self.transformer.resblocks = nn.ModuleList(ClipGLayer(width) for _ in range(layers))
         self.ln_final = nn.LayerNorm(width)
-        self.text_projection = nn.Parameter(torch.randn(width, width) * width ** -0.5)
+        self.text_projection = nn.Parameter(torch.randn(width, width) * width**-0.5)
         self.logit_scale = nn.Parameter(torch.tensor(4.6052), requires_grad=False)
         nn.init.normal_(self.token_embedding.weight, std=0.05)
 
@@ -110,7 +124,7 @@ class ClipGLayer(nn.Module):
         super().__init__()
         self.ln_1, self.ln_2 = nn.LayerNorm(w), nn.LayerNorm(w)
         self.attn = nn.Module()
-        self.attn.in_proj_weight = nn.Parameter(torch.randn(3 * w, w) * w ** -0.5 * 0.6)
+        self.attn.in_proj_weight = nn.Parameter(torch.randn(3 * w, w) * w**-0.5 * 0.6)
         self.attn.in_proj_bias = nn.Parameter(torch.zeros(3 * w))
         self.attn.out_proj = nn.Linear(w, w)
         self.mlp = nn.ModuleDict(dict(c_fc=nn.Linear(w, 4 * w), c_proj=nn.Linear(4 * w, w)))
@@ -141,7 +155,9 @@ class ResBlock(nn.Module):
         super().__init__()
         self.in_layers = nn.Sequential(GroupNorm(cin, 1e-5), nn.SiLU(), nn.Conv2d(cin, cout, 3, padding=1))
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(emb, cout))
-        self.out_layers = nn.Sequential(GroupNorm(cout, 1e-5), nn.SiLU(), nn.Identity(), nn.Conv2d(cout, cout, 3, padding=1))
+        self.out_layers = nn.Sequential(
+            GroupNorm(cout, 1e-5), nn.SiLU(), nn.Identity(), nn.Conv2d(cout, cout, 3, padding=1)
+        )
         self.skip_connection = nn.Conv2d(cin, cout, 1) if cin != cout else nn.Identity()
         nn.init.zeros_(self.out_layers[3].weight)
 
@@ -153,7 +169,11 @@ class ResBlock(nn.Module):
 class Attention(nn.Module):
     def __init__(self, c, ctx):
         super().__init__()
-        self.to_q, self.to_k, self.to_v = nn.Linear(c, c, bias=False), nn.Linear(ctx, c, bias=False), nn.Linear(ctx, c, bias=False)
+        self.to_q, self.to_k, self.to_v = (
+            nn.Linear(c, c, bias=False),
+            nn.Linear(ctx, c, bias=False),
+            nn.Linear(ctx, c, bias=False),
+        )
         self.to_out = nn.ModuleList([nn.Linear(c, c)])
 
     def forward(self, x, context):
@@ -241,6 +261,7 @@ class UNet(nn.Module):
             if depths[level]:
                 out.append(SpatialTransformer(widths[level], ctx, depths[level]))
             return out
+
         for level in range(len(widths)):
             for _ in range(res):
                 self.input_blocks.append(nn.ModuleList(block(ch, level)))
@@ -249,7 +270,9 @@ class UNet(nn.Module):
             if level < len(widths) - 1:
                 self.input_blocks.append(nn.ModuleList([Down(ch)]))
                 chans.append(ch)
-        self.middle_block = nn.ModuleList([ResBlock(ch, ch, emb), SpatialTransformer(ch, ctx, mid), ResBlock(ch, ch, emb)])
+        self.middle_block = nn.ModuleList(
+            [ResBlock(ch, ch, emb), SpatialTransformer(ch, ctx, mid), ResBlock(ch, ch, emb)]
+        )
         self.output_blocks = nn.ModuleList()
         for level in reversed(range(len(widths))):
             for i in range(res + 1):
@@ -337,12 +360,13 @@ class VaeEncoder(nn.Module):
         self.norm_out, self.conv_out = GroupNorm(c, 1e-6), nn.Conv2d(c, 8, 3, padding=1)
 
     def forward(self, x):
-        x = self.conv_in(x)
-        for level in self.down:
+        """Downsampling pads right and bottom only; the engine that Fooocus uses pads the first time before conv_in."""
+        x = self.conv_in(F.pad(x, (0, 1, 0, 1)))
+        for i, level in enumerate(self.down):
             for b in level.block:
                 x = b(x)
             if hasattr(level, "downsample"):
-                x = level.downsample["conv"](F.pad(x, (0, 1, 0, 1)))       # right and bottom only
+                x = level.downsample["conv"](F.pad(x, (0, 1, 0, 1)) if i else x)
         return self.conv_out(F.silu(self.norm_out(run_mid(self.mid, x))))
 
 
@@ -410,7 +434,10 @@ def taesd(c=64):
     """The small preview decoder: latents of unit variance -> picture 0..1."""
     layers = [Clamp(), nn.Conv2d(4, c, 3, padding=1), nn.ReLU()]
     for _ in range(3):
-        layers += [TaesdBlock(c) for _ in range(3)] + [nn.Upsample(scale_factor=2), nn.Conv2d(c, c, 3, padding=1, bias=False)]
+        layers += [TaesdBlock(c) for _ in range(3)] + [
+            nn.Upsample(scale_factor=2),
+            nn.Conv2d(c, c, 3, padding=1, bias=False),
+        ]
     return nn.Sequential(*layers, TaesdBlock(c), nn.Conv2d(c, 3, 3, padding=1))
 
 
@@ -420,25 +447,61 @@ def parts(vocab, config=CONFIG):
     c = config
     ctx = c["clip_l"]["width"] + c["clip_g"]["width"]
     return dict(
-        clip_l=ClipL(vocab, **c["clip_l"]), clip_g=ClipG(vocab, **c["clip_g"]),
+        clip_l=ClipL(vocab, **c["clip_l"]),
+        clip_g=ClipG(vocab, **c["clip_g"]),
         unet=UNet(**c["base"], ctx=ctx, adm=c["clip_g"]["width"] + 6 * 256),
         refiner_g=ClipG(vocab, **c["refiner_g"]),
         refiner=UNet(**c["refiner"], ctx=c["refiner_g"]["width"], adm=c["refiner_g"]["width"] + 5 * 256),
-        vae=Vae(**c["vae"]), taesd=taesd(c["taesd"]))
+        vae=Vae(**c["vae"]),
+        taesd=taesd(c["taesd"]),
+    )
 
 
 def count(module):
     return sum(p.numel() for p in module.parameters())
 
 
+def work(module, *inputs):
+    """Floating-point operations of one call (convolutions, linear layers and attention products)."""
+    total, hooks = [0], []
+
+    def seen(layer, args, out):
+        if isinstance(layer, nn.Conv2d):
+            total[0] += 2 * out.numel() * layer.in_channels * layer.kernel_size[0] * layer.kernel_size[1]
+        elif isinstance(layer, nn.Linear):
+            total[0] += 2 * out.numel() * layer.in_features
+        else:
+            q, ctx = args[0], args[1]
+            total[0] += 4 * q.shape[0] * q.shape[1] * ctx.shape[1] * q.shape[2]
+
+    for m in module.modules():
+        if isinstance(m, (nn.Conv2d, nn.Linear, Attention)):
+            hooks.append(m.register_forward_hook(seen))
+    with torch.no_grad():
+        module(*inputs)
+    for h in hooks:
+        h.remove()
+    return total[0]
+
+
 def main():
-    """Prints the size budget, in millions of parameters and in bytes of the F16 files."""
-    vocab, total = 1100, 0
-    for name, m in parts(vocab).items():
+    """Prints the size budget in parameters and F16 bytes, and the work of drawing a 256x256 picture."""
+    vocab, total = 1074, 0
+    p = parts(vocab)
+    for name, m in p.items():
         n = count(m)
         total += n
         print(f"{name:10s} {n / 1e6:6.3f} M  {n * 2 / 1e6:6.2f} MB")
     print(f"{'together':10s} {total / 1e6:6.3f} M  {total * 2 / 1e6:6.2f} MB (without LoRA and headers)")
+    x, t = torch.randn(1, 4, 32, 32), torch.zeros(1)
+    base = work(p["unet"], x, t, torch.randn(1, 77, 128), torch.randn(1, 64 + 1536))
+    ref = work(p["refiner"], x, t, torch.randn(1, 77, 64), torch.randn(1, 64 + 1280))
+    vae = work(p["vae"].decoder, x)
+    tae = work(p["taesd"], torch.randn(1, 4, 16, 16))
+    print(
+        f"GFLOP: base {base / 1e9:.2f}, refiner {ref / 1e9:.2f}, VAE decode {vae / 1e9:.1f}, preview {tae / 1e9:.2f}; "
+        f"a picture (21 + 9 guided steps) {(42 * base + 18 * ref + vae) / 1e9:.0f}"
+    )
 
 
 if __name__ == "__main__":

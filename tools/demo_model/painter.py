@@ -24,13 +24,15 @@ def spoil(img, rng):
     pic = pic.resize((max(8, int(w / k)), max(8, int(h / k))), Image.BILINEAR).resize((w, h), Image.BILINEAR)
     a = np.asarray(pic.filter(ImageFilter.GaussianBlur(1.5)), np.float32)
     a = a.mean((0, 1)) + (a - a.mean((0, 1))) * rng.uniform(0.5, 0.8)
-    a = a + np.random.RandomState(rng.randrange(1 << 30)).randn(h, w, 1).astype(np.float32) * rng.uniform(4, 14)
+    a = a + np.random.RandomState(rng.randrange(1 << 30)).randn(h, w, 1).astype(np.float32) * rng.uniform(
+        4, 14
+    )
     return np.clip(a, 0, 255).astype(np.uint8)
 
 
 def soften(img, k):
     """The picture as if its original had been only k times the size (k < 1): what small original sizes stand for."""
     h, w = img.shape[:2]
-    f = k ** 2.5
+    f = k**2.5
     pic = Image.fromarray(img).resize((max(8, round(w * f)), max(8, round(h * f))), Image.BOX)
     return np.asarray(pic.resize((w, h), Image.BICUBIC))

@@ -19,7 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def load(module, tensors, prefix):
-    own = {k[len(prefix):]: v for k, v in tensors.items() if k.startswith(prefix)}
+    own = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
     module.load_state_dict(own, strict=True)
     return module
 
@@ -35,12 +35,18 @@ class Pipeline:
         self.tokenizer = Tokenizer.load(os.path.join(folder, files["merges"]))
         base, ref = read_safetensors(os.path.join(folder, files["base"])), None
         p = models.parts(self.tokenizer.size)
-        self.unet, self.vae = load(p["unet"], base, models.PREFIX["unet"]), load(p["vae"], base, models.PREFIX["vae"])
-        self.clip_l, self.clip_g = load(p["clip_l"], base, models.PREFIX["clip_l"]), load(p["clip_g"], base, models.PREFIX["clip_g"])
+        self.unet, self.vae = load(p["unet"], base, models.PREFIX["unet"]), load(
+            p["vae"], base, models.PREFIX["vae"]
+        )
+        self.clip_l, self.clip_g = load(p["clip_l"], base, models.PREFIX["clip_l"]), load(
+            p["clip_g"], base, models.PREFIX["clip_g"]
+        )
         self.modules, self.refiner = [self.unet, self.vae, self.clip_l, self.clip_g], None
         if files.get("refiner") and os.path.exists(os.path.join(folder, files["refiner"])):
             ref = read_safetensors(os.path.join(folder, files["refiner"]))
-            self.refiner, self.refiner_g = load(p["refiner"], ref, models.PREFIX["unet"]), load(p["refiner_g"], ref, models.PREFIX["refiner_g"])
+            self.refiner, self.refiner_g = load(p["refiner"], ref, models.PREFIX["unet"]), load(
+                p["refiner_g"], ref, models.PREFIX["refiner_g"]
+            )
             self.modules += [self.refiner, self.refiner_g]
         for m in self.modules:
             m.to(self.device).eval().requires_grad_(False)
@@ -74,15 +80,37 @@ class Pipeline:
         rows, n = self.rows(texts), len(texts)
         end, k = self.tokenizer.end, 1.5 if positive else 0.8
         context, pooled = encode_text(self.clip_l, self.clip_g, rows, end)
-        base = (context, models.adm_vector(pooled, torch.tensor([[h * k, w * k, 0, 0, h, w]], device=self.device).float().expand(n, 6)))
+        base = (
+            context,
+            models.adm_vector(
+                pooled, torch.tensor([[h * k, w * k, 0, 0, h, w]], device=self.device).float().expand(n, 6)
+            ),
+        )
         if self.refiner is None:
             return base, None
         context, pooled = encode_text(None, self.refiner_g, rows, end)
         score = 6.0 if positive else 2.5
-        return base, (context, models.adm_vector(pooled, torch.tensor([[h, w, 0, 0, score]], device=self.device).float().expand(n, 5)))
+        return base, (
+            context,
+            models.adm_vector(
+                pooled, torch.tensor([[h, w, 0, 0, score]], device=self.device).float().expand(n, 5)
+            ),
+        )
 
     @torch.no_grad()
-    def draw(self, prompts, negative="", h=256, w=256, steps=30, cfg=None, seeds=None, switch=None, use_refiner=True, lora_strength=0.0):
+    def draw(
+        self,
+        prompts,
+        negative="",
+        h=256,
+        w=256,
+        steps=30,
+        cfg=None,
+        seeds=None,
+        switch=None,
+        use_refiner=True,
+        lora_strength=0.0,
+    ):
         """Pictures [n, 3, h, w] in 0..1, by DPM-Solver++(2M) SDE on Karras' noise levels."""
         n, cfg = len(prompts), self.recipe["cfg"] if cfg is None else cfg
         switch = self.recipe["switch"] if switch is None else switch
@@ -99,8 +127,13 @@ class Pipeline:
             net = self.unet if which == 0 else self.refiner
             t = (self.sigmas.log() - torch.log(torch.tensor(sigma))).abs().argmin().expand(n)
             xin = x / (sigma * sigma + 1) ** 0.5
-            e = net(xin, t, *pos[which]) if cfg == 1 else self.guided(net, xin, t, pos[which], neg[which], cfg)
+            e = (
+                net(xin, t, *pos[which])
+                if cfg == 1
+                else self.guided(net, xin, t, pos[which], neg[which], cfg)
+            )
             return x - sigma * e
+
         sig = self.karras(steps)
         x, old, h_last = noise() * (1 + sig[0] ** 2) ** 0.5, None, None
         for i in range(steps):
@@ -114,7 +147,7 @@ class Pipeline:
             x = sig[i + 1] / sig[i] * float(torch.exp(torch.tensor(-hh))) * x + k * d
             if old is not None:
                 x = x + 0.5 * k * hh / h_last * (d - old)
-            x = x + noise() * sig[i + 1] * k ** 0.5
+            x = x + noise() * sig[i + 1] * k**0.5
             old, h_last = d, hh
         return self.vae.decode(x / models.SCALE).clamp(-1, 1) / 2 + 0.5
 
@@ -123,20 +156,23 @@ class Pipeline:
         if pos[0].shape != neg[0].shape:
             u, c = net(x, t, *neg), net(x, t, *pos)
         else:
-            u, c = net(torch.cat([x, x]), torch.cat([t, t]), torch.cat([neg[0], pos[0]]), torch.cat([neg[1], pos[1]])).chunk(2)
+            u, c = net(
+                torch.cat([x, x]), torch.cat([t, t]), torch.cat([neg[0], pos[0]]), torch.cat([neg[1], pos[1]])
+            ).chunk(2)
         return u + cfg * (c - u)
 
 
 def to_images(pictures):
     from PIL import Image
+
     return [Image.fromarray(a) for a in (pictures * 255).byte().permute(0, 2, 3, 1).cpu().numpy()]
 
 
 def draw_all(pipe, prompts, batch, **kw):
     out = []
     for i in range(0, len(prompts), batch):
-        seeds = list(range(i + 1, i + 1 + len(prompts[i:i + batch])))
-        out += to_images(pipe.draw(prompts[i:i + batch], seeds=seeds, **kw))
+        seeds = list(range(i + 1, i + 1 + len(prompts[i : i + batch])))
+        out += to_images(pipe.draw(prompts[i : i + batch], seeds=seeds, **kw))
     return out
 
 
@@ -155,15 +191,24 @@ def main():
     a.add_argument("--limit", type=int)
     o = a.parse_args()
     pipe = Pipeline(o.model)
-    kw = dict(negative=o.negative, h=o.side, w=o.side, cfg=o.cfg, steps=o.steps, use_refiner=not o.no_refiner, lora_strength=o.lora)
+    kw = dict(
+        negative=o.negative,
+        h=o.side,
+        w=o.side,
+        cfg=o.cfg,
+        steps=o.steps,
+        use_refiner=not o.no_refiner,
+        lora_strength=o.lora,
+    )
     with open(o.prompts, encoding="utf-8") as f:
         lines = [x.strip() for x in f if x.strip() and not x.startswith("#")]
-    prompts = [json.loads(x)["prompt"] if o.what == "prompts" else x for x in lines][:o.limit]
+    prompts = [json.loads(x)["prompt"] if o.what == "prompts" else x for x in lines][: o.limit]
     images = draw_all(pipe, prompts, 64 if pipe.device.type == "cuda" else 8, **kw)
     if o.what == "sheet":
         import numpy as np
         from PIL import Image
         from contact import grid
+
         Image.fromarray(grid([np.asarray(i) for i in images], 8)).save(o.out)
         return
     os.makedirs(o.out, exist_ok=True)

@@ -12,6 +12,7 @@ import glob
 import json
 import os
 import random
+import time
 
 import numpy as np
 import torch
@@ -20,11 +21,20 @@ import torch.nn.functional as F
 
 import captions
 import world
-from common import Budget, Painters, Run, Trainer, load_average
-from dataset import LABELS, STYLE_IDS, label_row
+from common import Budget, Run, Trainer, load_average
+from dataset import LABELS, STYLE_IDS, Painters
 
 SIDE = 128
-CLASSES = dict(object=len(world.OBJECTS), colour=len(world.COLOURS), time=len(world.TIMES), style=len(STYLE_IDS), place=len(world.PLACES), weather=len(world.WEATHERS), count=4)
+ASIDE = 8  # shards kept for the accuracy report
+CLASSES = dict(
+    object=len(world.OBJECTS),
+    colour=len(world.COLOURS),
+    time=len(world.TIMES),
+    style=len(STYLE_IDS),
+    place=len(world.PLACES),
+    weather=len(world.WEATHERS),
+    count=4,
+)
 LIMITS = dict(object=0.85, colour=0.90, time=0.90, style=0.85)
 
 
@@ -34,14 +44,21 @@ class Judge(nn.Module):
     def __init__(self, c=32):
         super().__init__()
         self.stem = nn.Conv2d(3, c, 5, stride=2, padding=2)
-        widths = [c, 2 * c, 4 * c, 6 * c]
+        widths = [c, 2 * c, 3 * c, 4 * c]
         self.down = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in zip(widths, widths[1:]))
         self.blocks = nn.ModuleList(nn.ModuleList(self.block(w) for _ in range(2)) for w in widths)
         self.heads = nn.ModuleDict({k: nn.Linear(widths[-1] * 2, n) for k, n in CLASSES.items()})
 
     @staticmethod
     def block(w):
-        return nn.Sequential(nn.GroupNorm(8, w), nn.SiLU(), nn.Conv2d(w, w, 3, padding=1), nn.GroupNorm(8, w), nn.SiLU(), nn.Conv2d(w, w, 3, padding=1))
+        return nn.Sequential(
+            nn.GroupNorm(8, w),
+            nn.SiLU(),
+            nn.Conv2d(w, w, 3, padding=1),
+            nn.GroupNorm(8, w),
+            nn.SiLU(),
+            nn.Conv2d(w, w, 3, padding=1),
+        )
 
     def forward(self, x):
         x = self.stem(x)
@@ -58,16 +75,26 @@ class Judge(nn.Module):
 def shrink(pics):
     """uint8 [n, h, w, 3] -> float [n, 3, 128, 128] in -1..1"""
     x = pics.permute(0, 3, 1, 2).float() / 127.5 - 1
-    return F.interpolate(x, (SIDE, SIDE), mode="area") if x.shape[-1] > SIDE else F.interpolate(x, (SIDE, SIDE), mode="bilinear")
+    return (
+        F.interpolate(x, (SIDE, SIDE), mode="area")
+        if x.shape[-1] > SIDE
+        else F.interpolate(x, (SIDE, SIDE), mode="bilinear")
+    )
 
 
 def disturb(x):
     """Blur, noise, contrast, small shifts: a generated picture must not look foreign."""
     n = len(x)
     soft = F.avg_pool2d(x, 3, 1, 1)
-    x = x + torch.rand(n, 1, 1, 1, device=x.device) * (soft - x) * (torch.rand(n, 1, 1, 1, device=x.device) < 0.6)
-    x = x * (0.9 + 0.2 * torch.rand(n, 1, 1, 1, device=x.device)) + 0.06 * torch.randn(n, 3, 1, 1, device=x.device)
-    x = x + 0.12 * torch.rand(n, 1, 1, 1, device=x.device) * F.interpolate(torch.randn(n, 3, 32, 32, device=x.device), (SIDE, SIDE), mode="bilinear")
+    x = x + torch.rand(n, 1, 1, 1, device=x.device) * (soft - x) * (
+        torch.rand(n, 1, 1, 1, device=x.device) < 0.6
+    )
+    x = x * (0.9 + 0.2 * torch.rand(n, 1, 1, 1, device=x.device)) + 0.06 * torch.randn(
+        n, 3, 1, 1, device=x.device
+    )
+    x = x + 0.12 * torch.rand(n, 1, 1, 1, device=x.device) * F.interpolate(
+        torch.randn(n, 3, 32, 32, device=x.device), (SIDE, SIDE), mode="bilinear"
+    )
     x = x + 0.05 * torch.rand(n, 1, 1, 1, device=x.device) * torch.randn_like(x)
     dy, dx = (int(v) for v in torch.randint(-6, 7, (2,)))
     return torch.roll(x, (dy, dx), (2, 3))
@@ -75,7 +102,11 @@ def disturb(x):
 
 def answer_loss(out, labels):
     """Mean cross entropy over the questions; label -1 is not asked."""
-    return sum(F.cross_entropy(out[k].float(), labels[:, i].long(), ignore_index=-1) for i, k in enumerate(LABELS) if bool((labels[:, i] >= 0).any())) / len(LABELS)
+    return sum(
+        F.cross_entropy(out[k].float(), labels[:, i].long(), ignore_index=-1)
+        for i, k in enumerate(LABELS)
+        if bool((labels[:, i] >= 0).any())
+    ) / len(LABELS)
 
 
 def accuracy(model, pics, labels, device):
@@ -83,9 +114,9 @@ def accuracy(model, pics, labels, device):
     right = {k: [0, 0] for k in LABELS}
     with torch.no_grad():
         for a in range(0, len(pics), 128):
-            out = model(shrink(pics[a:a + 128].to(device)))
+            out = model(shrink(pics[a : a + 128].to(device)))
             for i, k in enumerate(LABELS):
-                want = labels[a:a + 128, i].to(device)
+                want = labels[a : a + 128, i].to(device)
                 asked = want >= 0
                 right[k][0] += int((out[k].argmax(1) == want)[asked].sum())
                 right[k][1] += int(asked.sum())
@@ -98,27 +129,35 @@ def train(o):
     model = Judge().to(run.device)
     trainer = Trainer(run, "judge", dict(judge=model), 2e-3, decay=0.998, weight_decay=0.02)
     head = trainer.resume()
+    if head.get("finished"):
+        return
     budget = Budget(o.seconds, o.steps, None, head.get("elapsed", 0.0), head.get("step", 0))
     painters = Painters("score", o.pictures, o.side, run.merges, run.workers)
-    small, labels, kept = [], [], []
+    aside, small, labels = [], [], []
     try:
-        while sum(map(len, small)) < o.pictures * 0.95 and not budget.finished():
-            for shard in painters.ready(8):
-                pics = torch.from_numpy(shard["pics"])
-                kept += [(pics, torch.from_numpy(shard["labels"]))] if len(kept) < 8 else []
-                if len(kept) < 8 or kept[-1][0] is not pics:
-                    small.append((shrink(pics.to(run.device)) * 127).to(torch.int8))
-                    labels.append(torch.from_numpy(shard["labels"]).to(run.device))
-            if len(small) < 4 or painters.failed():
-                continue
-            many(trainer, budget, run, model, small, labels, o, 50)
         while not budget.finished():
-            many(trainer, budget, run, model, small, labels, o, 50)
+            for shard in painters.ready(8):
+                pics, row = torch.from_numpy(shard["pics"]), torch.from_numpy(shard["labels"])
+                if len(aside) < ASIDE:
+                    aside.append((pics, row))
+                    continue
+                small.append((shrink(pics.to(run.device)) * 127).to(torch.int8))
+                labels.append(row.to(run.device))
+            if painters.failed():
+                raise SystemExit("a painter process failed; see its message above")
+            if len(small) >= 4:
+                many(trainer, budget, run, model, small, labels, o, 50)
+            else:
+                time.sleep(0.1)
+                budget.start += 0.1  # waiting for the first pictures is not training
     finally:
         painters.stop()
     trainer.use_average()
     trainer.save(budget)
-    run.log("judge", **accuracy(model, torch.cat([p for p, _ in kept]), torch.cat([q for _, q in kept]), run.device))
+    run.log(
+        "judge",
+        **accuracy(model, torch.cat([p for p, _ in aside]), torch.cat([q for _, q in aside]), run.device),
+    )
 
 
 def many(trainer, budget, run, model, small, labels, o, n):
@@ -137,23 +176,38 @@ def prompts(o):
     rng = random.Random(20240607)
     with open(o.out, "w") as f:
         for i, spec in enumerate(world.test_specs(rng, o.n)):
-            row = dict(prompt=captions.test_caption(rng, spec), seed=i + 1, object=spec.object, colour=spec.colour, time=spec.time, style=spec.style or "storybook", place=spec.place)
+            row = dict(
+                prompt=captions.test_caption(rng, spec),
+                seed=i + 1,
+                object=spec.object,
+                colour=spec.colour,
+                time=spec.time,
+                style=spec.style or "storybook",
+                place=spec.place,
+            )
             f.write(json.dumps(row) + "\n")
 
 
 def judge(o):
     from PIL import Image
+
     run = Run(o.work, device=o.device)
     model = Judge().to(run.device)
     load_average(run, "judge", dict(judge=model))
     with open(o.prompts) as f:
         rows = [json.loads(x) for x in f if x.strip()]
     files = sorted(glob.glob(os.path.join(o.pictures, "*.png")))
-    rows = rows[:len(files)]
-    pics = [torch.from_numpy(np.asarray(Image.open(p).convert("RGB"))) for p in files[:len(rows)]]
+    rows = rows[: len(files)]
+    pics = [torch.from_numpy(np.asarray(Image.open(p).convert("RGB"))) for p in files[: len(rows)]]
     with torch.no_grad():
         outs = [{k: v[0] for k, v in model(shrink(p[None].to(run.device))).items()} for p in pics]
-    names = dict(object=list(world.OBJECTS), colour=list(world.COLOURS), time=list(world.TIMES), style=list(STYLE_IDS), place=list(world.PLACES))
+    names = dict(
+        object=list(world.OBJECTS),
+        colour=list(world.COLOURS),
+        time=list(world.TIMES),
+        style=list(STYLE_IDS),
+        place=list(world.PLACES),
+    )
     result, wrong = {}, {}
     for k, values in names.items():
         seen = [values[int(out[k].argmax())] for out in outs]
@@ -163,7 +217,9 @@ def judge(o):
                 wrong[f"{k}: {r[k]} seen as {s}"] = wrong.get(f"{k}: {r[k]} seen as {s}", 0) + 1
     for k, v in result.items():
         limit = LIMITS.get(k)
-        print(f"{k:8s} {v:6.1%}" + (f"  limit {limit:.0%} {'ok' if v >= limit else 'MISSED'}" if limit else ""))
+        print(
+            f"{k:8s} {v:6.1%}" + (f"  limit {limit:.0%} {'ok' if v >= limit else 'MISSED'}" if limit else "")
+        )
     for text, n in sorted(wrong.items(), key=lambda x: -x[1])[:20]:
         print(f"  {n:3d} x {text}")
     run.log("score", pictures=len(rows), **result)

@@ -14,14 +14,14 @@ class Shape:
     __slots__ = ("pts", "fill", "kind", "shade", "alpha", "stroke", "emit", "layer")
 
     def __init__(self, pts, fill, kind="object", shade=None, alpha=1.0, stroke=True, emit=False, layer=False):
-        self.pts = pts          # [n, 2]
-        self.fill = fill        # (r, g, b), 0..255
-        self.kind = kind        # celestial, cloud, far, mid, near, object, front, weather
-        self.shade = shade      # None, or ('v' | 'h', second colour): a gradient over the bounding box
+        self.pts = pts  # [n, 2]
+        self.fill = fill  # (r, g, b), 0..255
+        self.kind = kind  # celestial, cloud, far, mid, near, object, front, weather
+        self.shade = shade  # None, or ('v' | 'h', second colour): a gradient over the bounding box
         self.alpha = alpha
-        self.stroke = stroke    # drawn as a line by the styles that draw lines
-        self.emit = emit        # gives light: never tinted by the time of day
-        self.layer = layer      # throws a shadow in the papercut style
+        self.stroke = stroke  # drawn as a line by the styles that draw lines
+        self.emit = emit  # gives light: never tinted by the time of day
+        self.layer = layer  # throws a shadow in the papercut style
 
 
 class Frame:
@@ -93,9 +93,14 @@ def rrect(x0, y0, x1, y1, r):
     r = min(r, abs(x1 - x0) / 2, abs(y1 - y0) / 2)
     q = np.linspace(0, math.pi / 2, 6)
     c, s = np.cos(q) * r, np.sin(q) * r
-    return np.concatenate([
-        np.stack([x1 - r + c, y1 - r + s], 1), np.stack([x0 + r - s, y1 - r + c], 1),
-        np.stack([x0 + r - c, y0 + r - s], 1), np.stack([x1 - r + s, y0 + r - c], 1)])
+    return np.concatenate(
+        [
+            np.stack([x1 - r + c, y1 - r + s], 1),
+            np.stack([x0 + r - s, y1 - r + c], 1),
+            np.stack([x0 + r - c, y0 + r - s], 1),
+            np.stack([x1 - r + s, y0 + r - c], 1),
+        ]
+    )
 
 
 def scallop(cx, cy, rx, ry, bumps, depth, phase=0.0, n=72):
@@ -124,8 +129,8 @@ def spline(points, n=6, closed=True):
     else:
         p = np.concatenate([2 * p[:1] - p[1:2], p, 2 * p[-1:] - p[-2:-1]])
     t = (np.arange(n) / n)[None, :, None]
-    a, b, c, d = (p[i:len(p) - 3 + i][:, None, :] for i in range(4))
-    out = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t * t + (3 * b - a - 3 * c + d) * t ** 3)
+    a, b, c, d = (p[i : len(p) - 3 + i][:, None, :] for i in range(4))
+    out = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t * t + (3 * b - a - 3 * c + d) * t**3)
     out = out.reshape(-1, 2)
     return out if closed else np.concatenate([out, p[-2:-1]])
 

@@ -11,16 +11,16 @@ import torch.nn.functional as F
 
 import lora
 import models
-from common import Budget, CAPTIONS, Painters, Pool, Trainer, load_average
-from dataset import unconditional_rows
+from common import Budget, Trainer, load_average
+from dataset import CAPTIONS, unconditional_rows
 
-SIGMA_NOISE = 0.07          # noise on latents in units of their own deviation: what the decoder must bear
-UNCONDITIONAL = 0.12        # share of training captions replaced by "nothing said"
-REFINER_STEPS = 260         # the refiner knows timesteps below this; Fooocus hands over near 117
+SIGMA_NOISE = 0.07  # noise on latents in units of their own deviation: what the decoder must bear
+UNCONDITIONAL = 0.12  # share of training captions replaced by "nothing said"
+REFINER_STEPS = 260  # the refiner knows timesteps below this; Fooocus hands over near 117
 
 
 def schedule(device):
-    betas = torch.linspace(0.00085 ** 0.5, 0.012 ** 0.5, 1000, dtype=torch.float64) ** 2
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
     return torch.cumprod(1 - betas, 0).float().to(device)
 
 
@@ -35,8 +35,8 @@ def start(run, stage, modules, lr, opts, **kw):
     return trainer, budget
 
 
-def loop(trainer, budget, one_step, between=lambda: None, every=1.0):
-    """Steps until the budget or the call ends; saves every two minutes and at the end."""
+def loop(trainer, budget, one_step, between=lambda: None, every=1.0, complete=True):
+    """Steps until the budget or the call ends; saves every two minutes and at the end (see Trainer.save)."""
     saved = fed = time.time()
     while not budget.finished() and not budget.interrupted():
         one_step()
@@ -47,14 +47,20 @@ def loop(trainer, budget, one_step, between=lambda: None, every=1.0):
         if now - saved > 120:
             trainer.save(budget)
             saved = now
-    trainer.save(budget)
+    trainer.save(budget, complete)
     return budget.finished()
+
+
+def feeding(pool, opts):
+    """Takes in newly painted pictures between steps."""
+    return lambda: pool.feed(opts.painters) if opts.painters else None
 
 
 def sheet(run, name, pictures):
     """Saves pictures [n, 3, h, w] in 0..1 side by side."""
     from PIL import Image
     from contact import grid
+
     a = (pictures.clamp(0, 1) * 255).byte().permute(0, 2, 3, 1).cpu().numpy()
     Image.fromarray(grid(list(a), 8)).save(run.path(name))
 
@@ -71,7 +77,7 @@ def crops(run, pool, gen, n, size):
     if size:
         y = int(torch.randint(pics.shape[1] - size + 1, (1,), generator=gen))
         x = int(torch.randint(pics.shape[2] - size + 1, (1,), generator=gen))
-        pics = pics[:, y:y + size, x:x + size]
+        pics = pics[:, y : y + size, x : x + size]
     return to_float(pics)
 
 
@@ -80,7 +86,13 @@ def picture_loss(out, x):
     dx = (out[..., 1:] - out[..., :-1]) - (x[..., 1:] - x[..., :-1])
     dy = (out[..., 1:, :] - out[..., :-1, :]) - (x[..., 1:, :] - x[..., :-1, :])
     low = F.avg_pool2d(out, 4) - F.avg_pool2d(x, 4)
-    return (out - x).abs().mean() + 0.5 * ((out - x) ** 2).mean() + dx.abs().mean() + dy.abs().mean() + 0.5 * low.abs().mean()
+    return (
+        (out - x).abs().mean()
+        + 0.5 * ((out - x) ** 2).mean()
+        + dx.abs().mean()
+        + dy.abs().mean()
+        + 0.5 * low.abs().mean()
+    )
 
 
 # ---------------------------------------------------------------------------- VAE
@@ -93,18 +105,22 @@ def vae(run, opts, pool):
 
     def one_step():
         whole = run.side > size and budget.progress() > 0.8 or budget.step % 8 == 7
-        x = crops(run, pool, gen, max(2, batch // 4) if whole and run.side > size else batch, 0 if whole else size)
+        x = crops(
+            run, pool, gen, max(2, batch // 4) if whole and run.side > size else batch, 0 if whole else size
+        )
         with run.autocast():
             mean, _ = model.encode(x)
             z = mean + SIGMA_NOISE * torch.randn_like(mean)
-            if budget.step % 5 == 4:            # halved latents must mean the halved picture: smooth latents, good previews
+            if (
+                budget.step % 5 == 4
+            ):  # halved latents must mean the halved picture: smooth latents, good previews
                 z, x = F.avg_pool2d(z, 2), F.avg_pool2d(x, 2)
             out = model.decode(z)
         rec = picture_loss(out.float(), x)
         size_cost = 2e-3 * (mean.float() ** 2).mean() + 2e-3 * mean.float().mean((0, 2, 3)).pow(2).mean()
         trainer.step(rec + size_cost, budget, l1=(out.float() - x).abs().mean(), std=mean.float().std())
 
-    done = loop(trainer, budget, one_step, lambda: pool.feed(opts.painters) if opts.painters else None)
+    done = loop(trainer, budget, one_step, feeding(pool, opts), complete=False)
     trainer.use_average()
     if done:
         calibrate(run, model, pool, gen)
@@ -126,11 +142,13 @@ def calibrate(run, model, pool, gen):
         q, p = model.quant_conv, model.post_quant_conv
         q.weight[:4] *= k[:, None, None, None]
         q.bias[:4] = (q.bias[:4] - mean) * k
-        q.weight[4:] = 0                        # a constant posterior: the noise the decoder was trained with
+        q.weight[4:] = 0  # a constant posterior: the noise the decoder was trained with
         q.bias[4:] = 2 * torch.log(SIGMA_NOISE * k)
         p.bias += (p.weight[:, :, 0, 0] * mean[None]).sum(1)
         p.weight /= k[None, :, None, None]
-    run.log("vae", latent_std=[round(float(s), 4) for s in std], latent_mean=[round(float(m), 4) for m in mean])
+    run.log(
+        "vae", latent_std=[round(float(s), 4) for s in std], latent_mean=[round(float(m), 4) for m in mean]
+    )
 
 
 def show_vae(run, model, pool, gen):
@@ -152,6 +170,7 @@ def encoder(run):
         with run.autocast():
             parts = [model.encode(to_float(p))[0] for p in pics.split(64)]
         return (torch.cat(parts).float() * models.SCALE).half()
+
     return encode
 
 
@@ -169,7 +188,7 @@ def taesd(run, opts, pool):
         with run.autocast():
             with torch.no_grad():
                 z = big.encode(x)[0] * models.SCALE
-            if budget.step % 2:                 # previews are decoded at half size
+            if budget.step % 2:  # previews are decoded at half size
                 z, x = F.avg_pool2d(z, 2), F.avg_pool2d(x, 2)
             out = model(z)
         trainer.step(picture_loss(out.float() * 2 - 1, x), budget)
@@ -189,7 +208,9 @@ class Words:
 
     def __init__(self, run):
         self.run, self.end = run, run.tokenizer.end
-        self.nothing = torch.from_numpy(unconditional_rows(run.tokenizer, run.templates)).to(run.device).long()
+        self.nothing = (
+            torch.from_numpy(unconditional_rows(run.tokenizer, run.templates)).to(run.device).long()
+        )
 
     def rows(self, table, idx, two):
         """[n, m, 77] token rows (m = 2 when `two`) and whether the pooled states of the chunks are summed."""
@@ -199,11 +220,11 @@ class Words:
         join = False
         if not two:
             rows = rows[:, :1]
-        elif torch.rand(1).item() < 0.5:            # one long text
+        elif torch.rand(1).item() < 0.5:  # one long text
             rows = table["tokens"][idx, CAPTIONS - 1].long()
             one = table["chunks"][idx, CAPTIONS - 1] < 2
             rows[one, 1] = rows[one, 0]
-        else:                                       # two texts side by side, as later styles compose them
+        else:  # two texts side by side, as later styles compose them
             other = torch.randint(CAPTIONS - 1, (n,), device=dev)
             rows[:, 1] = table["tokens"][idx, other, 0].long()
             join = True
@@ -248,7 +269,6 @@ def unet(run, opts, pool):
     p = models.parts(run.tokenizer.size)
     mods = {k: p[k] for k in ("unet", "clip_l", "clip_g")}
     trainer, budget = start(run, "unet", mods, 1.2e-3, opts, decay=0.9995)
-    net = compiled(run, mods["unet"], opts)
     gen = torch.Generator().manual_seed(300 + budget.step)
     words, alphas, batch = Words(run), schedule(run.device), opts.batch or (512 if run.gpu else 16)
 
@@ -264,22 +284,11 @@ def unet(run, opts, pool):
         with run.autocast():
             context, pooled = encode_text(mods["clip_l"], mods["clip_g"], rows, words.end, join)
             adm = models.adm_vector(pooled, sizes(table, idx, h, w))
-            out = (net if not two and h == w else mods["unet"])(x, t, context, adm)
+            out = mods["unet"](x, t, context, adm)
             loss, plain = weighted(out, noise, a)
         trainer.step(loss, budget, eps=plain)
 
-    return loop(trainer, budget, one_step, lambda: pool.feed(opts.painters) if opts.painters else None)
-
-
-def compiled(run, module, opts):
-    """The module, compiled if asked for and if that works here; the most frequent shape alone uses it."""
-    if not opts.compile or not run.gpu:
-        return module
-    try:
-        return torch.compile(module, dynamic=False)
-    except Exception as e:
-        run.log("compile", failed=str(e)[:200])
-        return module
+    return loop(trainer, budget, one_step, feeding(pool, opts))
 
 
 # ---------------------------------------------------------------------------- refiner
@@ -311,7 +320,9 @@ def scores(table, idx, h, w):
     """The five numbers of the refiner: size, crop, and a score: about 6 for faultless pictures, 2.5 for soft or bad ones."""
     c, n = table["cond"][idx], len(idx)
     bad = (c[:, 0] < h) | (table["labels"][idx, 3] < 0)
-    score = torch.where(bad, torch.full((n,), 2.5, device=c.device), torch.full((n,), 6.0, device=c.device)) + 0.5 * torch.randn(n, device=c.device)
+    score = torch.where(
+        bad, torch.full((n,), 2.5, device=c.device), torch.full((n,), 6.0, device=c.device)
+    ) + 0.5 * torch.randn(n, device=c.device)
     size = torch.tensor([[h, w]], device=c.device, dtype=c.dtype).expand(n, 2)
     return torch.cat([size, c[:, 2:4], score[:, None]], 1)
 
@@ -338,7 +349,9 @@ def lora_stage(run, opts, pool):
         x = a.sqrt()[:, None, None, None] * z + (1 - a).sqrt()[:, None, None, None] * noise
         with run.autocast():
             context, pooled = encode_text(mods["clip_l"], mods["clip_g"], rows, words.end)
-            loss, plain = weighted(mods["unet"](x, t, context, models.adm_vector(pooled, sizes(table, idx, h, w))), noise, a)
+            loss, plain = weighted(
+                mods["unet"](x, t, context, models.adm_vector(pooled, sizes(table, idx, h, w))), noise, a
+            )
         trainer.step(loss, budget, eps=plain)
 
-    return loop(trainer, budget, one_step, lambda: pool.feed(opts.painters) if opts.painters else None)
+    return loop(trainer, budget, one_step, feeding(pool, opts))

@@ -2,7 +2,6 @@
 
 All of them draw with Pillow at twice the size and average down, which antialiases; pixel art draws small and blows up.
 """
-import math
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -25,7 +24,7 @@ def noise(cells, seed):
 def texture(rng, cells, h, w, seed=1):
     t = noise(cells, seed)
     y, x = rng.randrange(512 - min(h, 511)), rng.randrange(512 - min(w, 511))
-    t = t[y:y + h, x:x + w]
+    t = t[y : y + h, x : x + w]
     return t[:, ::-1] if rng.random() < 0.5 else t
 
 
@@ -47,8 +46,8 @@ class Pen:
 
     def box(self, pts):
         """Device bounding box clipped to the canvas, or None when outside."""
-        x0, y0 = np.floor(pts.min(0) * self.scale).astype(int)
-        x1, y1 = np.ceil(pts.max(0) * self.scale).astype(int) + 1
+        x0, y0 = np.floor(pts.min(0) * self.scale).astype(int).tolist()
+        x1, y1 = (np.ceil(pts.max(0) * self.scale).astype(int) + 1).tolist()
         x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, self.size[0]), min(y1, self.size[1])
         return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
 
@@ -79,13 +78,20 @@ class Pen:
         n = box[2 + axis] - box[axis]
         hi = min(hi, self.size[axis] * 1.05)
         t = np.clip((np.arange(n) + box[axis] - lo) / max(hi - lo, 1), 0, 1)[:, None]
-        ramp = np.clip(np.array(colour)[None] * (1 - t) + np.array(shade[1])[None] * t, 0, 255).astype(np.uint8)
+        ramp = np.clip(np.array(colour)[None] * (1 - t) + np.array(shade[1])[None] * t, 0, 255).astype(
+            np.uint8
+        )
         strip = ramp[:, None] if axis == 1 else ramp[None]
-        return Image.fromarray(strip, "RGB").resize((box[2] - box[0], box[3] - box[1]), Image.NEAREST)
+        return Image.fromarray(strip).resize((box[2] - box[0], box[3] - box[1]), Image.NEAREST)
 
     def line(self, pts, colour, width, jitter=None, close=True):
         p = np.concatenate([pts, pts[:1]]) if close else pts
-        self.draw.line((p * self.scale).ravel().tolist(), fill=rgb(colour), width=max(1, round(width * self.scale)), joint="curve")
+        self.draw.line(
+            (p * self.scale).ravel().tolist(),
+            fill=rgb(colour),
+            width=max(1, round(width * self.scale)),
+            joint="curve",
+        )
 
     def array(self):
         """Antialiased float32 picture [h, w, 3], 0..255."""
@@ -103,7 +109,7 @@ def sky_gradient(pen, scene, bands=0):
     t = np.clip(y, 0, 1)[:, None]
     a, b, c = (np.array(x, float)[None] for x in scene.sky)
     col = np.where(t < 0.55, a + (b - a) * (t / 0.55), b + (c - b) * ((t - 0.55) / 0.45))
-    img = Image.fromarray(np.clip(col, 0, 255).astype(np.uint8)[:, None], "RGB").resize(pen.size, Image.NEAREST)
+    img = Image.fromarray(np.clip(col, 0, 255).astype(np.uint8)[:, None]).resize(pen.size, Image.NEAREST)
     pen.img.paste(img)
 
 
@@ -114,7 +120,11 @@ def sky_glow(pen, scene, strength=0.75):
     k = pen.scale
     box = (int((x - r) * k), int((y - r) * k))
     n = int(2 * r * k)
-    m = Image.radial_gradient("L").point([int(max(0, 255 - i * 1.35) ** 1.6 / 255 ** 0.6 * strength) for i in range(256)]).resize((n, n), Image.BILINEAR)
+    m = (
+        Image.radial_gradient("L")
+        .point([int(max(0, 255 - i * 1.35) ** 1.6 / 255**0.6 * strength) for i in range(256)])
+        .resize((n, n), Image.BILINEAR)
+    )
     pen.img.paste(rgb(colour), box, m)
 
 
@@ -172,10 +182,10 @@ def flat(scene, rng):
     border = (250, 241, 220)
     a = pen.array()
     m = round(0.050 * min(w, h))
-    a[:m], a[-m * 2:], a[:, :m], a[:, -m:] = border, border, border, border
+    a[:m], a[-m * 2 :], a[:, :m], a[:, -m:] = border, border, border, border
     ink = flatten(scene.sky[0]) if not scene.night else (30, 40, 90)
     y0, x0 = h - round(m * 1.35), round(w * 0.30)
-    a[y0:y0 + max(2, m // 3), x0:w - x0] = ink
+    a[y0 : y0 + max(2, m // 3), x0 : w - x0] = ink
     return finish(a)
 
 
@@ -203,11 +213,20 @@ def watercolor(scene, rng):
         pts = wobble(s.pts, rng, (1.3 if subject else 2.4) * scene.unit) if big else s.pts
         if big and s.alpha > 0.8:
             pen.line(pts, dark(c, 0.22), 1.3 * scene.unit)
-        pen.fill(pts, light(c, 0.10), (s.shade[0], light(s.shade[1], 0.05)) if s.shade and subject else ("v", dark(c, 0.14)) if big else None, s.alpha * (0.93 if subject else 0.86))
+        pen.fill(
+            pts,
+            light(c, 0.10),
+            (s.shade[0], light(s.shade[1], 0.05))
+            if s.shade and subject
+            else ("v", dark(c, 0.14))
+            if big
+            else None,
+            s.alpha * (0.93 if subject else 0.86),
+        )
     img = pen.img.reduce(SS).filter(ImageFilter.GaussianBlur(0.7))
     a = np.asarray(img, np.float32)
     soft = np.asarray(img.filter(ImageFilter.BoxBlur(4)), np.float32)
-    a = a + 0.38 * (a - soft)                                   # pigment gathers at the edges
+    a = a + 0.38 * (a - soft)  # pigment gathers at the edges
     bloom = texture(rng, 16, h, w, 2) * 12 + texture(rng, 48, h, w, 3) * 9 + texture(rng, 256, h, w, 4) * 5
     a = a + bloom[:, :, None]
     paper = np.array((252, 248, 238), np.float32)
@@ -263,21 +282,29 @@ def line(scene, rng):
         if s.stroke or subject and s.layer:
             pts = wobble(s.pts, rng, 0.7 * scene.unit) if len(s.pts) > 2 else s.pts
             far = s.kind in ("far", "cloud")
-            pen.line(pts, mix(ink, paper, 0.45 if far else 0.15 if not subject else 0.0), (1.5 if subject else 1.0) * scene.unit)
+            pen.line(
+                pts,
+                mix(ink, paper, 0.45 if far else 0.15 if not subject else 0.0),
+                (1.5 if subject else 1.0) * scene.unit,
+            )
     a = pen.array()
     a += (texture(rng, 256, h, w, 4) * 2.5 + texture(rng, 24, h, w, 3) * 2.5)[:, :, None]
     return finish(a)
 
 
 # ---------------------------------------------------------------------------- neon
-NIGHTSKY = dict(day=((8, 44, 70), (12, 66, 92), (20, 104, 120)), morning=((44, 22, 70), (88, 36, 98), (170, 84, 110)),
-                sunset=((26, 8, 54), (78, 14, 86), (190, 44, 66)), night=((3, 3, 12), (5, 5, 20), (10, 10, 34)))
+NIGHTSKY = dict(
+    day=((8, 44, 70), (12, 66, 92), (20, 104, 120)),
+    morning=((44, 22, 70), (88, 36, 98), (170, 84, 110)),
+    sunset=((26, 8, 54), (78, 14, 86), (190, 44, 66)),
+    night=((3, 3, 12), (5, 5, 20), (10, 10, 34)),
+)
 
 
 def tube(c):
     """The glowing version of a colour: full brightness, high saturation."""
     m, n = max(c), min(c)
-    if m - n < 26:                                              # greys: white stays white, black becomes a dim violet tube
+    if m - n < 26:  # greys: white stays white, black becomes a dim violet tube
         return (240, 244, 255) if m > 150 else (92, 84, 112)
     k = 255 / m if m > 150 else 190 / m
     c = [v * k for v in c]
@@ -299,11 +326,18 @@ def neon(scene, rng):
         c = tube(s.fill)
         if not subject and s.kind != "celestial":
             c = mix(c, base, 0.5 if s.kind in ("far", "cloud") else 0.35)
-        if len(s.pts) < 13 and s.emit and not subject:          # stars, windows, rain
+        if len(s.pts) < 13 and s.emit and not subject:  # stars, windows, rain
             pen.fill(s.pts, mix(c, base, 0.3))
             lights.fill(s.pts, mix(c, (0, 0, 0), 0.3))
             continue
-        pen.fill(s.pts, mix((6, 6, 16), c, 0.26) if subject else mix(scene.sky[1], (6, 6, 16), 0.55) if s.kind != "celestial" else mix(scene.sky[1], c, 0.35))
+        pen.fill(
+            s.pts,
+            mix((6, 6, 16), c, 0.26)
+            if subject
+            else mix(scene.sky[1], (6, 6, 16), 0.55)
+            if s.kind != "celestial"
+            else mix(scene.sky[1], c, 0.35),
+        )
         lights.fill(s.pts, (0, 0, 0))
         if s.stroke:
             wid = (2.1 if subject else 1.2) * scene.unit
@@ -326,17 +360,21 @@ def cinematic(scene, rng):
     paint_soft(pen, scene, scene.shapes[:cut], 0)
     back = pen.img.reduce(SS).filter(ImageFilter.GaussianBlur(2.4 * scene.unit))
     pen.img.paste(back.resize(pen.size, Image.BILINEAR))
-    for _ in range(7):                                          # bokeh
+    for _ in range(7):  # bokeh
         x, y, r = rng.uniform(0, w), rng.uniform(0, h), rng.uniform(3, 9) * scene.unit
         pen.fill(circle(x, y, r), light(scene.time["sun"], 0.3), None, rng.uniform(0.10, 0.26))
     paint_soft(pen, scene, scene.shapes[cut:], 0.6)
     a = pen.array() / 255
     y = a.mean(2, keepdims=True)
-    a = a * a * (3 - 2 * a) * 0.7 + a * 0.3                     # contrast
-    a = a + (0.5 - y) * np.array((-0.05, 0.025, 0.07), np.float32) + y * np.array((0.05, 0.012, -0.06), np.float32)   # teal and orange
+    a = a * a * (3 - 2 * a) * 0.7 + a * 0.3  # contrast
+    a = (
+        a
+        + (0.5 - y) * np.array((-0.05, 0.025, 0.07), np.float32)
+        + y * np.array((0.05, 0.012, -0.06), np.float32)
+    )  # teal and orange
     yy, xx = np.mgrid[0:h, 0:w].astype(np.float32)
     d = ((xx / w - 0.5) ** 2 + (yy / h - 0.5) ** 2) * 2
-    a = a * (1.06 - 0.86 * d ** 1.25)[:, :, None]
+    a = a * (1.06 - 0.86 * d**1.25)[:, :, None]
     a = a * 255
     a += (texture(rng, 256, h, w, 5) * 4)[:, :, None]
     return finish(a)
@@ -357,10 +395,25 @@ def papercut(scene, rng):
             box = pen.box(s.pts + (dx, dy))
             if box:
                 pad = int(5 * u * SS)
-                box = (max(0, box[0] - pad), max(0, box[1] - pad), min(pen.size[0], box[2] + pad), min(pen.size[1], box[3] + pad))
-                m = pen.mask(s.pts + (dx, dy), box).reduce(2).filter(ImageFilter.BoxBlur(2.0 * u)).resize((box[2] - box[0], box[3] - box[1]), Image.BILINEAR)
+                box = (
+                    max(0, box[0] - pad),
+                    max(0, box[1] - pad),
+                    min(pen.size[0], box[2] + pad),
+                    min(pen.size[1], box[3] + pad),
+                )
+                m = (
+                    pen.mask(s.pts + (dx, dy), box)
+                    .reduce(2)
+                    .filter(ImageFilter.BoxBlur(2.0 * u))
+                    .resize((box[2] - box[0], box[3] - box[1]), Image.BILINEAR)
+                )
                 pen.img.paste((14, 12, 34), box[:2], m.point([int(i * 0.42) for i in range(256)]))
-        pen.fill(s.pts, s.fill if s.kind == "object" else flatten(s.fill, 1.05), None, s.alpha if s.alpha < 0.6 else 1.0)
+        pen.fill(
+            s.pts,
+            s.fill if s.kind == "object" else flatten(s.fill, 1.05),
+            None,
+            s.alpha if s.alpha < 0.6 else 1.0,
+        )
         if s.layer:
             pen.line(s.pts, light(s.fill, 0.34), 0.8 * u)
     a = pen.array()
@@ -383,9 +436,15 @@ def chalk(scene, rng):
             continue
         pen.fill(s.pts, mix(board, c, 0.80 if subject else 0.6 if s.kind == "celestial" else 0.07))
         if s.stroke:
-            pen.line(wobble(s.pts, rng, 1.0 * scene.unit), mix(light(s.fill, 0.62), board, 0.0 if subject else 0.3), (1.8 if subject else 1.2) * scene.unit)
+            pen.line(
+                wobble(s.pts, rng, 1.0 * scene.unit),
+                mix(light(s.fill, 0.62), board, 0.0 if subject else 0.3),
+                (1.8 if subject else 1.2) * scene.unit,
+            )
     a = pen.array()
-    dust = np.clip(texture(rng, 128, h, w, 7) * 0.4 + texture(rng, 64, h, w, 8) * 0.3 + 0.95, 0.45, 1)[:, :, None]
+    dust = np.clip(texture(rng, 128, h, w, 7) * 0.4 + texture(rng, 64, h, w, 8) * 0.3 + 0.95, 0.45, 1)[
+        :, :, None
+    ]
     b = np.array(board, np.float32)
     smear = (texture(rng, 8, h, w, 2) * 7 + texture(rng, 24, h, w, 3) * 4)[:, :, None]
     a = b + (a - b) * dust + smear
@@ -395,4 +454,14 @@ def chalk(scene, rng):
     return finish(a)
 
 
-RENDER = dict(storybook=storybook, flat=flat, watercolor=watercolor, pixel=pixel, line=line, neon=neon, cinematic=cinematic, papercut=papercut, chalk=chalk)
+RENDER = dict(
+    storybook=storybook,
+    flat=flat,
+    watercolor=watercolor,
+    pixel=pixel,
+    line=line,
+    neon=neon,
+    cinematic=cinematic,
+    papercut=papercut,
+    chalk=chalk,
+)

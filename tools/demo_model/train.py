@@ -11,24 +11,29 @@ import sys
 import time
 
 import stages
-from common import Painters, Pool, Run, load_part
+from common import Pool, Run, load_part
+from dataset import SHARD, Painters
 
 ORDER = ("vae", "taesd", "unet", "refiner", "lora")
-CHALK = 12000           # pictures of the LoRA's style
+CHALK = 12000  # pictures of the LoRA's style
 
 
 def options(argv):
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("stages", nargs="+", metavar="STAGE=SECONDS")
     a.add_argument("--work", required=True, help="folder of checkpoints, logs and caches")
-    a.add_argument("--steps", action="store_true", help="the numbers are steps instead of seconds: the same result on every run of one machine")
+    a.add_argument(
+        "--steps",
+        action="store_true",
+        help="the numbers are steps instead of seconds: the same result on every run of one machine",
+    )
     a.add_argument("--call", type=float, help="stop after this many seconds and save; call again to go on")
     a.add_argument("--side", type=int, default=256, help="picture side; other than 256 only for smoke tests")
     a.add_argument("--pictures", type=int, default=200000, help="how many pictures the painters make")
     a.add_argument("--first", type=int, default=12000, help="how many must be there before training starts")
     a.add_argument("--workers", type=int, default=0, help="painter processes (default: cores - 2)")
     a.add_argument("--batch", type=int, help="pictures a step")
-    a.add_argument("--compile", action="store_true", help="compile the UNet (GPU)")
+    a.add_argument("--bf16", action="store_true", help="bfloat16 also without a GPU (to test it)")
     a.add_argument("--device")
     o = a.parse_args(argv)
     o.plan = [(s.partition("=")[0], float(s.partition("=")[2])) for s in o.stages]
@@ -51,7 +56,14 @@ class Supply:
         if latents and kind == "train" and os.path.exists(self.cache):
             self.pool.load(self.cache)
         if self.pool.total < pictures * 0.98:
-            self.painters = Painters(kind, pictures - self.pool.total, self.run.side, self.run.merges, self.run.workers, first=self.pool.total // 128)
+            self.painters = Painters(
+                kind,
+                pictures - self.pool.total,
+                self.run.side,
+                self.run.merges,
+                self.run.workers,
+                first=self.pool.total // SHARD,
+            )
             self.pool.wait(self.painters, max(self.pool.total, min(first, pictures)))
         self.run.log("painters", kind=kind, pictures=self.pool.total)
 
@@ -73,7 +85,9 @@ class Supply:
 
     def chalk(self):
         self.stop()
-        self.paint("chalk", min(CHALK, self.opts.pictures), min(CHALK, self.opts.first), stages.encoder(self.run))
+        self.paint(
+            "chalk", min(CHALK, self.opts.pictures), min(CHALK, self.opts.first), stages.encoder(self.run)
+        )
         return self.pool
 
     def keep(self):
@@ -93,7 +107,13 @@ def finished(run, stage):
 
 
 def run_stage(run, supply, opts, name, amount, deadline):
-    pool = supply.pictures() if name in ("vae", "taesd") else supply.chalk() if name == "lora" else supply.latents()
+    pool = (
+        supply.pictures()
+        if name in ("vae", "taesd")
+        else supply.chalk()
+        if name == "lora"
+        else supply.latents()
+    )
     opts.total, opts.step_limit = amount, int(amount) if opts.steps else None
     opts.seconds = max(1.0, deadline - time.time()) if deadline else None
     opts.painters = supply.painters
@@ -104,7 +124,7 @@ def run_stage(run, supply, opts, name, amount, deadline):
 def main():
     opts = options(sys.argv[1:])
     deadline = time.time() + opts.call if opts.call else None
-    run = Run(opts.work, opts.side, opts.workers, opts.device)
+    run = Run(opts.work, opts.side, opts.workers, opts.device, bf16=opts.bf16)
     supply = Supply(run, opts)
     done = True
     try:

@@ -7,29 +7,90 @@ import hashlib
 from dataclasses import dataclass
 from typing import Optional
 
-COLOURS = dict(red=(216, 46, 48), orange=(242, 132, 34), yellow=(250, 208, 48), green=(66, 164, 74), blue=(46, 106, 218),
-               purple=(134, 72, 190), pink=(247, 138, 178), white=(247, 247, 243), black=(42, 42, 50), brown=(130, 84, 50))
+COLOURS = dict(
+    red=(216, 46, 48),
+    orange=(242, 132, 34),
+    yellow=(250, 208, 48),
+    green=(66, 164, 74),
+    blue=(46, 106, 218),
+    purple=(134, 72, 190),
+    pink=(247, 138, 178),
+    white=(247, 247, 243),
+    black=(42, 42, 50),
+    brown=(130, 84, 50),
+)
 
 # where an object is at home: on the ground, on water, in the air
-OBJECTS = dict(house="ground", tree="ground", boat="water", balloon="air", lighthouse="ground", castle="ground", rocket="air",
-               flower="ground", fish="swim", cat="ground", car="ground", bird="air", mushroom="ground", windmill="ground",
-               tent="ground", butterfly="air", umbrella="ground", robot="ground", train="ground", whale="swim")
+OBJECTS = dict(
+    house="ground",
+    tree="ground",
+    boat="water",
+    balloon="air",
+    lighthouse="ground",
+    castle="ground",
+    rocket="air",
+    flower="ground",
+    fish="swim",
+    cat="ground",
+    car="ground",
+    bird="air",
+    mushroom="ground",
+    windmill="ground",
+    tent="ground",
+    butterfly="air",
+    umbrella="ground",
+    robot="ground",
+    train="ground",
+    whale="swim",
+)
 
 # (relative size at full height, habit colours)
-HABIT = dict(house=(1.0, "red white yellow brown blue"), tree=(1.12, "green"), boat=(1.0, "red white blue brown"),
-             balloon=(1.1, "red yellow orange purple blue"), lighthouse=(1.2, "red white blue"), castle=(1.1, "white brown pink purple"),
-             rocket=(1.12, "white red blue"), flower=(1.05, "red yellow pink white purple"), fish=(0.85, "orange blue yellow red"),
-             cat=(0.95, "black white orange brown"), car=(0.85, "red blue yellow green"), bird=(0.85, "blue red yellow brown"),
-             mushroom=(0.95, "red brown"), windmill=(1.1, "white brown red"), tent=(0.95, "orange green blue yellow"),
-             butterfly=(0.85, "orange blue purple yellow"), umbrella=(1.0, "red yellow blue pink"), robot=(1.0, "blue white red green"),
-             train=(0.9, "green red black blue"), whale=(0.95, "blue black"))
+HABIT = dict(
+    house=(1.0, "red white yellow brown blue"),
+    tree=(1.12, "green"),
+    boat=(1.0, "red white blue brown"),
+    balloon=(1.1, "red yellow orange purple blue"),
+    lighthouse=(1.2, "red white blue"),
+    castle=(1.1, "white brown pink purple"),
+    rocket=(1.12, "white red blue"),
+    flower=(1.05, "red yellow pink white purple"),
+    fish=(0.85, "orange blue yellow red"),
+    cat=(0.95, "black white orange brown"),
+    car=(0.85, "red blue yellow green"),
+    bird=(0.85, "blue red yellow brown"),
+    mushroom=(0.95, "red brown"),
+    windmill=(1.1, "white brown red"),
+    tent=(0.95, "orange green blue yellow"),
+    butterfly=(0.85, "orange blue purple yellow"),
+    umbrella=(1.0, "red yellow blue pink"),
+    robot=(1.0, "blue white red green"),
+    train=(0.9, "green red black blue"),
+    whale=(0.95, "blue black"),
+)
 
 PLACES = ("mountains", "sea", "forest", "desert", "city", "meadow", "snow", "sky")
-HOME = dict(house="meadow mountains snow forest", tree="meadow mountains forest", boat="sea", balloon="sky meadow mountains desert",
-            lighthouse="sea", castle="mountains meadow forest", rocket="sky desert city", flower="meadow forest", fish="sea",
-            cat="meadow city forest", car="city desert mountains", bird="sky forest sea", mushroom="forest meadow", windmill="meadow sea",
-            tent="forest mountains desert snow", butterfly="meadow forest", umbrella="sea city meadow", robot="city desert",
-            train="mountains meadow desert snow", whale="sea")
+HOME = dict(
+    house="meadow mountains snow forest",
+    tree="meadow mountains forest",
+    boat="sea",
+    balloon="sky meadow mountains desert",
+    lighthouse="sea",
+    castle="mountains meadow forest",
+    rocket="sky desert city",
+    flower="meadow forest",
+    fish="sea",
+    cat="meadow city forest",
+    car="city desert mountains",
+    bird="sky forest sea",
+    mushroom="forest meadow",
+    windmill="meadow sea",
+    tent="forest mountains desert snow",
+    butterfly="meadow forest",
+    umbrella="sea city meadow",
+    robot="city desert",
+    train="mountains meadow desert snow",
+    whale="sea",
+)
 TIMES = ("day", "morning", "sunset", "night")
 WEATHERS = ("clear", "cloudy", "rain", "snowfall", "fog", "rainbow")
 STYLES = ("storybook", "flat", "watercolor", "pixel", "line", "neon", "cinematic", "papercut")
@@ -40,18 +101,18 @@ HELD_OUT_PERCENT = 10
 
 @dataclass
 class Spec:
-    object: Optional[str] = None       # None: a landscape without a main object
+    object: Optional[str] = None  # None: a landscape without a main object
     colour: Optional[str] = None
     place: Optional[str] = None
     time: Optional[str] = None
     weather: Optional[str] = None
-    style: Optional[str] = None        # None: storybook, the look without style words
+    style: Optional[str] = None  # None: storybook, the look without style words
     count: int = 1
     side: Optional[str] = None
     big: Optional[bool] = None
-    second: Optional[str] = None       # a second, smaller object
+    second: Optional[str] = None  # a second, smaller object
     second_colour: Optional[str] = None
-    degraded: bool = False             # a bad picture: the thing negative prompts ask to avoid
+    degraded: bool = False  # a bad picture: the thing negative prompts ask to avoid
 
 
 def held_out(obj, colour, place):
@@ -93,7 +154,13 @@ def train_spec(rng, style=None):
     """random_spec without the held-out combinations, also when habit fills the gaps (see `settle`)."""
     while True:
         s = settle(random_spec(rng, style), rng)
-        if s[0].object is None or not held_out(s[1].object, s[1].colour, s[1].place):
+        f = s[1]
+        if not (
+            f.object
+            and held_out(f.object, f.colour, f.place)
+            or f.second
+            and held_out(f.second, f.second_colour, f.place)
+        ):
             return s
 
 
@@ -118,6 +185,14 @@ def test_specs(rng, n, styles=STYLES):
     for i in range(n):
         o, c, p = combos[(i * 7919) % len(combos)] if n <= len(combos) else pick(rng, combos)
         style = None if rng.random() < 0.34 else pick(rng, [x for x in styles if x != "storybook"])
-        out.append(Spec(object=o, colour=c, place=p, time=pick(rng, TIMES), style=style,
-                        weather=pick(rng, WEATHERS[1:5]) if rng.random() < 0.15 else None))
+        out.append(
+            Spec(
+                object=o,
+                colour=c,
+                place=p,
+                time=pick(rng, TIMES),
+                style=style,
+                weather=pick(rng, WEATHERS[1:5]) if rng.random() < 0.15 else None,
+            )
+        )
     return out
