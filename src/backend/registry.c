@@ -1,11 +1,12 @@
 /* The list of backends; nothing else knows which exist. The first is the default. */
 #include <stdlib.h>
 #include <string.h>
+#include "backend/cpu/cpu.h"
 #include "backend/ref/ref.h"
 #include "nn/backend.h"
 
-static const fc_backend *const backends[] = {&fc_backend_ref};
-static const char *const names[] = {"ref", NULL};
+static const fc_backend *const backends[] = {&fc_backend_cpu, &fc_backend_ref};
+static const char *const names[] = {"cpu", "ref", NULL};
 
 const fc_backend *fc_backend_get(const char *name)
 {

@@ -1,0 +1,43 @@
+/* Attention on bf16 values with VDPBF16PS: products of pairs, sums in float32. Weights are rounded to bf16
+ * before they meet the values, and their sum is the sum of what was rounded. */
+#include "backend/cpu/kernels.h"
+
+#if defined(__x86_64__)
+#include "backend/cpu/vec_avx512.h"
+
+#include "backend/cpu/vmath.h"
+
+#include "backend/cpu/vio.h"
+
+#define ELEM              uint16_t
+#define STEP              2
+#define SOFTEXP(x)        v_exp_rough(x)
+#define PUT_ELEM(f)       fc_f32_to_bf16(f)
+#define BROADCAST(p)      pair(p)
+#define BVEC(p)           pairs(p)
+#define MULADD(acc, a, b) _mm512_dpbf16_ps(acc, a, b)
+#define PUT_P(p, x)       put_weights(p, x)
+
+static inline __m512bh pair(const uint16_t *p)
+{
+    int32_t both;
+    __builtin_memcpy(&both, p, sizeof both);
+    return (__m512bh)_mm512_set1_epi32(both);
+}
+
+static inline __m512bh pairs(const uint16_t *p)
+{
+    return (__m512bh)_mm512_loadu_si512(p);
+}
+
+static inline V put_weights(uint16_t *p, V x)
+{
+    __m256i narrow = (__m256i)_mm512_cvtneps_pbh(x);
+    _mm256_storeu_si256((__m256i *)(void *)p, narrow);
+    return v_widen(narrow);
+}
+
+#include "backend/cpu/attention_impl.h"
+
+const fc_attn_kernels fc_attention_avx512bf16 = ATTENTION_TABLE;
+#endif

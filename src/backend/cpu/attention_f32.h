@@ -1,0 +1,17 @@
+/* attention_impl.h with float32 products. */
+#define ELEM              float
+#define STEP              1
+#define BROADCAST(p)      v_set1(*(p))
+#define BVEC(p)           v_load(p)
+#define MULADD(acc, a, b) v_fma(a, b, acc)
+#define SOFTEXP(x)        v_exp(x)
+#define PUT_ELEM(f)       (f)
+
+static inline V put_weights(float *p, V x)
+{
+    v_store(p, x);
+    return x;
+}
+#define PUT_P(p, x) put_weights(p, x)
+
+#include "backend/cpu/attention_impl.h"

@@ -1,0 +1,189 @@
+/* The text of the attention kernel: blocked, with a running softmax, so that never more than q_block x KEYS
+ * scores exist. Included after vmath.h and vio.h, with these macros: ELEM       type of packed values: float,
+ * or uint16_t holding bf16 STEP       values of the summed dimension that one multiply-add takes: 1, or 2 for
+ * bf16 pairs MULADD     (acc, a, b): acc += a * b, a from BROADCAST(ptr), b from BVEC(ptr) SOFTEXP    the
+ * exponential for the weights PUT_P      (ptr, V): stores weights as ELEM and gives back what was stored, as
+ * V PUT_ELEM   float -> ELEM Layouts (NR = NV*W columns): keys    [panel of NR keys][d / STEP][NR][STEP]
+ *   values  per key block: [panel of NR channels][keys in the block / STEP][NR][STEP]
+ * Sizes round up: keys to NR, d to STEP for keys and NR for values; what is beyond is zero. */
+
+#define NR      (NV * W)
+#define KEYS    128 /* per block; a multiple of NR */
+#define Q_BLOCK (8 * MR)
+
+static inline int32_t round_up(int32_t n, int32_t to)
+{
+    return (n + to - 1) / to * to;
+}
+
+static size_t attn_packed_bytes(int32_t keys, int32_t d)
+{
+    return (size_t)round_up(keys, NR) * (size_t)round_up(d, NR) * sizeof(ELEM);
+}
+
+/* Per block of queries: q [Q_BLOCK][d], scores [Q_BLOCK][KEYS], weights likewise, out [Q_BLOCK][d], three
+ * numbers each. */
+struct attn_work {
+    ELEM *q, *weights;
+    float *scores, *out, *top, *sum, *decay;
+    int32_t ldq, ldo;
+};
+
+static size_t attn_work_bytes(int32_t d)
+{
+    size_t n = Q_BLOCK, dk = (size_t)round_up(d, NR);
+    return n * dk * (sizeof(ELEM) + sizeof(float)) + n * KEYS * (sizeof(ELEM) + sizeof(float)) +
+           3 * n * sizeof(float) + 64;
+}
+
+static struct attn_work split_work(void *p, int32_t d)
+{
+    struct attn_work w;
+    size_t n = Q_BLOCK, dk = (size_t)round_up(d, NR);
+    w.ldq = w.ldo = (int32_t)dk;
+    w.scores = p;
+    w.out = w.scores + n * KEYS;
+    w.top = w.out + n * dk;
+    w.sum = w.top + n;
+    w.decay = w.sum + n;
+    w.q = (ELEM *)(void *)(w.decay + n);
+    w.weights = w.q + n * dk;
+    return w;
+}
+
+static inline float get(fc_in x, int64_t i)
+{
+    return x.t == FC_BF16 ? fc_bf16_to_f32(((const uint16_t *)x.p)[i]) : ((const float *)x.p)[i];
+}
+
+static void attn_pack(void *pk, void *pv, fc_in k, int64_t ldk, fc_in v, int64_t ldv, int32_t keys, int32_t d,
+                      int32_t block)
+{
+    int32_t first = block * KEYS, count = keys - first < KEYS ? keys - first : KEYS;
+    int32_t padded = round_up(count, NR), dk = round_up(d, STEP), dv = round_up(d, NR);
+    ELEM *kp = (ELEM *)pk + (size_t)first * (size_t)dk, *vp = (ELEM *)pv + (size_t)first * (size_t)dv;
+    for (int32_t j = 0; j < padded; j++) {
+        ELEM *out = kp + (size_t)(j / NR) * (size_t)dk * NR + (size_t)(j % NR) * STEP;
+        for (int32_t e = 0; e < dk; e++) {
+            bool real = j < count && e < d;
+            out[(e / STEP) * (NR * STEP) + e % STEP] = real ? PUT_ELEM(get(k, (first + j) * ldk + e)) : 0;
+        }
+    }
+    for (int32_t j = 0; j < padded; j++) {
+        for (int32_t e = 0; e < dv; e++) {
+            ELEM *panel = vp + (size_t)(e / NR) * (size_t)padded * NR;
+            bool real = j < count && e < d;
+            panel[((j / STEP) * NR + e % NR) * STEP + j % STEP] =
+                real ? PUT_ELEM(get(v, (first + j) * ldv + e)) : 0;
+        }
+    }
+}
+
+/* c [MR][NR] = (keep ? keep[row] * c : 0) + a [MR][steps * STEP] * b [steps][NR][STEP] */
+static inline void attn_tile(float *c, int32_t ldc, const ELEM *a, int32_t lda, const ELEM *b, int32_t steps,
+                             const float *keep)
+{
+    V acc[MR][NV];
+#pragma GCC unroll 16
+    for (int r = 0; r < MR; r++) {
+#pragma GCC unroll 4
+        for (int j = 0; j < NV; j++)
+            if (keep)
+                acc[r][j] = v_load(c + r * ldc + j * W) * v_set1(keep[r]);
+            else
+                acc[r][j] = v_set1(0.0f);
+    }
+    for (int32_t s = 0; s < steps; s++, b += NR * STEP, a += STEP) {
+#pragma GCC unroll 16
+        for (int r = 0; r < MR; r++) {
+#pragma GCC unroll 4
+            for (int j = 0; j < NV; j++)
+                acc[r][j] = MULADD(acc[r][j], BROADCAST(a + r * lda), BVEC(b + j * W * STEP));
+        }
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < MR; r++) {
+#pragma GCC unroll 4
+        for (int j = 0; j < NV; j++) v_store(c + r * ldc + j * W, acc[r][j]);
+    }
+}
+
+/* One row of scores, `seen` of `padded` valid -> weights; updates the row's maximum, sum and decay. */
+static void attn_softmax_row(float *score, ELEM *weight, int32_t seen, int32_t padded, float scale,
+                             float *top, float *sum, float *decay)
+{
+    for (int32_t j = seen; j < padded; j++) score[j] = -__builtin_inff();
+    V vmax = v_set1(-__builtin_inff());
+    for (int32_t j = 0; j < padded; j += W) vmax = v_max(vmax, v_load(score + j));
+    float new_top = v_hmax(vmax) * scale;
+    if (!(new_top > *top)) new_top = *top;
+    float ratio[W];
+    v_store(ratio, v_exp(v_set1(*top - new_top)));
+    *decay = ratio[0];
+    *top = new_top;
+    const V vscale = v_set1(scale), vtop = v_set1(new_top);
+    V total = v_set1(0.0f);
+    for (int32_t j = 0; j < padded; j += W) {
+        V e = SOFTEXP(v_load(score + j) * vscale - vtop);
+        total = total + PUT_P(weight + j, e);
+    }
+    *sum = *sum * *decay + v_sum(total);
+}
+
+static void attn_load_queries(const fc_attn *job, const struct attn_work *w)
+{
+    int32_t dk = round_up(job->d, STEP);
+    for (int32_t r = 0; r < round_up(job->rows, MR); r++) {
+        for (int32_t e = 0; e < dk; e++) {
+            bool real = r < job->rows && e < job->d;
+            w->q[r * w->ldq + e] = real ? PUT_ELEM(get(job->q, r * job->ldq + e)) : 0;
+        }
+        w->top[r] = -__builtin_inff();
+        w->sum[r] = 0.0f;
+    }
+    for (size_t i = 0; i < (size_t)Q_BLOCK * (size_t)w->ldo; i++) w->out[i] = 0.0f;
+}
+
+/* Adds key block `block` to the running result. */
+static void attn_block(const fc_attn *job, const struct attn_work *w, int32_t block)
+{
+    int32_t first = block * KEYS, count = job->keys - first < KEYS ? job->keys - first : KEYS;
+    int32_t padded = round_up(count, NR), rows = round_up(job->rows, MR);
+    int32_t dk = round_up(job->d, STEP), dv = round_up(job->d, NR);
+    const ELEM *k = (const ELEM *)job->k + (size_t)first * (size_t)dk;
+    const ELEM *v = (const ELEM *)job->v + (size_t)first * (size_t)dv;
+    for (int32_t j = 0; j < padded; j += NR)
+        for (int32_t r = 0; r < rows; r += MR)
+            attn_tile(w->scores + r * KEYS + j, KEYS, w->q + r * w->ldq, w->ldq, k + (size_t)j * (size_t)dk,
+                      dk / STEP, NULL);
+    for (int32_t r = 0; r < rows; r++) {
+        int32_t seen = job->causal ? job->first + r + 1 - first : count;
+        seen = seen < 0 ? 0 : seen > count ? count : seen;
+        attn_softmax_row(w->scores + r * KEYS, w->weights + r * KEYS, seen, padded, job->scale, w->top + r,
+                         w->sum + r, w->decay + r);
+    }
+    for (int32_t e = 0; e < dv; e += NR)
+        for (int32_t r = 0; r < rows; r += MR)
+            attn_tile(w->out + r * w->ldo + e, w->ldo, w->weights + r * KEYS, KEYS,
+                      v + (size_t)e * (size_t)padded, padded / STEP, w->decay + r);
+}
+
+static void attn_run(const fc_attn *job)
+{
+    struct attn_work w = split_work(job->work, job->d);
+    attn_load_queries(job, &w);
+    int32_t keys = job->causal && job->first + job->rows < job->keys ? job->first + job->rows : job->keys;
+    for (int32_t b = 0; b * KEYS < keys; b++) attn_block(job, &w, b);
+    for (int32_t r = 0; r < job->rows; r++) {
+        fc_out row = fc_out_at(job->y, r * job->ldy);
+        const float *out = w.out + r * w.ldo;
+        const V inverse = v_set1(1.0f / w.sum[r]);
+        FOR_VECTORS((size_t)job->d, store(row, i, v_load(out + i) * inverse),
+                    store_n(row, i, v_load_n(out + i, left) * inverse, left));
+    }
+}
+
+#define ATTENTION_TABLE                                                                                      \
+    {                                                                                                        \
+        Q_BLOCK, KEYS, attn_packed_bytes, attn_work_bytes, attn_pack, attn_run                               \
+    }

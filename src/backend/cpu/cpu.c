@@ -1,0 +1,110 @@
+/* The CPU backend's device and its table. */
+#include "backend/cpu/cpu.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "backend/cpu/dev.h"
+#include "backend/host.h"
+#include "base/mem.h"
+
+static void choose_kernels(fc_dev *dev)
+{
+    dev->kernels = &fc_kernels_generic;
+#if defined(__x86_64__)
+    if (dev->isa >= FC_ISA_AVX512)
+        dev->kernels = &fc_kernels_avx512;
+    else if (dev->isa >= FC_ISA_AVX2)
+        dev->kernels = &fc_kernels_avx2;
+    if (dev->isa >= FC_ISA_AVX512BF16) dev->attention_bf16 = &fc_attention_avx512bf16;
+#endif
+}
+
+static fc_status choose_isa(const char *cap, fc_isa *out, fc_err *err)
+{
+    *out = fc_isa_detect();
+    if (!cap) return FC_OK;
+    fc_isa most;
+    if (!fc_isa_parse(cap, &most))
+        return fc_fail(err, FC_ARG,
+                       "unknown instruction set \"%s\": use scalar, avx2, avx512, avx512bf16 or amx", cap);
+    if (most < *out) *out = most;
+    return FC_OK;
+}
+
+static void cpu_close(fc_dev *dev)
+{
+    if (!dev) return;
+    fc_prims_close(dev->prims);
+    for (int i = 0; i < FC_SCRATCH_COUNT; i++) fc_free(dev->scratch[i].p);
+    fc_free(dev);
+}
+
+static fc_status cpu_open(const fc_backend_opts *opts, fc_dev **out, fc_err *err)
+{
+    *out = NULL;
+    fc_isa isa;
+    fc_status s = choose_isa(opts ? opts->isa : NULL, &isa, err);
+    if (s != FC_OK) return s;
+    fc_dev *dev = fc_calloc(1, sizeof *dev);
+    if (!dev) return fc_fail(err, FC_NOMEM, "out of memory");
+    dev->threads = fc_host_threads(opts ? opts->threads : 0);
+    dev->isa = isa;
+    choose_kernels(dev);
+    s = fc_prims_open(&dev->prims, dev->threads, isa, err);
+    if (s != FC_OK)
+        cpu_close(dev);
+    else
+        *out = dev;
+    return s;
+}
+
+static void cpu_info(const fc_dev *dev, fc_backend_info *out)
+{
+    char brand[64], library[32];
+    fc_cpu_brand(brand, sizeof brand);
+    fc_prims_describe(library, sizeof library);
+    memset(out, 0, sizeof *out);
+    (void)snprintf(out->name, sizeof out->name, "cpu");
+    (void)snprintf(out->description, sizeof out->description, "%s, %d thread%s, %s, %s", brand, dev->threads,
+                   dev->threads == 1 ? "" : "s", fc_isa_title(dev->isa), library);
+    out->threads = dev->threads;
+    out->fast_bf16 = dev->isa >= FC_ISA_AVX512BF16;
+}
+
+void *fc_cpu_scratch(fc_dev *dev, fc_scratch kind, size_t size)
+{
+    if (size <= dev->scratch[kind].size) return dev->scratch[kind].p;
+    void *p = fc_alloc_aligned(FC_HOST_ALIGN, size);
+    if (!p) return NULL;
+    fc_free(dev->scratch[kind].p);
+    dev->scratch[kind].p = p;
+    dev->scratch[kind].size = size;
+    return p;
+}
+
+const fc_backend fc_backend_cpu = {
+    .name = "cpu",
+    .open = cpu_open,
+    .close = cpu_close,
+    .info = cpu_info,
+    .mem_alloc = fc_host_mem_alloc,
+    .mem_free = fc_host_mem_free,
+    .mem_trim = fc_host_mem_trim,
+    .upload = fc_host_copy_in,
+    .download = fc_host_copy_in,
+    .pack_linear = fc_cpu_pack_linear,
+    .pack_conv = fc_cpu_pack_conv,
+    .pack_vector = fc_cpu_pack_vector,
+    .packed_bytes = fc_cpu_packed_bytes,
+    .packed_free = fc_cpu_packed_free,
+    .linear = fc_cpu_linear,
+    .conv2d = fc_cpu_conv2d,
+    .group_norm = fc_cpu_group_norm,
+    .layer_norm = fc_cpu_layer_norm,
+    .attention = fc_cpu_attention,
+    .geglu = fc_cpu_geglu,
+    .unary = fc_cpu_unary,
+    .axpby = fc_cpu_axpby,
+    .copy = fc_cpu_copy,
+    .upsample = fc_cpu_upsample,
+};

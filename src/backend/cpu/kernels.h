@@ -1,0 +1,81 @@
+/* The SIMD kernels: one table per instruction set, made from one text (kernels_impl.h, attention_impl.h) over
+ * the vector types of vec_*.h. Kernels work on single rows or small blocks and know no threads. */
+#ifndef FC_BACKEND_CPU_KERNELS_H
+#define FC_BACKEND_CPU_KERNELS_H
+
+#include "backend/cpu/isa.h"
+#include "nn/backend.h"
+
+/* A run of F32 or BF16 values. */
+typedef struct fc_in {
+    const void *p;
+    fc_dtype t;
+} fc_in;
+typedef struct fc_out {
+    void *p;
+    fc_dtype t;
+} fc_out;
+
+/* One block of queries of one image and head against all keys. */
+typedef struct fc_attn {
+    fc_in q; /* the first query's values of this head */
+    int64_t ldq;
+    fc_out y;
+    int64_t ldy;
+    const void *k, *v; /* packed */
+    int32_t rows, keys, d;
+    bool causal;
+    int32_t first; /* index of the first query here, for causal */
+    float scale;
+    void *work;
+} fc_attn;
+
+typedef struct fc_attn_kernels {
+    int32_t q_block;   /* most queries of one call */
+    int32_t key_block; /* keys are packed in blocks of this many */
+    /* Bytes of one head's packed keys, and of its packed values. */
+    size_t (*packed_bytes)(int32_t keys, int32_t d);
+    size_t (*work_bytes)(int32_t d);
+    /* Packs keys and values of key block `block`; k and v are the head's first key and value. */
+    void (*pack)(void *pk, void *pv, fc_in k, int64_t ldk, fc_in v, int64_t ldv, int32_t keys, int32_t d,
+                 int32_t block);
+    void (*run)(const fc_attn *job);
+} fc_attn_kernels;
+
+typedef struct fc_kernels {
+    void (*copy)(fc_out y, fc_in x, size_t n);
+    void (*unary)(fc_out y, fc_in x, size_t n, fc_act act);
+    void (*geglu)(fc_out y, fc_in value, fc_in gate, size_t n);
+    void (*axpby)(fc_out y, float a, fc_in x, float b, fc_in z, size_t n);
+    /* y = scale * act(x) + add; add.p may be NULL */
+    void (*tail)(fc_out y, const float *x, size_t n, fc_act act, float scale, fc_in add);
+    /* y = act((x - mean) * scale + shift), all three per channel */
+    void (*affine)(fc_out y, fc_in x, const float *mean, const float *scale, const float *shift, size_t n,
+                   fc_act act);
+    /* Per channel over `rows` rows: the mean and the sum of squared distances from it. */
+    void (*moments)(fc_in x, int64_t ld, int32_t rows, int32_t c, float *mean, float *m2);
+    void (*layer_norm)(fc_out y, fc_in x, const float *gamma, const float *beta, size_t n, float eps);
+    const fc_attn_kernels *attention; /* any dtype, products in float32 */
+} fc_kernels;
+
+extern const fc_kernels fc_kernels_generic;
+#if defined(__x86_64__)
+extern const fc_kernels fc_kernels_avx2;
+extern const fc_kernels fc_kernels_avx512;
+extern const fc_attn_kernels fc_attention_avx512bf16; /* bf16 only, products of bf16 */
+#endif
+
+/* Advances by count elements. */
+static inline fc_in fc_in_at(fc_in x, int64_t count)
+{
+    x.p = (const char *)x.p + count * (int64_t)fc_dtype_size(x.t);
+    return x;
+}
+
+static inline fc_out fc_out_at(fc_out y, int64_t count)
+{
+    y.p = (char *)y.p + count * (int64_t)fc_dtype_size(y.t);
+    return y;
+}
+
+#endif

@@ -1,0 +1,15 @@
+/* The kernels for AVX2. */
+#include "backend/cpu/kernels.h"
+
+#if defined(__x86_64__)
+#include "backend/cpu/vec_avx2.h"
+
+#include "backend/cpu/vmath.h"
+
+#include "backend/cpu/kernels_impl.h"
+
+#include "backend/cpu/attention_f32.h"
+
+static const fc_attn_kernels attention = ATTENTION_TABLE;
+const fc_kernels fc_kernels_avx2 = KERNEL_TABLE(&attention);
+#endif

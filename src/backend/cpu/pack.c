@@ -1,0 +1,140 @@
+/* Weights of the CPU backend: read in row blocks into one plain copy in the final dtype, then reordered. */
+#include <string.h>
+#include "backend/cpu/dev.h"
+#include "backend/host.h"
+#include "base/mem.h"
+
+/* What the layout is chosen for: the picture sizes to come are not known yet. */
+#define TYPICAL_ROWS 4096
+#define TYPICAL_SIDE 64
+
+struct sink {
+    const fc_kernels *kernels;
+    void *plain;
+    size_t cols;
+    fc_dtype stored;
+    bool round_to_bf16;
+};
+
+static void take_rows(void *user, int32_t first, int32_t count, const float *rows)
+{
+    const struct sink *s = user;
+    size_t n = (size_t)count * s->cols;
+    fc_out out = fc_out_at((fc_out){s->plain, s->stored}, (int64_t)((size_t)first * s->cols));
+    s->kernels->copy(out, (fc_in){rows, FC_F32}, n);
+    if (s->round_to_bf16 && s->stored == FC_F32) {
+        float *f = out.p;
+        for (size_t i = 0; i < n; i++) f[i] = fc_bf16_to_f32(fc_f32_to_bf16(f[i]));
+    }
+}
+
+static fc_packed *new_packed(const fc_pack_src *src, size_t vector_count)
+{
+    size_t bytes = sizeof(fc_packed) + vector_count * sizeof(float);
+    fc_packed *p = fc_alloc(bytes);
+    if (!p) return NULL;
+    *p = (fc_packed){.rows = src->rows, .cin = src->cin, .kh = src->kh, .kw = src->kw, .bytes = bytes};
+    return p;
+}
+
+static fc_prim_shape typical_shape(const fc_pack_src *src, const fc_conv_geom *geom, fc_dtype stored)
+{
+    fc_prim_shape s = {.cin = src->cin, .cout = src->rows, .src = (int32_t)stored, .dst = (int32_t)stored};
+    s.n = geom ? 1 : TYPICAL_ROWS;
+    s.h = s.w = s.oh = s.ow = 1;
+    if (!geom) return s;
+    s.conv = 1;
+    s.geom = *geom;
+    s.h = TYPICAL_SIDE + geom->kh;
+    s.w = TYPICAL_SIDE + geom->kw;
+    s.oh = (s.h + geom->pad_top + geom->pad_bottom - geom->kh) / geom->stride + 1;
+    s.ow = (s.w + geom->pad_left + geom->pad_right - geom->kw) / geom->stride + 1;
+    return s;
+}
+
+/* geom NULL: linear */
+static fc_status pack(fc_dev *dev, const fc_pack_src *src, const fc_conv_geom *geom, fc_dtype compute,
+                      fc_packed **out, fc_err *err)
+{
+    *out = NULL;
+    size_t cols = fc_pack_src_cols(src);
+    if (cols == 0) return fc_fail(err, FC_INTERNAL, "%s: a weight of impossible size", src->name);
+    fc_dtype stored = compute == FC_BF16 && dev->isa >= FC_ISA_AVX512BF16 ? FC_BF16 : FC_F32;
+    struct sink sink = {dev->kernels, NULL, cols, stored, compute == FC_BF16};
+    fc_packed *p = new_packed(src, 0);
+    sink.plain = fc_alloc_aligned(FC_HOST_ALIGN, cols * (size_t)src->rows * fc_dtype_size(stored));
+    fc_status s = p && sink.plain
+                      ? FC_OK
+                      : fc_fail(err, FC_NOMEM, "%s: out of memory while preparing the weight", src->name);
+    if (s == FC_OK) s = fc_host_read_rows(src, dev->threads, 1, take_rows, &sink, err);
+    if (s == FC_OK) {
+        const fc_prim_shape shape = typical_shape(src, geom, stored);
+        p->stored = stored;
+        p->linear = !geom;
+        s = fc_prim_weight_new(dev->prims, &shape, sink.plain, &p->weight);
+        if (s != FC_OK) (void)fc_fail(err, s, "%s: the weight cannot be prepared", src->name);
+    }
+    fc_free(sink.plain);
+    if (s != FC_OK) {
+        fc_free(p);
+        return s;
+    }
+    p->bytes += fc_prim_weight_bytes(p->weight);
+    *out = p;
+    return FC_OK;
+}
+
+fc_status fc_cpu_pack_linear(fc_dev *dev, const fc_pack_src *src, fc_dtype compute, fc_packed **out,
+                             fc_err *err)
+{
+    return pack(dev, src, NULL, compute, out, err);
+}
+
+/* A convolution of single pixels is a matrix product, which takes any row spacing. */
+static bool is_pointwise(const fc_conv_geom *g)
+{
+    return g->kh == 1 && g->kw == 1 && g->stride == 1 &&
+           !(g->pad_top | g->pad_left | g->pad_bottom | g->pad_right);
+}
+
+fc_status fc_cpu_pack_conv(fc_dev *dev, const fc_pack_src *src, const fc_conv_geom *geom, fc_dtype compute,
+                           fc_packed **out, fc_err *err)
+{
+    if (geom->kh != src->kh || geom->kw != src->kw || geom->stride <= 0)
+        return fc_fail(err, FC_INTERNAL, "%s: kernel and geometry differ", src->name);
+    return pack(dev, src, is_pointwise(geom) ? NULL : geom, compute, out, err);
+}
+
+static void take_values(void *user, int32_t first, int32_t count, const float *rows)
+{
+    fc_packed *p = user;
+    memcpy(p->vector + first, rows, (size_t)count * sizeof *rows);
+}
+
+fc_status fc_cpu_pack_vector(fc_dev *dev, const fc_pack_src *src, fc_packed **out, fc_err *err)
+{
+    (void)dev;
+    *out = NULL;
+    if (fc_pack_src_cols(src) != 1) return fc_fail(err, FC_INTERNAL, "%s: not a vector", src->name);
+    fc_packed *p = new_packed(src, (size_t)src->rows);
+    if (!p) return fc_fail(err, FC_NOMEM, "%s: out of memory while preparing the weight", src->name);
+    fc_status s = fc_host_read_rows(src, 1, src->rows, take_values, p, err);
+    if (s != FC_OK)
+        fc_free(p);
+    else
+        *out = p;
+    return s;
+}
+
+size_t fc_cpu_packed_bytes(const fc_packed *p)
+{
+    return p->bytes;
+}
+
+void fc_cpu_packed_free(fc_dev *dev, fc_packed *p)
+{
+    (void)dev;
+    if (!p) return;
+    fc_prim_weight_free(p->weight);
+    fc_free(p);
+}

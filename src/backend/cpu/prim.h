@@ -1,0 +1,56 @@
+/* Matrix products and convolutions by oneDNN. prim.c is the only file that knows the library, and hides the
+ * difference between its 2.x and 3.x interfaces. Tensors are dense NHWC here. Primitives are made once per
+ * shape and kept; running one allocates nothing. One thread at a time. */
+#ifndef FC_BACKEND_CPU_PRIM_H
+#define FC_BACKEND_CPU_PRIM_H
+
+#include "backend/cpu/isa.h"
+#include "nn/backend.h"
+
+typedef struct fc_prims fc_prims;             /* the library's engine and the primitives made so far */
+typedef struct fc_prim_weight fc_prim_weight; /* a weight in the layout that the kernels want */
+
+typedef enum fc_prim_add {
+    FC_PRIM_ADD_NONE,
+    FC_PRIM_ADD_DST,  /* to what is in y already */
+    FC_PRIM_ADD_OTHER /* another tensor of y's shape; linear only */
+} fc_prim_add;
+
+/* All that a primitive depends on. Only int32_t: compared as bytes. */
+typedef struct fc_prim_shape {
+    int32_t conv;           /* 0: linear, of n rows; then h, w, oh, ow are 1 */
+    int32_t n, h, w, cin;   /* x */
+    int32_t oh, ow, cout;   /* y */
+    fc_conv_geom geom;      /* linear: zeros */
+    int32_t src, dst;       /* fc_dtype of x and of y; the weight has x's */
+    int32_t bias, relu;     /* relu comes before the addition */
+    int32_t add, add_dtype; /* fc_prim_add; fc_dtype */
+} fc_prim_shape;
+
+typedef struct fc_prim_args {
+    void *y;
+    const void *x;
+    const float *bias;
+    const void *add;
+} fc_prim_args;
+
+/* isa: an upper bound for the library too, if nothing in this process used it before. */
+fc_status fc_prims_open(fc_prims **out, int threads, fc_isa isa, fc_err *err) FC_MUST_USE;
+void fc_prims_close(fc_prims *p);
+/* "oneDNN 2.6.3" */
+void fc_prims_describe(char *out, size_t size);
+
+/* plain: [cout][cin][kh][kw] in the dtype of shape->src. shape: a typical use. */
+fc_status fc_prim_weight_new(fc_prims *p, const fc_prim_shape *shape, const void *plain,
+                             fc_prim_weight **out) FC_MUST_USE;
+void fc_prim_weight_free(fc_prim_weight *w);
+size_t fc_prim_weight_bytes(const fc_prim_weight *w);
+
+fc_status fc_prim_run(fc_prims *p, const fc_prim_shape *shape, const fc_prim_weight *w,
+                      const fc_prim_args *args) FC_MUST_USE;
+
+/* Test hook: from now on primitives ask for the weight in a layout of their own choice and reorder it on
+ * every run, as they do when they cannot work with the layout it was packed in. */
+void fc_prims_force_reorder(fc_prims *p, bool force);
+
+#endif

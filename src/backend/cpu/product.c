@@ -1,0 +1,189 @@
+/* linear and conv2d: what the library's primitive can do at once it does; views, conversions, other
+ * activations and scales go through dense scratch memory and one own pass over the float32 products. */
+#include <string.h>
+#include "backend/cpu/dev.h"
+#include "base/mem.h"
+
+#define BLOCK_ROWS 2048 /* of a linear layer that goes through scratch memory */
+
+struct product {
+    const fc_packed *weight;
+    const float *bias;        /* NULL: none */
+    const fc_conv_geom *geom; /* NULL: linear */
+    fc_act act;
+    float scale;
+};
+
+static bool is_dense(const fc_tensor *t)
+{
+    return t->ld == t->c;
+}
+
+/* The primitive's ways to add: into y, or (linear only) from a dense tensor. */
+static bool can_add(const struct product *p, const fc_tensor *y, const fc_tensor *add)
+{
+    if (!add->data) return true;
+    if (!is_dense(add)) return false;
+    return !p->geom || add->dtype == y->dtype;
+}
+
+static bool y_is_direct(const struct product *p, const fc_tensor *y, const fc_tensor *add)
+{
+    bool type = y->dtype == FC_F32 || y->dtype == p->weight->stored;
+    return type && is_dense(y) && (p->act == FC_ACT_NONE || p->act == FC_ACT_RELU) && p->scale == 1.0f &&
+           can_add(p, y, add);
+}
+
+static bool x_is_direct(const struct product *p, const fc_tensor *x)
+{
+    return is_dense(x) && x->dtype == p->weight->stored;
+}
+
+static fc_prim_shape make_shape(const struct product *p, const fc_tensor *y, const fc_tensor *x, fc_dtype dst)
+{
+    fc_prim_shape s = {.cin = x->c, .cout = y->c, .src = (int32_t)p->weight->stored, .dst = (int32_t)dst};
+    s.conv = p->geom ? 1 : 0;
+    if (p->geom) s.geom = *p->geom;
+    s.n = p->geom ? x->n : (int32_t)fc_tensor_rows(*x);
+    s.h = p->geom ? x->h : 1;
+    s.w = p->geom ? x->w : 1;
+    s.oh = p->geom ? y->h : 1;
+    s.ow = p->geom ? y->w : 1;
+    s.bias = p->bias ? 1 : 0;
+    return s;
+}
+
+static fc_tensor dense_copy(fc_dev *dev, fc_scratch kind, const fc_tensor *like, fc_dtype dtype)
+{
+    fc_tensor t = *like;
+    t.dtype = dtype;
+    t.ld = t.c;
+    t.data = fc_cpu_scratch(dev, kind, (size_t)fc_tensor_rows(t) * (size_t)t.c * fc_dtype_size(dtype));
+    return t;
+}
+
+static void apply_tail(fc_dev *dev, const struct product *p, const fc_tensor *y, const fc_tensor *acc,
+                       const fc_tensor *add)
+{
+    int64_t rows = fc_tensor_rows(*y);
+#pragma omp parallel for schedule(static) num_threads(dev->threads) if (rows * y->c >= FC_CPU_PARALLEL_MIN)
+    for (int64_t r = 0; r < rows; r++) {
+        fc_in other = {0};
+        if (add->data) other = fc_row_in(add, r);
+        dev->kernels->tail(fc_row_out(y, r), (const float *)acc->data + r * acc->ld, (size_t)y->c, p->act,
+                           p->scale, other);
+    }
+}
+
+static fc_status run(fc_dev *dev, const struct product *p, fc_tensor y, fc_tensor x, fc_tensor add)
+{
+    fc_tensor in = x, out = y;
+    bool direct = y_is_direct(p, &y, &add);
+    if (!x_is_direct(p, &x)) {
+        in = dense_copy(dev, FC_SCRATCH_X, &x, p->weight->stored);
+        if (!in.data) return FC_NOMEM;
+        (void)fc_cpu_copy(dev, in, x);
+    }
+    if (!direct) {
+        out = dense_copy(dev, FC_SCRATCH_ACC, &y, FC_F32);
+        if (!out.data) return FC_NOMEM;
+    }
+    fc_prim_shape shape = make_shape(p, &y, &x, out.dtype);
+    fc_prim_args args = {.y = out.data, .x = in.data, .bias = p->bias};
+    if (direct) {
+        shape.relu = p->act == FC_ACT_RELU;
+        if (add.data && (p->geom || add.data == y.data)) {
+            shape.add = FC_PRIM_ADD_DST;
+            if (add.data != y.data) (void)fc_cpu_copy(dev, y, add);
+        } else if (add.data) {
+            shape.add = FC_PRIM_ADD_OTHER;
+            shape.add_dtype = (int32_t)add.dtype;
+            args.add = add.data;
+        }
+    }
+    fc_status s = fc_prim_run(dev->prims, &shape, p->weight->weight, &args);
+    if (s == FC_OK && !direct) apply_tail(dev, p, &y, &out, &add);
+    return s;
+}
+
+/* Rows [first, first + count) as [1, 1, count, c]. */
+static fc_tensor rows_of(fc_tensor t, int64_t first, int64_t count)
+{
+    if (!t.data) return t;
+    t.data = fc_row_out(&t, first).p;
+    t.n = t.h = 1;
+    t.w = (int32_t)count;
+    return t;
+}
+
+/* In pieces of bounded size when scratch memory is needed, at once otherwise. */
+static fc_status run_pieces(fc_dev *dev, const struct product *p, fc_tensor y, fc_tensor x, fc_tensor add)
+{
+    fc_status s = FC_OK;
+    if (x_is_direct(p, &x) && y_is_direct(p, &y, &add)) return run(dev, p, y, x, add);
+    if (p->geom) {
+        for (int32_t i = 0; i < x.n && s == FC_OK; i++) {
+            fc_tensor part = add.data ? fc_tensor_batch(add, i, 1) : add;
+            s = run(dev, p, fc_tensor_batch(y, i, 1), fc_tensor_batch(x, i, 1), part);
+        }
+        return s;
+    }
+    int64_t rows = fc_tensor_rows(x);
+    for (int64_t r = 0; r < rows && s == FC_OK; r += BLOCK_ROWS) {
+        int64_t count = rows - r < BLOCK_ROWS ? rows - r : BLOCK_ROWS;
+        s = run(dev, p, rows_of(y, r, count), rows_of(x, r, count), rows_of(add, r, count));
+    }
+    return s;
+}
+
+/* What is added to every pixel of an image becomes its bias. */
+static const float *image_bias(fc_dev *dev, const fc_packed *bias, fc_tensor rowadd)
+{
+    size_t c = (size_t)rowadd.c;
+    float *sum = fc_cpu_scratch(dev, FC_SCRATCH_BIAS, c * sizeof *sum);
+    if (!sum) return NULL;
+    dev->kernels->copy((fc_out){sum, FC_F32}, fc_row_in(&rowadd, 0), c);
+    for (size_t i = 0; bias && i < c; i++) sum[i] += bias->vector[i];
+    return sum;
+}
+
+static fc_status product(fc_dev *dev, const struct product *plain, fc_tensor y, fc_tensor x,
+                         const fc_packed *bias, const fc_epi *epi)
+{
+    struct product p = *plain;
+    p.act = epi->act;
+    p.scale = epi->scale == 0.0f ? 1.0f : epi->scale;
+    p.bias = bias ? bias->vector : NULL;
+    if (fc_tensor_rows(x) > INT32_MAX) return FC_INTERNAL;
+    if (!epi->rowadd.data) return run_pieces(dev, &p, y, x, epi->add);
+    fc_status s = FC_OK;
+    for (int32_t i = 0; i < x.n && s == FC_OK; i++) {
+        p.bias = image_bias(dev, bias, fc_tensor_batch(epi->rowadd, i, 1));
+        if (!p.bias) return FC_NOMEM;
+        fc_tensor add = epi->add.data ? fc_tensor_batch(epi->add, i, 1) : epi->add;
+        s = run_pieces(dev, &p, fc_tensor_batch(y, i, 1), fc_tensor_batch(x, i, 1), add);
+    }
+    return s;
+}
+
+static bool fits(const fc_packed *weight, const fc_packed *bias, const fc_tensor *y, const fc_tensor *x)
+{
+    return weight->weight && weight->rows == y->c && weight->cin == x->c && (!bias || bias->rows == y->c);
+}
+
+fc_status fc_cpu_linear(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *weight, const fc_packed *bias,
+                        const fc_epi *epi)
+{
+    if (!fits(weight, bias, &y, &x) || !weight->linear) return FC_INTERNAL;
+    const struct product p = {.weight = weight};
+    return product(dev, &p, y, x, bias, epi);
+}
+
+fc_status fc_cpu_conv2d(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *weight, const fc_packed *bias,
+                        const fc_conv_geom *geom, const fc_epi *epi)
+{
+    if (weight->linear) return fc_cpu_linear(dev, y, x, weight, bias, epi);
+    if (!fits(weight, bias, &y, &x) || weight->kh != geom->kh || weight->kw != geom->kw) return FC_INTERNAL;
+    const struct product p = {.weight = weight, .geom = geom};
+    return product(dev, &p, y, x, bias, epi);
+}
