@@ -72,9 +72,16 @@ static const char karras_suffix[] = " Karras";
 
 /* ---- writing ---- */
 
+/* Whether a reader would cut or trim the value. */
+static bool needs_quotes(const char *value)
+{
+    size_t n = strlen(value);
+    return strpbrk(value, ",:\n") || value[0] == '"' || (n > 0 && (value[0] == ' ' || value[n - 1] == ' '));
+}
+
 static void put_value(fc_buf *out, const char *value)
 {
-    if (!strpbrk(value, ",:\n")) {
+    if (!needs_quotes(value)) {
         fc_buf_puts(out, value);
         return;
     }
@@ -249,7 +256,7 @@ static const char *key_of(const span *label)
 static json_t *read_size(const char *text)
 {
     const char *x = strchr(text, 'x');
-    if (!x) return NULL;
+    if (!x) return json_string(text);
     return json_sprintf("(%.*s, %s)", (int)(x - text), text, x + 1);
 }
 

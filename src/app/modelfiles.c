@@ -70,11 +70,28 @@ static const char *path_in(const fc_model_folder *folder, const char *name)
     return fc_arena_printf(folder->names.arena, "%s/%s", folder->dir, name);
 }
 
-static fc_status not_found(const fc_model_folder *folder, const char *field, const char *name, fc_err *err)
+/* Endings are left out of the comparison: they would outweigh the difference of short names. */
+static const char *closest_in(const fc_model_folder *folder, const char *name)
 {
     const fc_lines *all = &folder->names;
-    size_t count = all->count < MAX_SUGGESTIONS ? all->count : MAX_SUGGESTIONS;
-    const char *near = fc_str_closest(name, all->items, count);
+    fc_arena *arena = all->arena;
+    size_t count = all->count < MAX_SUGGESTIONS ? all->count : MAX_SUGGESTIONS, size;
+    const char **stems = fc_arena_array(arena, count, sizeof *stems);
+    const char *stem = fc_path_stem(name, &size), *wanted = fc_arena_strndup(arena, stem, size);
+    for (size_t i = 0; stems && i < count; i++) {
+        stem = fc_path_stem(all->items[i], &size);
+        stems[i] = fc_arena_strndup(arena, stem, size);
+    }
+    if (arena->status != FC_OK) return NULL;
+    const char *near = fc_str_closest(wanted, stems, count);
+    for (size_t i = 0; i < count; i++)
+        if (stems[i] == near) return all->items[i];
+    return NULL;
+}
+
+static fc_status not_found(const fc_model_folder *folder, const char *field, const char *name, fc_err *err)
+{
+    const char *near = closest_in(folder, name);
     if (near)
         return fc_fail(err, FC_NOT_FOUND, "%s: there is no file %s, and none in %s; did you mean %s?", field,
                        name, folder->dir, near);

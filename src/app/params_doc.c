@@ -57,6 +57,28 @@ void fc_param_describe_default(const fc_param *p, fc_buf *out)
     fc_buf_puts(out, " in recipe 1.0");
 }
 
+static void join_defaults(const fc_composite *c, fc_recipe_id recipe, fc_buf *out)
+{
+    for (int32_t i = 0; i < c->part_count; i++) {
+        if (i) fc_buf_putc(out, c->separator);
+        fc_buf_puts(out, fc_param_table[c->parts[i]].defaults[recipe]);
+    }
+}
+
+void fc_composite_describe_default(const fc_composite *c, fc_buf *out)
+{
+    bool differs = false;
+    for (int32_t i = 0; i < c->part_count; i++) {
+        const fc_param *p = &fc_param_table[c->parts[i]];
+        if (strcmp(p->defaults[FC_RECIPE_1_0], p->defaults[FC_RECIPE_2_5]) != 0) differs = true;
+    }
+    join_defaults(c, FC_RECIPE_2_5, out);
+    if (!differs) return;
+    fc_buf_puts(out, "; ");
+    join_defaults(c, FC_RECIPE_1_0, out);
+    fc_buf_puts(out, " in recipe 1.0");
+}
+
 static const char *kind_text(fc_param_kind kind)
 {
     switch (kind) {
@@ -127,7 +149,9 @@ static void composite_row(const fc_composite *c, fc_buf *out)
     fc_buf_puts(out, " | text | ");
     for (int32_t i = 0; i < c->part_count; i++)
         fc_buf_printf(out, "%s`%s`", i ? ", " : "", fc_param_table[c->parts[i]].name);
-    fc_buf_printf(out, " in one | | %s |\n", c->help);
+    fc_buf_puts(out, " in one | ");
+    fc_composite_describe_default(c, out);
+    fc_buf_printf(out, " | %s |\n", c->help);
 }
 
 void fc_params_markdown(fc_buf *out)

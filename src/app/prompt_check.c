@@ -41,7 +41,10 @@ fc_status fc_prompt_check_weights(const char *field, const char *text, fc_err *e
             "%s: the weight in '%.40s' is not finished, write (words:1.2), or \\( for a plain parenthesis",
             field, open);
     fc_status status = fc_emphasis_parse(&parts, text, strlen(text), err);
-    if (status != FC_OK) return fc_fail_prefix(err, "%s", field);
+    if (status != FC_OK) {
+        fc_fail_prefix(err, "%s", field);
+        return status;
+    }
     for (size_t i = 0; i < parts.count && status == FC_OK; i++) {
         const fc_emphasis_segment *part = &parts.segments[i];
         char digits[FC_NUMTEXT_SIZE] = "that is not a number";

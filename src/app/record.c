@@ -134,7 +134,7 @@ static void put_sampling(writer *w, const fc_plan *plan, const fc_task *task)
     }
     put_number(w, "refiner_switch", params->refiner_switch);
     if (task->adaptive_cfg != 7) put_number(w, "adaptive_cfg", task->adaptive_cfg);
-    if (task->clip_skip > 1) put(w, "clip_skip", json_integer(task->clip_skip));
+    put(w, "clip_skip", json_integer(task->clip_skip));
     put(w, "sampler", json_string(task->sampler));
     put(w, "scheduler", json_string(task->scheduler));
     snprintf(text, sizeof text, "%" PRIu64, task->seed);

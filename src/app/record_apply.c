@@ -7,6 +7,7 @@
 #include "app/performance.h"
 #include "app/pyliteral.h"
 #include "app/record.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 /* Members that are one field each. */
@@ -44,14 +45,17 @@ typedef struct reader {
 static void set(const reader *r, fc_param_id id, const char *text)
 {
     fc_err err = {0};
-    bool names_file = (fc_param_table[id].marks & FC_MARK_MODEL) || id == FC_P_loras;
-    if (names_file && !fc_model_name_is_plain(text)) {
-        fc_warn_emit(r->warn, "the picture's settings: %s names the path '%.80s' and was left out",
-                     fc_param_table[id].name, text);
-        return;
-    }
     if (fc_request_set(r->request, fc_param_table[id].name, text, &err) != FC_OK)
         fc_warn_emit(r->warn, "the picture's settings: %s", err.message);
+}
+
+/* Strangers may name files of the model folders, but no paths. */
+static bool is_plain(const reader *r, fc_param_id id, const char *name)
+{
+    if (fc_model_name_is_plain(name)) return true;
+    fc_warn_emit(r->warn, "the picture's settings: %s names the path '%.80s' and was left out",
+                 fc_param_table[id].name, name);
+    return false;
 }
 
 /* Placeholders for "nothing chosen". */
@@ -69,7 +73,10 @@ static void apply_plain(const reader *r)
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
         fc_buf_reset(&text);
         if (!fc_record_text(r->record, plain[i].key, &text) || text.status != FC_OK) continue;
-        if (!means_default(plain[i].key, fc_buf_cstr(&text))) set(r, plain[i].id, fc_buf_cstr(&text));
+        if (means_default(plain[i].key, fc_buf_cstr(&text))) continue;
+        bool names_file = (fc_param_table[plain[i].id].marks & FC_MARK_MODEL) != 0;
+        if (!names_file || is_plain(r, plain[i].id, fc_buf_cstr(&text)))
+            set(r, plain[i].id, fc_buf_cstr(&text));
     }
     fc_buf_fini(&text);
 }
@@ -135,12 +142,12 @@ static void apply_steps(const reader *r)
     fc_buf_fini(&digits);
 }
 
-static void set_lora(const reader *r, const char *name, size_t name_size, const char *weight)
+static void set_lora(const reader *r, const char *name, const char *weight)
 {
     fc_buf text;
-    if (name_size == 0 || name_size > 4000 || (name_size == 4 && memcmp(name, "None", 4) == 0)) return;
-    fc_buf_init(&text, 4096);
-    fc_buf_printf(&text, "%.*s:%s", (int)name_size, name, weight);
+    if (!*name || strcmp(name, "None") == 0 || !is_plain(r, FC_P_loras, name)) return;
+    fc_buf_init(&text, 1 << 16);
+    fc_buf_printf(&text, "%s:%s", name, weight);
     set(r, FC_P_loras, fc_buf_cstr(&text));
     fc_buf_fini(&text);
 }
@@ -160,7 +167,7 @@ static bool apply_lora_list(const reader *r)
             continue;
         }
         fc_number_text(json_number_value(weight), digits);
-        set_lora(r, name, strlen(name), digits);
+        set_lora(r, name, digits);
     }
     return true;
 }
@@ -174,7 +181,9 @@ static void apply_lora_rows(const reader *r)
         const char *text = json_string_value(json_object_get(r->record, key));
         const char *colon = NULL;
         for (const char *s = text; s && (s = strstr(s, " : ")); s += 3) colon = s;
-        if (colon) set_lora(r, text, (size_t)(colon - text), colon + 3);
+        char *name = colon ? fc_strndup(text, (size_t)(colon - text)) : NULL;
+        if (name) set_lora(r, name, colon + 3);
+        fc_free(name);
     }
 }
 

@@ -1,0 +1,205 @@
+/* Finding model files by path and name, and their short hashes. */
+#include "support/support.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "app/filehash.h"
+#include "app/modelfiles.h"
+#include "app/request.h"
+#include "base/file.h"
+#include "support/app_cases.h"
+
+static const char *home(void)
+{
+    static char path[300];
+    snprintf(path, sizeof path, "%s/home", fc_test_tmpdir());
+    return path;
+}
+
+static int make_home(void **state)
+{
+    (void)state;
+    app_write("home/models/checkpoints/zeta.safetensors", "z");
+    app_write("home/models/checkpoints/Alpha.ckpt", "a");
+    app_write("home/models/checkpoints/notes.txt", "n");
+    app_write("home/models/checkpoints/sub/deep.safetensors", "d");
+    app_write("home/models/loras/paint.safetensors", "p");
+    app_write("home/models/loras/style/ink.safetensors", "i");
+    app_write("home/models/vae_approx/taesdxl_decoder.pth", "t");
+    app_write("elsewhere.safetensors", "e");
+    return 0;
+}
+
+typedef struct lookup {
+    fc_arena arena;
+    fc_model_files files;
+    fc_err err;
+} lookup;
+
+static fc_status find(lookup *l, const char *json, bool names_only)
+{
+    fc_request *request = fc_request_new();
+    fc_params params;
+    *l = (lookup){0};
+    fc_arena_init(&l->arena, 1 << 20);
+    assert_ok(fc_request_set_json(request, json, strlen(json), &l->err), &l->err);
+    assert_ok(fc_request_set(request, "home", home(), &l->err), &l->err);
+    assert_ok(fc_request_resolve(request, &l->arena, &params, &l->err), &l->err);
+    fc_request_free(request);
+    return fc_model_files_find(&params, names_only, &l->arena, &l->files, &l->err);
+}
+
+static void check_base(const char *model, const char *want_end)
+{
+    char json[600];
+    lookup l;
+    snprintf(json, sizeof json, "{\"model\": \"%s\"}", model);
+    assert_ok(find(&l, json, false), &l.err);
+    size_t n = strlen(want_end), size = strlen(l.files.base);
+    if (size < n || strcmp(l.files.base + size - n, want_end) != 0)
+        fail_msg("%s became %s", model, l.files.base);
+    fc_arena_fini(&l.arena);
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    check_base("", "/models/checkpoints/sub/deep.safetensors"); /* sub-folders come first, as in Fooocus */
+    check_base("zeta.safetensors", "/models/checkpoints/zeta.safetensors");
+    check_base("zeta", "/zeta.safetensors");
+    check_base("Alpha", "/Alpha.ckpt");
+    check_base("deep.safetensors", "/sub/deep.safetensors");
+    check_base("sub/deep.safetensors", "/sub/deep.safetensors");
+    check_base(fc_test_tmp_path("elsewhere.safetensors"), "/elsewhere.safetensors");
+}
+
+static void check_error(const char *json, bool names_only, fc_status wanted, const char *part)
+{
+    lookup l;
+    assert_fails(find(&l, json, names_only), wanted, &l.err, part);
+    fc_arena_fini(&l.arena);
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    char folder[400];
+    check_error("{\"model\": \"zetta\"}", false, FC_NOT_FOUND, "did you mean zeta.safetensors?");
+    check_error("{\"model\": \"quite other\"}", false, FC_NOT_FOUND,
+                "there is no file quite other, and none of that name in");
+    check_error("{\"refiner\": \"nosuch\"}", false, FC_NOT_FOUND, "refiner: there is no file");
+    check_error("{\"vae\": \"nosuch\"}", false, FC_NOT_FOUND, "vae: there is no file");
+    check_error("{\"loras\": [\"nosuch:1\"]}", false, FC_NOT_FOUND, "lora: there is no file");
+    check_error("{\"performance\": \"lightning\"}", false, FC_NOT_FOUND,
+                "needs the LoRA sdxl_lightning_4step_lora");
+    snprintf(folder, sizeof folder, "{\"model\": \"%s\"}", home());
+    check_error(folder, false, FC_ARG, "is a folder");
+}
+
+static void test_paths_over_the_network(void **state)
+{
+    (void)state;
+    char json[400];
+    lookup l;
+    snprintf(json, sizeof json, "{\"model\": \"%s\"}", fc_test_tmp_path("elsewhere.safetensors"));
+    check_error(json, true, FC_DENIED, "is a path");
+    check_error("{\"model\": \"../checkpoints/zeta.safetensors\"}", true, FC_DENIED, "is a path");
+    check_error("{\"loras\": [\"..\\\\x:1\"]}", true, FC_DENIED, "is a path");
+    check_error("{\"vae\": \"a/..\"}", true, FC_DENIED, "is a path");
+    assert_ok(find(&l, "{\"model\": \"sub/deep\"}", true) == FC_NOT_FOUND ? FC_OK : FC_INTERNAL, &l.err);
+    fc_arena_fini(&l.arena);
+    assert_ok(find(&l, "{\"model\": \"deep\", \"loras\": [\"ink\"]}", true), &l.err);
+    fc_arena_fini(&l.arena);
+}
+
+static void test_loras_and_decoder(void **state)
+{
+    (void)state;
+    lookup l;
+    assert_ok(find(&l, "{\"loras\": [\"ink:0.5\", \"paint.safetensors\"]}", false), &l.err);
+    assert_int_equal(l.files.loras.count, 2);
+    assert_non_null(strstr(l.files.loras.items[0].path, "/models/loras/style/ink.safetensors"));
+    assert_true(l.files.loras.items[0].weight == 0.5);
+    assert_int_equal(l.files.known_loras.count, 2);
+    assert_non_null(strstr(l.files.preview_decoder, "taesdxl_decoder.pth"));
+    assert_null(l.files.refiner);
+    assert_null(l.files.embeddings_dir);
+    fc_arena_fini(&l.arena);
+}
+
+static void test_no_models(void **state)
+{
+    (void)state;
+    fc_arena arena;
+    fc_model_files files;
+    fc_err err = {0};
+    fc_request *request = fc_request_new();
+    fc_params params;
+    fc_arena_init(&arena, 1 << 20);
+    assert_ok(fc_request_set(request, "home", fc_test_tmp_path("nowhere"), &err), &err);
+    assert_ok(fc_request_resolve(request, &arena, &params, &err), &err);
+    assert_fails(fc_model_files_find(&params, false, &arena, &files, &err), FC_NOT_FOUND, &err,
+                 "--model FILE");
+    fc_request_free(request);
+    fc_arena_fini(&arena);
+}
+
+/* ---- hashes ---- */
+
+static void test_hash_and_cache(void **state)
+{
+    (void)state;
+    fc_err err = {0};
+    char hash[FC_FILEHASH_SIZE], cache[300], file[300];
+    fc_buf content;
+    snprintf(cache, sizeof cache, "%s/cache", fc_test_tmpdir());
+    snprintf(file, sizeof file, "%s", app_write("hashed.bin", "abc"));
+    assert_ok(fc_filehash(file, cache, NULL, hash, &err), &err);
+    assert_string_equal(hash, "ba7816bf8f"); /* SHA-256 of "abc", FIPS 180-2 */
+    fc_buf_init(&content, 10000);
+    assert_ok(fc_file_read(cache, &content, &err), &err);
+    assert_memory_equal(content.data, "ba7816bf8f 3 ", 13);
+    /* the cache is believed while size and time are the same */
+    content.data[0] = 'c';
+    assert_ok(fc_file_write_atomic(cache, content.data, content.len, &err), &err);
+    assert_ok(fc_filehash(file, cache, NULL, hash, &err), &err);
+    assert_string_equal(hash, "ca7816bf8f");
+    /* another time: computed again */
+    const struct timespec times[2] = {{1, 0}, {1, 0}};
+    assert_int_equal(utimensat(AT_FDCWD, file, times, 0), 0);
+    assert_ok(fc_filehash(file, cache, NULL, hash, &err), &err);
+    assert_string_equal(hash, "ba7816bf8f");
+    fc_buf_fini(&content);
+}
+
+static void test_hash_without_cache(void **state)
+{
+    (void)state;
+    fc_err err = {0};
+    char hash[FC_FILEHASH_SIZE], file[300];
+    int cancel = FC_STOP;
+    snprintf(file, sizeof file, "%s", app_write("hashed.bin", "abc"));
+    assert_ok(fc_filehash(file, NULL, NULL, hash, &err), &err);
+    assert_ok(fc_filehash(file, "/nosuch/cache", NULL, hash, &err), &err);
+    assert_string_equal(hash, "ba7816bf8f");
+    assert_int_equal(fc_filehash(file, NULL, &cancel, hash, &err), FC_CANCELLED);
+    assert_fails(fc_filehash(fc_test_tmp_path("nosuch"), NULL, NULL, hash, &err), FC_NOT_FOUND, &err,
+                 "nosuch");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_paths_over_the_network),
+        cmocka_unit_test(test_loras_and_decoder),
+        cmocka_unit_test(test_no_models),
+        cmocka_unit_test(test_hash_and_cache),
+        cmocka_unit_test(test_hash_without_cache),
+    };
+    return cmocka_run_group_tests(tests, make_home, NULL);
+}
