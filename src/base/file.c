@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #ifdef FC_HARD
-enum { READ_SIZE = 61 };
+enum { READ_SIZE = 509 };
 #else
 enum { READ_SIZE = 1 << 16 };
 #endif

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 
 #ifdef FC_HARD
-enum { READ_SIZE = 61 };
+enum { READ_SIZE = 4093 };
 #else
 enum { READ_SIZE = 1 << 20 };
 #endif

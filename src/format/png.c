@@ -15,7 +15,9 @@ enum {
      * warns when they are over MAX_CHUNK. Rows and texts of real files need a small part of this. */
     READ_BUDGET = 64 << 20,
     MAX_KEY = 79, /* the format's limit */
-    COMPRESSION = 6,
+    /* zlib level. A noisy 1024 x 1024 picture: level 6 (the default) 1.7 s, 1443 KB; 4: 0.6 s, 1439 KB; 1:
+       0.24 s, 1698 KB. */
+    COMPRESSION = 4,
 };
 
 typedef struct png_job {

@@ -7,7 +7,7 @@
 #include "format/safetensors.h"
 
 #ifdef FC_HARD
-enum { BLOCK_SIZE = 48 };
+enum { BLOCK_SIZE = 4080 };
 #else
 enum { BLOCK_SIZE = 8 << 20 };
 #endif

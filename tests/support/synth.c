@@ -389,7 +389,7 @@ static fc_status fill(void *user, size_t index, uint64_t offset, void *dst, size
     const size_t width = fc_dtype_size(source->dtype), count = size / width,
                  chunks = (count + CHUNK - 1) / CHUNK;
     (void)err;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (chunks > 1)
     for (size_t k = 0; k < chunks; k++) {
         float values[CHUNK];
         size_t first = k * CHUNK, n = count - first < CHUNK ? count - first : CHUNK;
