@@ -104,7 +104,8 @@ static void test_too_many_pictures(void **state)
     fc_err err = {0};
     planned p;
     char request[40000];
-    snprintf(request, sizeof request, "{\"count\": 1000, \"styles\": [], \"prompt\": \"%030000d\"}", 7);
+    snprintf(request, sizeof request,
+             "{\"recipe\": \"1.0\", \"count\": 1000, \"styles\": [], \"prompt\": \"%030000d\"}", 7);
     assert_fails(plan_json_request(&p, request, NULL, 1, &err), FC_LIMIT, &err, "make fewer at once");
     planned_fini(&p);
 }
