@@ -55,6 +55,7 @@ typedef struct fc_job_row {
     const char *parameters;             /* JSON object: the fields that were given, and the seed */
     const char *prompt;                 /* for lists */
     const char *key;                    /* idempotency key; NULL: none */
+    const char *fingerprint;            /* of the request as it came */
     int64_t created, started, finished; /* milliseconds since 1970; 0: not yet */
     int32_t images, next_image;         /* wanted; how many are behind us (made or skipped) */
     int32_t attempts;       /* starts without a picture since; a job that kills the program stops */
@@ -64,7 +65,7 @@ typedef struct fc_job_row {
     const char *warnings;   /* JSON array of texts */
 } fc_job_row;
 
-/* Adds a queued job: id, place, parameters, prompt, key, created, images and preview are read. BUSY: the key
+/* Adds a queued job: all fields but state, started and what follows from running it are read. BUSY: the key
  * exists already. */
 fc_status fc_library_job_add(fc_library *l, const fc_job_row *job, fc_err *err) FC_MUST_USE;
 fc_status fc_library_job_get(fc_library *l, const char *id, fc_arena *arena, fc_job_row *job,

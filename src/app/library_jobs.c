@@ -35,7 +35,7 @@ static fc_status status_from_name(const char *name)
 
 #define COLUMNS                                                                                              \
     "SELECT id, state, place, parameters, prompt, idempotency_key, created, started, finished, images,"      \
-    " next_image, attempts, preview, error_status, error, warnings FROM jobs"
+    " next_image, attempts, preview, error_status, error, warnings, fingerprint FROM jobs"
 
 static void read_row(fc_query *q, fc_arena *arena, fc_job_row *job)
 {
@@ -57,6 +57,7 @@ static void read_row(fc_query *q, fc_arena *arena, fc_job_row *job)
     job->error = status_from_name(fc_query_get_text(q, 13, arena));
     job->error_text = fc_query_get_text(q, 14, arena);
     job->warnings = fc_query_get_text(q, 15, arena);
+    job->fingerprint = fc_query_get_text(q, 16, arena);
 }
 
 static fc_status get_one(fc_library *l, const char *sql, const char *what, fc_arena *arena, fc_job_row *job,
@@ -115,7 +116,7 @@ fc_status fc_library_job_add(fc_library *l, const fc_job_row *job, fc_err *err)
     fc_query q;
     fc_query_begin(&q, &l->writer,
                    "INSERT INTO jobs (id, state, place, parameters, prompt, idempotency_key, created, images,"
-                   " preview) VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?)",
+                   " preview, fingerprint) VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)",
                    err);
     fc_query_text(&q, job->id);
     fc_query_int(&q, job->place);
@@ -125,6 +126,7 @@ fc_status fc_library_job_add(fc_library *l, const fc_job_row *job, fc_err *err)
     fc_query_int(&q, job->created);
     fc_query_int(&q, job->images);
     fc_query_int(&q, job->preview);
+    fc_query_text(&q, job->fingerprint);
     return fc_query_end(&q, NULL);
 }
 

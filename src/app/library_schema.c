@@ -15,6 +15,7 @@ static const char *const step_1[] = {
     " parameters TEXT NOT NULL,"
     " prompt TEXT NOT NULL,"
     " idempotency_key TEXT UNIQUE,"
+    " fingerprint TEXT NOT NULL,"
     " created INTEGER NOT NULL,"
     " started INTEGER NOT NULL DEFAULT 0,"
     " finished INTEGER NOT NULL DEFAULT 0,"

@@ -54,6 +54,7 @@ static void add_job(fixture *f, const char *id, int64_t place, const char *key)
                       .parameters = "{\"prompt\": \"x\"}",
                       .prompt = "x",
                       .key = key,
+                      .fingerprint = "f",
                       .created = 1000 + place,
                       .images = 3,
                       .preview = true};
@@ -140,7 +141,7 @@ static void an_idempotency_key_is_unique(void **state)
 {
     fixture *f = *state;
     fc_err err;
-    fc_job_row job = {.place = 2, .parameters = "{}", .prompt = "", .key = "k'; DROP TABLE jobs; --"};
+    fc_job_row job = {.place = 2, .parameters = "{}", .prompt = "", .fingerprint = "", .key = "k'; DROP TABLE jobs; --"};
     add_job(f, "01A", 1, job.key);
     snprintf(job.id, sizeof job.id, "01B");
     assert_fails(fc_library_job_add(f->library, &job, &err), FC_BUSY, &err, NULL);
