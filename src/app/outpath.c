@@ -91,6 +91,8 @@ fc_status fc_out_open(fc_out *out, const fc_params *params, const char *home, fc
     if (*wish) {
         out->kind = FC_OUT_FOLDER;
         status = copy_path(out->base, wish, err);
+    } else if (strcmp(home, ".") == 0) {
+        status = copy_path(out->base, "outputs", err);
     } else if (fc_path_join(out->base, sizeof out->base, home, "outputs") != FC_OK) {
         status = fc_fail(err, FC_LIMIT, "the path of the home folder is too long");
     }

@@ -95,41 +95,50 @@ static fc_status set_text(fc_request *request, const fc_param *p, const char *te
     return add_item(s, p, text, err);
 }
 
-static bool next_part(const char **at, char separator, char *part, size_t size)
+/* Bytes of the separator at s: 'x' may also be written X, * or as the real multiplication sign. */
+static size_t separator_at(const char *s, char separator)
 {
-    const char *s = *at;
+    if (separator == 'x' && fc_str_starts(s, "\xc3\x97")) return 2;
+    return *s == separator || (separator == 'x' && (*s == 'X' || *s == '*'));
+}
+
+/* The text up to the next separator, behind which *at moves, or up to the end. */
+static bool next_part(const char **at, char separator, bool is_last, char *part, size_t size)
+{
     size_t n = 0;
-    while (s[n] && s[n] != separator && !(separator == 'x' && (s[n] == 'X' || s[n] == '*' || (s[n] & 0x80))))
-        n++;
+    while ((*at)[n] && !separator_at(*at + n, separator)) n++;
     if (n == 0 || n >= size) return false;
-    memcpy(part, s, n);
+    memcpy(part, *at, n);
     part[n] = '\0';
-    *at = s + n;
-    if (fc_str_starts(*at, "\xc3\x97"))
-        *at += 2; /* the real multiplication sign */
-    else if (**at)
-        *at += 1;
+    *at += n;
+    if (is_last) return **at == '\0';
+    *at += separator_at(*at, separator);
     return true;
+}
+
+enum { PART_SIZE = 32 };
+
+static fc_status split_composite(const fc_composite *c, const char *text, char parts[][PART_SIZE],
+                                 fc_err *err)
+{
+    const char *at = text;
+    bool ok = true;
+    for (int32_t i = 0; i < c->part_count && ok; i++)
+        ok = next_part(&at, c->separator, i == c->part_count - 1, parts[i], PART_SIZE);
+    if (ok) return FC_OK;
+    return fc_fail(err, FC_ARG, "%s: '%.60s' is not of the form %s", c->name, text, c->value);
 }
 
 static fc_status set_composite(fc_request *request, const fc_composite *c, const char *text, fc_err *err)
 {
-    char *canonical[FC_COMPOSITE_PARTS] = {NULL};
-    const char *at = text;
-    fc_status status = FC_OK;
-    for (int32_t i = 0; i < c->part_count && status == FC_OK; i++) {
-        char part[32];
-        if (!next_part(&at, c->separator, part, sizeof part))
-            status = fc_fail(err, FC_ARG, "%s: '%.60s' is not of the form %s", c->name, text, c->value);
-        else
-            status = fc_param_canonical(&fc_param_table[c->parts[i]], part, &canonical[i], err);
-    }
-    if (status == FC_OK && *at)
-        status = fc_fail(err, FC_ARG, "%s: '%.60s' is not of the form %s", c->name, text, c->value);
-    for (int32_t i = 0; i < c->part_count; i++) {
+    char parts[FC_COMPOSITE_PARTS][PART_SIZE], *canonical[FC_COMPOSITE_PARTS] = {NULL};
+    fc_status status = split_composite(c, text, parts, err);
+    for (int32_t i = 0; i < c->part_count && status == FC_OK; i++)
+        status = fc_param_canonical(&fc_param_table[c->parts[i]], parts[i], &canonical[i], err);
+    for (int32_t i = 0; i < c->part_count; i++) { /* all or nothing */
+        fc_param_id id = c->parts[i];
         if (status == FC_OK)
-            status =
-                add_item(&request->settings[c->parts[i]], &fc_param_table[c->parts[i]], canonical[i], err);
+            status = add_item(&request->settings[id], &fc_param_table[id], canonical[i], err);
         fc_free(canonical[i]);
     }
     return status;
