@@ -15,13 +15,13 @@ struct job {
     char *pack;    /* [n][heads][keys, values] */
 };
 
-static void pack_block(const struct job *j, int32_t image, int32_t head, int32_t block)
+static void pack_block(const struct job *j, int32_t image, int32_t head, int32_t block, void *work)
 {
     char *keys = j->pack + ((size_t)image * (size_t)j->heads + (size_t)head) * 2 * j->packed;
     int64_t row = (int64_t)image * j->k.w;
     fc_in k = fc_in_at(fc_row_in(&j->k, row), (int64_t)head * j->d),
           v = fc_in_at(fc_row_in(&j->v, row), (int64_t)head * j->d);
-    j->kernels->pack(keys, keys + j->packed, k, j->k.ld, v, j->v.ld, j->k.w, j->d, block);
+    j->kernels->pack(keys, keys + j->packed, k, j->k.ld, v, j->v.ld, j->k.w, j->d, block, work);
 }
 
 static void run_block(const struct job *j, int32_t image, int32_t head, int32_t block, void *work)
@@ -69,15 +69,15 @@ fc_status fc_cpu_attention(fc_dev *dev, fc_tensor y, fc_tensor q, fc_tensor k, f
             q_blocks = (q.w + j.kernels->q_block - 1) / j.kernels->q_block;
 #pragma omp parallel num_threads(dev->threads)
     {
+        void *own = works + (size_t)omp_get_thread_num() * work;
 #pragma omp for collapse(3) schedule(static)
         for (int32_t i = 0; i < q.n; i++)
             for (int32_t h = 0; h < heads; h++)
-                for (int32_t b = 0; b < key_blocks; b++) pack_block(&j, i, h, b);
+                for (int32_t b = 0; b < key_blocks; b++) pack_block(&j, i, h, b, own);
 #pragma omp for collapse(3) schedule(static)
         for (int32_t i = 0; i < q.n; i++)
             for (int32_t h = 0; h < heads; h++)
-                for (int32_t b = 0; b < q_blocks; b++)
-                    run_block(&j, i, h, b, works + (size_t)omp_get_thread_num() * work);
+                for (int32_t b = 0; b < q_blocks; b++) run_block(&j, i, h, b, own);
     }
     return FC_OK;
 }

@@ -11,8 +11,9 @@
 
 #define ELEM              uint16_t
 #define STEP              2
-#define SOFTEXP(x)        v_exp_rough(x)
-#define PUT_ELEM(f)       fc_f32_to_bf16(f)
+#define SOFTEXP(x)        v_exp2_rough(x)
+#define ELEM_TYPE         FC_BF16
+#define UNIT              1.44269504f
 #define BROADCAST(p)      pair(p)
 #define BVEC(p)           pairs(p)
 #define MULADD(acc, a, b) _mm512_dpbf16_ps(acc, a, b)

@@ -5,7 +5,8 @@
 #define BVEC(p)           v_load(p)
 #define MULADD(acc, a, b) v_fma(a, b, acc)
 #define SOFTEXP(x)        v_exp(x)
-#define PUT_ELEM(f)       (f)
+#define ELEM_TYPE         FC_F32
+#define UNIT              1.0f
 
 static inline V put_weights(float *p, V x)
 {

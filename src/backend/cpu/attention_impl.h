@@ -1,14 +1,20 @@
 /* The text of the attention kernel: blocked, with a running softmax, so that never more than q_block x KEYS
- * scores exist. Included after vmath.h and vio.h, with these macros: ELEM       type of packed values: float,
- * or uint16_t holding bf16 STEP       values of the summed dimension that one multiply-add takes: 1, or 2 for
- * bf16 pairs MULADD     (acc, a, b): acc += a * b, a from BROADCAST(ptr), b from BVEC(ptr) SOFTEXP    the
- * exponential for the weights PUT_P      (ptr, V): stores weights as ELEM and gives back what was stored, as
- * V PUT_ELEM   float -> ELEM Layouts (NR = NV*W columns): keys    [panel of NR keys][d / STEP][NR][STEP]
- *   values  per key block: [panel of NR channels][keys in the block / STEP][NR][STEP]
- * Sizes round up: keys to NR, d to STEP for keys and NR for values; what is beyond is zero. */
+ * scores exist. Included after vmath.h and vio.h, with these macros:
+ * - ELEM, ELEM_TYPE: type of packed values: float, or uint16_t holding bf16; its fc_dtype
+ * - STEP: values of the summed dimension that one multiply-add takes: 1, or 2 for pairs of bf16
+ * - MULADD(acc, a, b): acc + a * b, with a from BROADCAST(ptr) and b from BVEC(ptr)
+ * - SOFTEXP, UNIT: softmax weights are SOFTEXP(UNIT * score): UNIT is log2(e) when SOFTEXP is 2^x, 1 when it
+ * is e^x
+ * - PUT_P(ptr, V): stores weights as ELEM and gives back what was stored, as V
+ *
+ * Layouts, with NR = NV * W columns in a panel:
+ * - keys [panel of NR keys][d / STEP][NR][STEP]
+ * - values, per key block: [panel of NR channels][keys of the block / STEP][NR][STEP]
+ *
+ * Sizes round up: keys to NR, d to STEP for keys and to NR for values; what is beyond is zero. */
 
 #define NR      (NV * W)
-#define KEYS    128 /* per block; a multiple of NR */
+#define KEYS    256 /* per block; a multiple of NR */
 #define Q_BLOCK (8 * MR)
 
 static inline int32_t round_up(int32_t n, int32_t to)
@@ -51,31 +57,48 @@ static struct attn_work split_work(void *p, int32_t d)
     return w;
 }
 
-static inline float get(fc_in x, int64_t i)
+/* dst[0..to) = x[0..n) as ELEM, then zeros */
+static void attn_row(ELEM *dst, fc_in x, int32_t n, int32_t to)
 {
-    return x.t == FC_BF16 ? fc_bf16_to_f32(((const uint16_t *)x.p)[i]) : ((const float *)x.p)[i];
+    if (x.t == ELEM_TYPE) {
+        memcpy(dst, x.p, (size_t)n * sizeof(ELEM));
+    } else {
+        const fc_out out = {dst, ELEM_TYPE};
+        FOR_VECTORS((size_t)n, store(out, i, load(x, i)), store_n(out, i, load_n(x, i, left), left));
+    }
+    for (int32_t e = n; e < to; e++) dst[e] = 0;
+}
+
+/* One key becomes a column of its panel, in steps of STEP values. */
+static void attn_pack_key(ELEM *column, const ELEM *row, int32_t dk)
+{
+    for (int32_t e = 0; e < dk; e += STEP, column += NR * STEP) memcpy(column, row + e, STEP * sizeof(ELEM));
+}
+
+/* STEP values' rows become rows of the panels, interleaved. */
+static void attn_pack_values(ELEM *out, const ELEM *rows, int32_t dv, size_t panel)
+{
+    for (int32_t e = 0; e < dv; e += NR, out += panel)
+        for (int32_t c = 0; c < NR; c++)
+            for (int32_t s = 0; s < STEP; s++) out[c * STEP + s] = rows[s * dv + e + c];
 }
 
 static void attn_pack(void *pk, void *pv, fc_in k, int64_t ldk, fc_in v, int64_t ldv, int32_t keys, int32_t d,
-                      int32_t block)
+                      int32_t block, void *work)
 {
     int32_t first = block * KEYS, count = keys - first < KEYS ? keys - first : KEYS;
     int32_t padded = round_up(count, NR), dk = round_up(d, STEP), dv = round_up(d, NR);
     ELEM *kp = (ELEM *)pk + (size_t)first * (size_t)dk, *vp = (ELEM *)pv + (size_t)first * (size_t)dv;
+    ELEM *rows = work; /* [STEP][dv] */
+    const size_t panel = (size_t)padded * NR;
     for (int32_t j = 0; j < padded; j++) {
-        ELEM *out = kp + (size_t)(j / NR) * (size_t)dk * NR + (size_t)(j % NR) * STEP;
-        for (int32_t e = 0; e < dk; e++) {
-            bool real = j < count && e < d;
-            out[(e / STEP) * (NR * STEP) + e % STEP] = real ? PUT_ELEM(get(k, (first + j) * ldk + e)) : 0;
-        }
+        attn_row(rows, fc_in_at(k, (first + j) * ldk), j < count ? d : 0, dk);
+        attn_pack_key(kp + (size_t)(j / NR) * (size_t)dk * NR + (size_t)(j % NR) * STEP, rows, dk);
     }
-    for (int32_t j = 0; j < padded; j++) {
-        for (int32_t e = 0; e < dv; e++) {
-            ELEM *panel = vp + (size_t)(e / NR) * (size_t)padded * NR;
-            bool real = j < count && e < d;
-            panel[((j / STEP) * NR + e % NR) * STEP + j % STEP] =
-                real ? PUT_ELEM(get(v, (first + j) * ldv + e)) : 0;
-        }
+    for (int32_t j = 0; j < padded; j += STEP) {
+        for (int32_t s = 0; s < STEP; s++)
+            attn_row(rows + s * dv, fc_in_at(v, (first + j + s) * ldv), j + s < count ? d : 0, dv);
+        attn_pack_values(vp + (size_t)j * NR, rows, dv, panel);
     }
 }
 
@@ -118,26 +141,25 @@ static void attn_softmax_row(float *score, ELEM *weight, int32_t seen, int32_t p
     float new_top = v_hmax(vmax) * scale;
     if (!(new_top > *top)) new_top = *top;
     float ratio[W];
-    v_store(ratio, v_exp(v_set1(*top - new_top)));
+    v_store(ratio, SOFTEXP(v_set1(*top - new_top)));
     *decay = ratio[0];
     *top = new_top;
-    const V vscale = v_set1(scale), vtop = v_set1(new_top);
-    V total = v_set1(0.0f);
-    for (int32_t j = 0; j < padded; j += W) {
-        V e = SOFTEXP(v_load(score + j) * vscale - vtop);
-        total = total + PUT_P(weight + j, e);
+    const V vscale = v_set1(scale), vtop = v_set1(-new_top);
+    V total = v_set1(0.0f), total2 = total;
+    for (int32_t j = 0; j < padded; j += 2 * W) {
+        V a = SOFTEXP(v_fma(v_load(score + j), vscale, vtop)),
+          b = SOFTEXP(v_fma(v_load(score + j + W), vscale, vtop));
+        total = total + PUT_P(weight + j, a);
+        total2 = total2 + PUT_P(weight + j + W, b);
     }
-    *sum = *sum * *decay + v_sum(total);
+    *sum = *sum * *decay + v_sum(total + total2);
 }
 
 static void attn_load_queries(const fc_attn *job, const struct attn_work *w)
 {
     int32_t dk = round_up(job->d, STEP);
     for (int32_t r = 0; r < round_up(job->rows, MR); r++) {
-        for (int32_t e = 0; e < dk; e++) {
-            bool real = r < job->rows && e < job->d;
-            w->q[r * w->ldq + e] = real ? PUT_ELEM(get(job->q, r * job->ldq + e)) : 0;
-        }
+        attn_row(w->q + r * w->ldq, fc_in_at(job->q, r * job->ldq), r < job->rows ? job->d : 0, dk);
         w->top[r] = -__builtin_inff();
         w->sum[r] = 0.0f;
     }
@@ -159,8 +181,8 @@ static void attn_block(const fc_attn *job, const struct attn_work *w, int32_t bl
     for (int32_t r = 0; r < rows; r++) {
         int32_t seen = job->causal ? job->first + r + 1 - first : count;
         seen = seen < 0 ? 0 : seen > count ? count : seen;
-        attn_softmax_row(w->scores + r * KEYS, w->weights + r * KEYS, seen, padded, job->scale, w->top + r,
-                         w->sum + r, w->decay + r);
+        attn_softmax_row(w->scores + r * KEYS, w->weights + r * KEYS, seen, padded, job->scale * UNIT,
+                         w->top + r, w->sum + r, w->decay + r);
     }
     for (int32_t e = 0; e < dv; e += NR)
         for (int32_t r = 0; r < rows; r += MR)

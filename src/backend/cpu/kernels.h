@@ -36,9 +36,10 @@ typedef struct fc_attn_kernels {
     /* Bytes of one head's packed keys, and of its packed values. */
     size_t (*packed_bytes)(int32_t keys, int32_t d);
     size_t (*work_bytes)(int32_t d);
-    /* Packs keys and values of key block `block`; k and v are the head's first key and value. */
+    /* Packs keys and values of key block `block`; k and v are the head's first key and value. work: as for
+     * run. */
     void (*pack)(void *pk, void *pv, fc_in k, int64_t ldk, fc_in v, int64_t ldv, int32_t keys, int32_t d,
-                 int32_t block);
+                 int32_t block, void *work);
     void (*run)(const fc_attn *job);
 } fc_attn_kernels;
 

@@ -2,6 +2,7 @@
 #ifndef FC_BACKEND_CPU_VIO_H
 #define FC_BACKEND_CPU_VIO_H
 
+#include <string.h>
 #include "backend/cpu/kernels.h"
 
 static inline V load(fc_in x, size_t i)

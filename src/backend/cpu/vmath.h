@@ -33,13 +33,14 @@ static inline V v_exp(V x)
     return v_scale2(p, n);
 }
 
-/* e^x for x <= 0 with a relative error of 6e-6: enough for what is rounded to bf16. */
-static inline V v_exp_rough(V x)
+/* 2^x for x <= 0 with a relative error of 8e-5: enough for what is rounded to bf16. */
+static inline V v_exp2_rough(V x)
 {
-    V n, r = v_exp_reduce(v_max(v_set1(-105.0f), x), &n);
-    V q = v_fma(v_set1(4.19216126e-2f), r, v_set1(1.67540611e-1f));
-    q = v_fma(q, r, v_set1(4.99989475e-1f));
-    V p = v_fma(r * r, q, r) + v_set1(1.0f);
+    x = v_max(v_set1(-200.0f), x);
+    V n = v_round(x), f = x - n;
+    V p = v_fma(v_set1(5.5171413763e-2f), f, v_set1(2.4261110257e-1f));
+    p = v_fma(p, f, v_set1(6.9326103258e-1f));
+    p = v_fma(p, f, v_set1(9.9992807596e-1f));
     return v_scale2(p, n);
 }
 
