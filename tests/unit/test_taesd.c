@@ -1,0 +1,227 @@
+/* Preview decoder: golden data (tests/golden/taesd.safetensors) on every backend, both spellings of the file,
+ * failing allocations. */
+#include "model/taesd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "support/nano.h"
+#include "support/rig.h"
+
+enum { LATENT = 4, RGB = 3 };
+
+struct fixture {
+    fc_weights *weights;
+    fc_taesd *taesd;
+    fc_safetensors golden;
+};
+
+static void fixture_open(struct fixture *f)
+{
+    fc_err err = {0};
+    assert_ok(fc_weights_open(&f->weights, fc_test_synth("taesd_decoder"), &err), &err);
+    assert_ok(fc_taesd_open(&f->taesd, f->weights, &err), &err);
+    fc_test_golden_open(&f->golden, "taesd.safetensors");
+}
+
+static void fixture_close(struct fixture *f)
+{
+    fc_taesd_close(f->taesd);
+    fc_weights_close(f->weights);
+    fc_safetensors_close(&f->golden);
+}
+
+/* Measured: f32 0; bf16 0 */
+static const double F32 = 1e-5, BF16 = 3e-2;
+
+static double limit_of(const fc_rig *rig)
+{
+    return rig->cx.act == FC_F32 ? F32 : BF16;
+}
+
+/* What the probe saw of two layers. */
+struct seen {
+    const fc_rig *rig;
+    const fc_safetensors *golden;
+    int count;
+};
+
+static void compare_layer(void *user, const char *path, const float *data, int32_t n, int32_t h, int32_t w,
+                          int32_t c)
+{
+    struct seen *s = user;
+    const char *name = strcmp(path, "taesd/1") == 0   ? "a.after_first_conv"
+                       : strcmp(path, "taesd/3") == 0 ? "a.after_block3"
+                                                      : NULL;
+    if (!name) return;
+    fc_test_array want = fc_test_array_load(s->golden, name);
+    assert_int_equal(want.count, n * h * w * c);
+    float *nhwc = fc_test_nhwc(&want);
+    assert_rel_error(path, data, nhwc, want.count, limit_of(s->rig));
+    s->count++;
+    fc_free(nhwc);
+    fc_test_array_free(&want);
+}
+
+static void check_decode(fc_rig *rig, void *user)
+{
+    const struct fixture *f = user;
+    struct seen seen = {rig, &f->golden, 0};
+    fc_test_array z = fc_test_array_load(&f->golden, "a.z"), want = fc_test_array_load(&f->golden, "a.out");
+    float *z_nhwc = fc_test_nhwc(&z), *want_nhwc = fc_test_nhwc(&want);
+    float *got = fc_calloc(want.count, sizeof *got);
+    rig->cx.probe = compare_layer;
+    rig->cx.probe_user = &seen;
+    fc_tensor x = fc_upload(&rig->cx, FC_F32, z_nhwc, 1, (int32_t)z.shape[2], (int32_t)z.shape[3], LATENT);
+    fc_download(&rig->cx, fc_taesd_decode(&rig->cx, f->taesd, x), got);
+    fc_rig_check(rig);
+    assert_int_equal(seen.count, 2);
+    assert_rel_error(rig->label, got, want_nhwc, want.count, limit_of(rig));
+    fc_free(got);
+    fc_free(z_nhwc);
+    fc_free(want_nhwc);
+    fc_test_array_free(&z);
+    fc_test_array_free(&want);
+}
+
+static void test_decode(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fc_rig_each(check_decode, &f);
+    fixture_close(&f);
+}
+
+static void check_preview(fc_rig *rig, void *user)
+{
+    const struct fixture *f = user;
+    static const char *const names[] = {"a", "b"};
+    for (int i = 0; i < 2; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s.z", names[i]);
+        fc_test_array z = fc_test_array_load(&f->golden, name);
+        snprintf(name, sizeof name, "%s.preview_u8", names[i]);
+        fc_test_array want = fc_test_array_load(&f->golden, name);
+        float *z_nhwc = fc_test_nhwc(&z);
+        uint8_t *got = fc_calloc(want.count, 1);
+        fc_taesd_preview(&rig->cx, f->taesd, z_nhwc, (int32_t)z.shape[2], (int32_t)z.shape[3], got);
+        fc_rig_check(rig);
+        int worst = 0;
+        for (size_t k = 0; k < want.count; k++) {
+            int d = abs((int)got[k] - (int)want.data[k]);
+            if (d > worst) worst = d;
+        }
+        assert_at_most(rig->label, worst, rig->cx.act == FC_F32 ? 1 : 12); /* measured 1 and 0 */
+        fc_free(got);
+        fc_free(z_nhwc);
+        fc_test_array_free(&z);
+        fc_test_array_free(&want);
+    }
+}
+
+static void test_preview(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fc_rig_each(check_preview, &f);
+    fixture_close(&f);
+}
+
+/* ---- files ---- */
+
+static const char *write_nano(const char *name, fc_synth *s)
+{
+    fc_err err = {0};
+    const char *path = fc_test_tmp_path(name);
+    assert_ok(fc_synth_write(path, s, FC_F16, &err), &err);
+    fc_synth_fini(s);
+    return path;
+}
+
+static const char *nano_path(void)
+{
+    fc_synth s;
+    fc_synth_init(&s);
+    fc_nano_taesd(&s);
+    return write_nano("nano.safetensors", &s);
+}
+
+/* Bare layer names, odd sizes: an odd last row or column is left out of the preview. */
+static void test_bare_names(void **state)
+{
+    (void)state;
+    fc_weights *w;
+    fc_taesd *t;
+    fc_rig rig;
+    fc_err err = {0};
+    assert_ok(fc_weights_open(&w, nano_path(), &err), &err);
+    assert_ok(fc_taesd_open(&t, w, &err), &err);
+    fc_rig_open(&rig, "ref", FC_F32, 0);
+    float latent[5 * 7 * LATENT], even[4 * 6 * LATENT];
+    uint8_t odd_rgb[16 * 24 * RGB], even_rgb[16 * 24 * RGB];
+    for (int i = 0; i < 5 * 7 * LATENT; i++) latent[i] = (float)(i % 13) / 5.0f - 1.0f;
+    for (int y = 0; y < 4; y++)
+        memcpy(even + y * 6 * LATENT, latent + y * 7 * LATENT, 6 * LATENT * sizeof *even);
+    fc_taesd_preview(&rig.cx, t, latent, 5, 7, odd_rgb);
+    fc_taesd_preview(&rig.cx, t, even, 4, 6, even_rgb);
+    fc_rig_check(&rig);
+    assert_memory_equal(odd_rgb, even_rgb, sizeof even_rgb);
+    fc_rig_close(&rig);
+    fc_taesd_close(t);
+    fc_weights_close(w);
+}
+
+static void test_other_file(void **state)
+{
+    (void)state;
+    fc_synth s;
+    fc_weights *w;
+    fc_taesd *t;
+    fc_err err = {0};
+    fc_synth_init(&s);
+    fc_nano_vae(&s);
+    assert_ok(fc_weights_open(&w, write_nano("vae.safetensors", &s), &err), &err);
+    assert_fails(fc_taesd_open(&t, w, &err), FC_UNSUPPORTED, &err, "no TAESD decoder");
+    fc_weights_close(w);
+}
+
+static fc_status open_and_run(void *user)
+{
+    fc_rig rig = {0};
+    fc_weights *w = NULL;
+    fc_taesd *t = NULL;
+    float latent[2 * 2 * LATENT] = {0};
+    uint8_t rgb[8 * 8 * RGB];
+    fc_status s = fc_rig_try_open(&rig, "ref", FC_BF16, 1, NULL);
+    if (!s) s = fc_weights_open(&w, user, NULL);
+    if (!s) s = fc_taesd_open(&t, w, NULL);
+    if (!s) {
+        fc_taesd_preview(&rig.cx, t, latent, 2, 2, rgb);
+        s = fc_cx_status(&rig.cx, NULL);
+    }
+    fc_taesd_close(t);
+    fc_weights_close(w);
+    fc_rig_close(&rig);
+    return s;
+}
+
+static void test_torture(void **state)
+{
+    (void)state;
+    char path[256];
+    snprintf(path, sizeof path, "%s", nano_path());
+    assert_true(fc_test_torture(open_and_run, path) > 50);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decode),     cmocka_unit_test(test_preview), cmocka_unit_test(test_bare_names),
+        cmocka_unit_test(test_other_file), cmocka_unit_test(test_torture),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,461 @@
+/* VAE: golden data of the tiny model (tests/golden/vae.safetensors) on every backend, tiles, memory
+ * estimates, 8-bit conversion, failing allocations. */
+#include "model/vae.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "diffusion/rng.h"
+#include "support/nano.h"
+#include "support/rig.h"
+
+enum { LATENT = 4, RGB = 3, FACTOR = 8 };
+
+struct fixture {
+    fc_weights *weights;
+    fc_vae *vae;
+    fc_safetensors golden;
+};
+
+static void fixture_open(struct fixture *f)
+{
+    fc_err err = {0};
+    assert_ok(fc_weights_open(&f->weights, fc_test_synth("tiny_base"), &err), &err);
+    assert_ok(fc_vae_open(&f->vae, f->weights, FC_VAE_BOTH, &err), &err);
+    fc_test_golden_open(&f->golden, "vae.safetensors");
+    assert_int_equal(fc_vae_factor(f->vae), FACTOR);
+    assert_int_equal(fc_vae_latent_channels(f->vae), LATENT);
+}
+
+static void fixture_close(struct fixture *f)
+{
+    fc_vae_close(f->vae);
+    fc_weights_close(f->weights);
+    fc_safetensors_close(&f->golden);
+}
+
+static float *floats(size_t count)
+{
+    float *p = fc_calloc(count, sizeof *p);
+    assert_non_null(p);
+    return p;
+}
+
+/* z, host [n][h][w][4] -> [n][8h][8w][3] */
+static float *decode(fc_rig *rig, const fc_vae *v, const float *z, int32_t n, int32_t h, int32_t w)
+{
+    size_t factor = (size_t)fc_vae_factor(v);
+    float *out = floats((size_t)(n * h * w) * factor * factor * RGB);
+    fc_mark m = fc_enter(&rig->cx, NULL);
+    fc_download(&rig->cx, fc_vae_decode(&rig->cx, v, fc_upload(&rig->cx, FC_F32, z, n, h, w, LATENT)), out);
+    fc_leave(&rig->cx, m);
+    return out;
+}
+
+static float *encode(fc_rig *rig, const fc_vae *v, const float *image, int32_t n, int32_t h, int32_t w)
+{
+    int32_t factor = fc_vae_factor(v);
+    float *out = floats((size_t)(n * (h / factor) * (w / factor)) * 2 * LATENT);
+    fc_mark m = fc_enter(&rig->cx, NULL);
+    fc_download(&rig->cx, fc_vae_encode(&rig->cx, v, fc_upload(&rig->cx, FC_F32, image, n, h, w, RGB)), out);
+    fc_leave(&rig->cx, m);
+    return out;
+}
+
+/* ---- golden ---- */
+
+/* Measured: f32 9.2e-7 (decoding), 1.9e-6 (encoding); bf16 1.4e-2 */
+static const double F32 = 2.7e-6, BF16 = 4e-2;
+
+static double limit_of(const fc_rig *rig)
+{
+    return rig->cx.act == FC_F32 ? F32 : BF16;
+}
+
+static int worst_u8(const uint8_t *got, const fc_test_array *want)
+{
+    int worst = 0;
+    for (size_t i = 0; i < want->count; i++) {
+        int d = abs((int)got[i] - (int)want->data[i]);
+        if (d > worst) worst = d;
+    }
+    return worst;
+}
+
+static void check_decode(fc_rig *rig, void *user)
+{
+    const struct fixture *f = user;
+    fc_test_array z = fc_test_array_load(&f->golden, "tiny_base.z");
+    fc_test_array want = fc_test_array_load(&f->golden, "tiny_base.decoded");
+    fc_test_array u8 = fc_test_array_load(&f->golden, "tiny_base.image_u8");
+    int32_t n = (int32_t)z.shape[0], h = (int32_t)z.shape[2], w = (int32_t)z.shape[3];
+    float *z_nhwc = fc_test_nhwc(&z), *want_nhwc = fc_test_nhwc(&want);
+    float *got = decode(rig, f->vae, z_nhwc, n, h, w);
+    fc_rig_check(rig);
+    assert_rel_error(rig->label, got, want_nhwc, want.count, limit_of(rig));
+    uint8_t *bytes = fc_alloc(u8.count);
+    fc_vae_to_u8(got, bytes, u8.count);
+    if (rig->cx.act == FC_F32) assert_at_most("8 bit", worst_u8(bytes, &u8), 1);
+    fc_free(bytes);
+    fc_free(got);
+    fc_free(z_nhwc);
+    fc_free(want_nhwc);
+    fc_test_array_free(&z);
+    fc_test_array_free(&want);
+    fc_test_array_free(&u8);
+}
+
+static void test_decode(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fc_rig_each(check_decode, &f);
+    fixture_close(&f);
+}
+
+/* The golden picture on the network's scale, with one row and one column of zeros behind it: that is what
+ * ComfyUI 2bc12d3d encodes, instead of padding before the first halving as the original and Fooocus 2.5.5 do
+ * (and we). */
+static float *load_image(const struct fixture *f, int32_t *h, int32_t *w)
+{
+    fc_test_array image = fc_test_array_load(&f->golden, "tiny_base.img");
+    size_t rows = (size_t)image.shape[1], row = (size_t)image.shape[2] * RGB;
+    *h = (int32_t)image.shape[1] + 1;
+    *w = (int32_t)image.shape[2] + 1;
+    float *padded = floats((rows + 1) * (row + RGB));
+    for (size_t y = 0; y < rows; y++)
+        for (size_t i = 0; i < row; i++) padded[y * (row + RGB) + i] = 2.0f * image.data[y * row + i] - 1.0f;
+    fc_test_array_free(&image);
+    return padded;
+}
+
+static void check_encode(fc_rig *rig, void *user)
+{
+    const struct fixture *f = user;
+    int32_t h, w;
+    float *image = load_image(f, &h, &w);
+    fc_test_array mean = fc_test_array_load(&f->golden, "tiny_base.mean");
+    fc_test_array logvar = fc_test_array_load(&f->golden, "tiny_base.logvar");
+    float *moments = encode(rig, f->vae, image, 1, h, w);
+    fc_rig_check(rig);
+    float *want_mean = fc_test_nhwc(&mean), *want_logvar = fc_test_nhwc(&logvar);
+    float *got_mean = floats(mean.count), *got_logvar = floats(mean.count);
+    for (size_t i = 0; i < mean.count; i++) {
+        got_mean[i] = moments[i / LATENT * 2 * LATENT + i % LATENT];
+        got_logvar[i] = moments[i / LATENT * 2 * LATENT + LATENT + i % LATENT];
+    }
+    assert_rel_error(rig->label, got_mean, want_mean, mean.count, limit_of(rig));
+    assert_rel_error(rig->label, got_logvar, want_logvar, mean.count, limit_of(rig));
+    fc_free(moments);
+    fc_free(want_mean);
+    fc_free(want_logvar);
+    fc_free(got_mean);
+    fc_free(got_logvar);
+    fc_free(image);
+    fc_test_array_free(&mean);
+    fc_test_array_free(&logvar);
+}
+
+static void test_encode(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fc_rig_each(check_encode, &f);
+    fixture_close(&f);
+}
+
+/* The posterior's sample: its noise, worked out of the golden sample, gives the sample again; extreme
+ * variances clamp. */
+static void test_sample(void **state)
+{
+    (void)state;
+    const float moments[8] = {1, 2, 3, 4, 0, 100, -100, -2};
+    const float noise[4] = {0.5f, 1, 1, -1};
+    float z[4];
+    fc_vae_sample(moments, noise, z, 1, 4);
+    assert_true(z[0] == 1.5f);
+    assert_abs_error("clamped above", &z[1], &(float){2.0f + expf(10.0f)}, 1, 1e-2);
+    assert_true(z[2] == 3.0f + expf(-15.0f));
+    assert_true(z[3] == 4.0f - expf(-1.0f));
+    fc_vae_sample(moments, NULL, z, 1, 4);
+    assert_memory_equal(z, moments, sizeof z);
+}
+
+/* With the golden mean and variance, the golden sample is a plausible one: its noise is normal. */
+static void test_sample_golden(void **state)
+{
+    (void)state;
+    fc_safetensors st;
+    fc_test_golden_open(&st, "vae.safetensors");
+    fc_test_array mean = fc_test_array_load(&st, "tiny_base.mean"),
+                  logvar = fc_test_array_load(&st, "tiny_base.logvar");
+    fc_test_array want = fc_test_array_load(&st, "tiny_base.sample_seed5");
+    fc_rng rng;
+    fc_rng_seed(&rng, 5);
+    float *noise = floats(mean.count), *moments = floats(2 * mean.count), *z = floats(mean.count);
+    fc_rng_normal(&rng, noise, mean.count);
+    for (size_t i = 0; i < mean.count; i++) { /* one channel each: the order of the reference */
+        moments[2 * i] = mean.data[i];
+        moments[2 * i + 1] = logvar.data[i];
+    }
+    fc_vae_sample(moments, noise, z, mean.count, 1);
+    assert_rel_error("sample", z, want.data, want.count, 1e-6);
+    fc_free(noise);
+    fc_free(moments);
+    fc_free(z);
+    fc_test_array_free(&mean);
+    fc_test_array_free(&logvar);
+    fc_test_array_free(&want);
+    fc_safetensors_close(&st);
+}
+
+static void test_u8(void **state)
+{
+    (void)state;
+    const float in[] = {-2, -1, -0.99609375f, -0.99f, 0, 0.9999f, 1, 7, NAN, INFINITY, -INFINITY};
+    const uint8_t want[] = {0, 0, 0, 1, 127, 254, 255, 255, 0, 255, 0};
+    uint8_t got[sizeof want];
+    fc_vae_to_u8(in, got, sizeof want);
+    assert_memory_equal(got, want, sizeof want);
+}
+
+/* ---- tiles ---- */
+
+/* Compares [h][w][3] on the 0..1 scale with golden rows, which are all rows or every 16th. */
+static double rows_error(const float *image, int32_t h, int32_t w, const fc_test_array *want)
+{
+    int32_t step = h / (int32_t)want->shape[1];
+    size_t row = (size_t)w * RGB;
+    float *got = floats(want->count);
+    for (int64_t y = 0; y < want->shape[1]; y++)
+        for (size_t i = 0; i < row; i++)
+            got[(size_t)y * row + i] = fc_vae_unit(image[(size_t)(y * step) * row + i]);
+    double e = fc_test_rel_error(got, want->data, want->count);
+    fc_free(got);
+    return e;
+}
+
+struct progress {
+    int32_t done, total;
+};
+
+static void count_tiles(void *user, int32_t done, int32_t total)
+{
+    struct progress *p = user;
+    assert_int_equal(done, p->done + 1);
+    p->done = done;
+    p->total = total;
+}
+
+/* The reference's mean of three tilings, and the picture in one piece. */
+static void test_tiled(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    fc_rig rig;
+    if (!fc_rig_open(&rig, "cpu", FC_F32, 0)) fc_rig_open(&rig, "ref", FC_F32, 0);
+    fc_test_array z = fc_test_array_load(&f.golden, "tiled.z"),
+                  want = fc_test_array_load(&f.golden, "tiled.image");
+    fc_test_array whole = fc_test_array_load(&f.golden, "tiled.image_full");
+    int32_t h = (int32_t)z.shape[2], w = (int32_t)z.shape[3], ph = h * FACTOR, pw = w * FACTOR;
+    float *z_nhwc = fc_test_nhwc(&z), *image = floats((size_t)(ph * pw) * RGB);
+    struct progress p = {0};
+    fc_vae_tiles tiles = {fc_vae_reference_tilings, 3, count_tiles, &p};
+    fc_vae_decode_tiled(&rig.cx, f.vae, z_nhwc, h, w, &tiles, image);
+    fc_rig_check(&rig);
+    assert_int_equal(p.done, 6 + 7 + 5); /* rows x columns of the three grids */
+    assert_int_equal(p.total, p.done);
+    assert_at_most("three tilings", rows_error(image, ph, pw, &want), F32);
+    fc_vae_tiling one = fc_vae_choose_tiling(f.vae, FC_F32, h, w, UINT64_MAX, false);
+    fc_vae_decode_tiled(&rig.cx, f.vae, z_nhwc, h, w, &(fc_vae_tiles){&one, 1, NULL, NULL}, image);
+    assert_at_most("one tile", rows_error(image, ph, pw, &whole), F32);
+    fc_free(z_nhwc);
+    fc_free(image);
+    fc_test_array_free(&z);
+    fc_test_array_free(&want);
+    fc_test_array_free(&whole);
+    fc_rig_close(&rig);
+    fixture_close(&f);
+}
+
+/* Chosen tilings fit the memory when that is possible, and their tiles share a quarter. */
+static void test_tiles_cover(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    for (int32_t h = 64; h <= 300; h += 59)
+        for (int32_t w = 64; w <= 300; w += 47)
+            for (uint64_t mib = 16; mib <= 256; mib *= 4) {
+                uint64_t bytes = mib << 20;
+                fc_vae_tiling t = fc_vae_choose_tiling(f.vae, FC_F32, h, w, bytes, false);
+                assert_true(t.h <= h && t.w <= w && t.h >= 64 && t.w >= 64);
+                assert_true(t.overlap_y == (t.h < h ? t.h / 4 : 0) && t.overlap_x == (t.w < w ? t.w / 4 : 0));
+                bool fits = fc_vae_decode_bytes(f.vae, FC_F32, 1, t.h, t.w) <= bytes;
+                assert_true(fits || (t.h < 2 * 64 && t.w < 2 * 64));
+            }
+    fixture_close(&f);
+}
+
+/* Writes the nano VAE; the path lives as long as the test program. */
+static const char *nano_path(void)
+{
+    static char path[256];
+    fc_synth s;
+    fc_err err = {0};
+    if (path[0]) return path;
+    snprintf(path, sizeof path, "%s", fc_test_tmp_path("nano.safetensors"));
+    fc_synth_init(&s);
+    fc_nano_vae(&s);
+    assert_ok(fc_synth_write(path, &s, FC_F16, &err), &err);
+    fc_synth_fini(&s);
+    return path;
+}
+
+enum { TILE_H = 9, TILE_W = 13, SHARED = 3, WHOLE_W = 2 * TILE_W - SHARED, SCALE = 2 };
+
+/* Columns [first, first + TILE_W) of latents of a picture, encoded alone. */
+static float *encode_columns(fc_rig *rig, const fc_vae *v, const float *image, int32_t first)
+{
+    size_t row = TILE_W * SCALE * RGB, pitch = WHOLE_W * SCALE * RGB;
+    float *part = floats(TILE_H * SCALE * row);
+    for (size_t y = 0; y < TILE_H * SCALE; y++)
+        memcpy(part + y * row, image + y * pitch + (size_t)first * SCALE * RGB, row * sizeof *part);
+    float *moments = encode(rig, v, part, 1, TILE_H * SCALE, TILE_W * SCALE);
+    fc_free(part);
+    return moments;
+}
+
+/* Two tiles blended by hand: 3/4 and 1/4, one half each, 1/4 and 3/4 over the three shared columns. */
+static void check_blend(const float *got, const float *left, const float *right)
+{
+    static const float share[SHARED] = {0.75f, 0.5f, 0.25f};
+    enum { C = 2 * LATENT, STEP = TILE_W - SHARED };
+    float want[TILE_H * WHOLE_W * C];
+    for (int y = 0; y < TILE_H; y++)
+        for (int x = 0; x < WHOLE_W; x++)
+            for (int k = 0; k < C; k++) {
+                float l = x < TILE_W ? left[(y * TILE_W + x) * C + k] : 0;
+                float r = x >= STEP ? right[(y * TILE_W + x - STEP) * C + k] : 0;
+                float a = x < STEP ? 1.0f : x < TILE_W ? share[x - STEP] : 0.0f;
+                want[(y * WHOLE_W + x) * C + k] = a * l + (1 - a) * r;
+            }
+    assert_rel_error("blended", got, want, TILE_H * WHOLE_W * C, 2e-7); /* measured 4e-8 */
+}
+
+static void test_tiles_encode(void **state)
+{
+    (void)state;
+    fc_weights *weights;
+    fc_vae *v;
+    fc_rig rig;
+    fc_err err = {0};
+    assert_ok(fc_weights_open(&weights, nano_path(), &err), &err);
+    assert_ok(fc_vae_open(&v, weights, FC_VAE_BOTH, &err), &err);
+    fc_rig_open(&rig, "ref", FC_F32, 0);
+    assert_int_equal(fc_vae_factor(v), SCALE);
+    enum { PIXELS = TILE_H * WHOLE_W * SCALE * SCALE, MOMENTS = TILE_H * WHOLE_W * 2 * LATENT };
+    float *image = floats(PIXELS * RGB), *tiled = floats(MOMENTS);
+    for (size_t i = 0; i < PIXELS * RGB; i++) image[i] = sinf((float)i);
+    float *left = encode_columns(&rig, v, image, 0), *right = encode_columns(&rig, v, image, TILE_W - SHARED);
+    fc_vae_tiling t = {TILE_H, TILE_W, 0, SHARED, false};
+    fc_vae_tiles tiles = {&t, 1, NULL, NULL};
+    fc_vae_encode_tiled(&rig.cx, v, image, TILE_H, WHOLE_W, &tiles, tiled);
+    fc_rig_check(&rig);
+    check_blend(tiled, left, right);
+
+    float *whole = encode(&rig, v, image, 1, TILE_H * SCALE, WHOLE_W * SCALE);
+    t = (fc_vae_tiling){TILE_H, WHOLE_W, 0, 0, false};
+    fc_vae_encode_tiled(&rig.cx, v, image, TILE_H, WHOLE_W, &tiles, tiled);
+    assert_memory_equal(tiled, whole, MOMENTS * sizeof *tiled);
+
+    t = (fc_vae_tiling){4, 4, 4, 0, false};
+    fc_vae_encode_tiled(&rig.cx, v, image, TILE_H, WHOLE_W, &tiles, tiled);
+    assert_int_equal(fc_cx_status(&rig.cx, NULL), FC_INTERNAL);
+    fc_free(image);
+    fc_free(tiled);
+    fc_free(left);
+    fc_free(right);
+    fc_free(whole);
+    fc_rig_close(&rig);
+    fc_vae_close(v);
+    fc_weights_close(weights);
+}
+
+/* The estimate of memory is what the stack really takes. */
+static void test_memory(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    for (int i = 0; i < 2; i++) {
+        fc_dtype act = i ? FC_BF16 : FC_F32;
+        fc_rig rig;
+        int32_t h = 12, w = 10;
+        float *z = floats((size_t)(h * w) * LATENT), *image = floats((size_t)(h * w * FACTOR * FACTOR) * RGB);
+        if (!fc_rig_open(&rig, "cpu", act, 0)) fc_rig_open(&rig, "ref", act, 0);
+        fc_free(decode(&rig, f.vae, z, 1, h, w));
+        uint64_t said = fc_vae_decode_bytes(f.vae, act, 1, h, w), slack = 64 << 10;
+        assert_in_range(rig.cx.peak, said * 9 / 10, said + slack);
+        rig.cx.peak = 0;
+        fc_free(encode(&rig, f.vae, image, 1, h * FACTOR, w * FACTOR));
+        said = fc_vae_encode_bytes(f.vae, act, 1, h, w);
+        assert_in_range(rig.cx.peak, said * 9 / 10, said + said / 10 + slack);
+        fc_rig_check(&rig);
+        fc_rig_close(&rig);
+        fc_free(z);
+        fc_free(image);
+    }
+    fixture_close(&f);
+}
+
+/* ---- torture ---- */
+
+static fc_status open_and_run(void *user)
+{
+    const char *path = user;
+    fc_rig rig = {0};
+    fc_weights *w = NULL;
+    fc_vae *v = NULL;
+    float z[4 * 4 * LATENT] = {0}, image[8 * 8 * RGB], moments[4 * 4 * 2 * LATENT];
+    fc_vae_tiling t = {4, 3, 0, 1, false};
+    fc_vae_tiles tiles = {&t, 1, NULL, NULL};
+    fc_status s = fc_rig_try_open(&rig, "ref", FC_F32, 1, NULL);
+    if (!s) s = fc_weights_open(&w, path, NULL);
+    if (!s) s = fc_vae_open(&v, w, FC_VAE_BOTH, NULL);
+    if (!s) {
+        fc_vae_decode_tiled(&rig.cx, v, z, 4, 4, &tiles, image);
+        fc_vae_encode_tiled(&rig.cx, v, image, 4, 4, &tiles, moments);
+        s = fc_cx_status(&rig.cx, NULL);
+    }
+    fc_vae_close(v);
+    fc_weights_close(w);
+    fc_rig_close(&rig);
+    return s;
+}
+
+static void test_torture(void **state)
+{
+    (void)state;
+    char path[256];
+    snprintf(path, sizeof path, "%s", nano_path());
+    assert_true(fc_test_torture(open_and_run, path) > 100);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decode),        cmocka_unit_test(test_encode),
+        cmocka_unit_test(test_sample),        cmocka_unit_test(test_u8),
+        cmocka_unit_test(test_sample_golden), cmocka_unit_test(test_tiled),
+        cmocka_unit_test(test_memory),        cmocka_unit_test(test_tiles_cover),
+        cmocka_unit_test(test_tiles_encode),  cmocka_unit_test(test_torture),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
