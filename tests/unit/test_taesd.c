@@ -33,8 +33,8 @@ static void fixture_close(struct fixture *f)
     fc_safetensors_close(&f->golden);
 }
 
-/* Measured: f32 0; bf16 0 */
-static const double F32 = 1e-5, BF16 = 3e-2;
+/* Measured: f32 2.4e-7; bf16 3.8e-3 */
+static const double F32 = 7e-7, BF16 = 1.1e-2;
 
 static double limit_of(const fc_rig *rig)
 {
@@ -114,7 +114,7 @@ static void check_preview(fc_rig *rig, void *user)
             int d = abs((int)got[k] - (int)want.data[k]);
             if (d > worst) worst = d;
         }
-        assert_at_most(rig->label, worst, rig->cx.act == FC_F32 ? 1 : 12); /* measured 1 and 0 */
+        assert_at_most(rig->label, worst, rig->cx.act == FC_F32 ? 1 : 6); /* measured 0 and 2 */
         fc_free(got);
         fc_free(z_nhwc);
         fc_test_array_free(&z);

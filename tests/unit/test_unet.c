@@ -107,8 +107,8 @@ static float *run(fc_cx *cx, const fc_unet *u, const struct input *in)
 
 /* ---- outputs ---- */
 
-/* Measured: f32 1.65e-6, bf16 2.4e-2 (the reference's own bf16: 2.7e-2). */
-static const double OUT_F32 = 4.9e-6, OUT_BF16 = 6e-2;
+/* Measured: ref f32 1.7e-6, bf16 2.4e-2; cpu f32 2.8e-6, bf16 2.3e-2 (the reference's own bf16: 2.7e-2) */
+static const double OUT_F32 = 8e-6, OUT_BF16 = 6e-2;
 
 static double limit_of(const fc_rig *rig)
 {
