@@ -1,0 +1,141 @@
+/* Predictor: see predict.h. Must match calc_cond_uncond_batch of ComfyUI 2bc12d3d: one batch [negative,
+ * positive] with texts repeated to a common length, or two runs, positive first, when that would make a text
+ * more than four times longer. */
+#include "diffusion/predict.h"
+
+#include <string.h>
+
+enum { MAX_REPEAT = 4 };
+
+static int32_t gcd(int32_t a, int32_t b)
+{
+    while (b) {
+        int32_t r = a % b;
+        a = b;
+        b = r;
+    }
+    return a;
+}
+
+/* The sides as [side][tokens][width] on the device, each repeated to `tokens`. */
+static fc_tensor upload_contexts(fc_cx *cx, const fc_prompt_side *const *sides, int32_t n, int32_t tokens,
+                                 int32_t width, fc_arena *arena)
+{
+    fc_tensor none = {0};
+    size_t row = (size_t)width;
+    float *all = fc_arena_array(arena, (size_t)n * (size_t)tokens, row * sizeof *all);
+    if (!all) {
+        fc_cx_fail(cx, arena->status, "not enough memory for the texts");
+        return none;
+    }
+    for (int32_t i = 0; i < n; i++)
+        for (int32_t t = 0; t < tokens; t++)
+            memcpy(all + ((size_t)i * (size_t)tokens + (size_t)t) * row,
+                   sides[i]->context + (size_t)(t % sides[i]->tokens) * row, row * sizeof *all);
+    return fc_upload(cx, cx->act, all, n, 1, tokens, width);
+}
+
+static void set_labels(fc_cx *cx, const fc_unet *unet, const fc_prompt_side *const *sides, int32_t n,
+                       bool later, fc_arena *arena, fc_unet_cond *cond)
+{
+    size_t width = (size_t)fc_unet_layout_get(unet)->label_width;
+    float *all = fc_arena_array(arena, (size_t)n, width * sizeof *all);
+    if (!all) {
+        fc_cx_fail(cx, arena->status, "not enough memory for the labels");
+        return;
+    }
+    for (int32_t i = 0; i < n; i++) {
+        const float *label = later && sides[i]->label_later ? sides[i]->label_later : sides[i]->label;
+        memcpy(all + (size_t)i * width, label, width * sizeof *all);
+    }
+    fc_unet_set_label(cx, unet, all, n, cond);
+}
+
+/* One run of the network for n sides. */
+static void add_call(fc_predictor *p, const fc_prompt_side *const *sides, int32_t n, int32_t tokens,
+                     fc_arena *arena)
+{
+    fc_unet_cond *cond = p->cond[p->calls];
+    int32_t width = fc_unet_layout_get(p->unet)->context_width;
+    fc_unet_set_context(p->cx, p->unet, upload_contexts(p->cx, sides, n, tokens, width, arena), &cond[0]);
+    cond[1] = cond[0];
+    set_labels(p->cx, p->unet, sides, n, false, arena, &cond[0]);
+    set_labels(p->cx, p->unet, sides, n, true, arena, &cond[1]);
+    p->batch[p->calls++] = n;
+}
+
+fc_status fc_predictor_init(fc_predictor *p, fc_cx *cx, const fc_unet *unet, int32_t h, int32_t w,
+                            const fc_prompt_side *positive, const fc_prompt_side *negative, fc_arena *arena,
+                            fc_err *err)
+{
+    *p = (fc_predictor){
+        .cx = cx, .unet = unet, .h = h, .w = w, .channels = fc_unet_layout_get(unet)->in_channels};
+    p->guided = negative != NULL;
+    size_t pixels = 2 * (size_t)h * (size_t)w;
+    p->input = fc_arena_array(arena, pixels * (size_t)p->channels, sizeof(float));
+    p->output = fc_arena_array(arena, pixels * (size_t)p->channels, sizeof(float));
+    if (!p->input || !p->output)
+        return fc_fail(err, arena->status, "not enough memory for the picture's latent");
+    fc_mark m = fc_enter(cx, "unet"); /* for the names in messages; the memory stays */
+    if (!negative) {
+        add_call(p, &positive, 1, positive->tokens, arena);
+    } else {
+        int32_t a = positive->tokens, b = negative->tokens, shorter = a < b ? a : b;
+        int32_t common = a / gcd(a, b) * b;
+        if (common / shorter <= MAX_REPEAT) {
+            add_call(p, (const fc_prompt_side *[]){negative, positive}, 2, common, arena);
+        } else {
+            add_call(p, &positive, 1, a, arena);
+            add_call(p, &negative, 1, b, arena);
+        }
+    }
+    size_t top = cx->top;
+    fc_leave(cx, m);
+    cx->top = top;
+    return fc_cx_status(cx, err);
+}
+
+/* [c][h*w] -> [h*w][c] and back */
+static void to_pixels(const float *planes, float *pixels, size_t plane, size_t channels)
+{
+    for (size_t i = 0; i < plane; i++)
+        for (size_t c = 0; c < channels; c++) pixels[i * channels + c] = planes[c * plane + i];
+}
+
+static void to_planes(const float *pixels, float *planes, size_t plane, size_t channels)
+{
+    for (size_t c = 0; c < channels; c++)
+        for (size_t i = 0; i < plane; i++) planes[c * plane + i] = pixels[i * channels + c];
+}
+
+/* Runs call number `call` on p->input into p->output. */
+static void run_call(fc_predictor *p, int32_t call, float timestep, bool later)
+{
+    int32_t n = p->batch[call];
+    const float timesteps[2] = {timestep, timestep};
+    fc_mark m = fc_enter(p->cx, "unet");
+    fc_tensor x = fc_upload(p->cx, FC_F32, p->input, n, p->h, p->w, p->channels);
+    fc_tensor y = fc_unet_forward(p->cx, p->unet, x, timesteps, &p->cond[call][later]);
+    fc_download(p->cx, y, p->output);
+    fc_leave(p->cx, m);
+}
+
+fc_status fc_predictor_eval(fc_predictor *p, const float *x, float timestep, bool later_label,
+                            float *positive, float *negative, fc_err *err)
+{
+    size_t plane = (size_t)p->h * (size_t)p->w, channels = (size_t)p->channels, size = plane * channels;
+    to_pixels(x, p->input, plane, channels);
+    memcpy(p->input + size, p->input, size * sizeof *p->input);
+    run_call(p, 0, timestep, later_label);
+    if (p->guided && p->calls == 1) {
+        to_planes(p->output, negative, plane, channels);
+        to_planes(p->output + size, positive, plane, channels);
+    } else {
+        to_planes(p->output, positive, plane, channels);
+    }
+    if (p->calls == 2) {
+        run_call(p, 1, timestep, later_label);
+        to_planes(p->output, negative, plane, channels);
+    }
+    return fc_cx_status(p->cx, err);
+}

@@ -1,0 +1,41 @@
+/* Predictor: one UNet with the two sides of a prompt, ready to be asked at any noise level. Batches both
+ * sides into one run of the network where their lengths allow it, as the reference does. Latents are host
+ * float32 [channels][h][w]. */
+#ifndef FC_DIFFUSION_PREDICT_H
+#define FC_DIFFUSION_PREDICT_H
+
+#include "model/unet.h"
+
+/* One side of the prompt. label: pooled text and sizes (fc_unet_layout.label_width values). */
+typedef struct fc_prompt_side {
+    const float *context; /* [tokens][context_width] */
+    int32_t tokens;
+    const float *label;       /* used first */
+    const float *label_later; /* used when eval is asked for it; NULL: the same as label */
+} fc_prompt_side;
+
+enum { FC_PREDICT_CALLS = 2 };
+
+typedef struct fc_predictor {
+    fc_cx *cx;
+    const fc_unet *unet;
+    int32_t h, w, channels;
+    bool guided;
+    int32_t calls;                          /* runs of the network per evaluation */
+    int32_t batch[FC_PREDICT_CALLS];        /* images per run */
+    fc_unet_cond cond[FC_PREDICT_CALLS][2]; /* [run][label, label_later] */
+    float *input, *output;                  /* host [2][h][w][channels] */
+} fc_predictor;
+
+/* Prepares keys, values and labels on cx's stack; they live until the caller leaves its scope. negative NULL:
+ * no guidance. Host buffers come from arena. Failures are in cx or returned. */
+fc_status fc_predictor_init(fc_predictor *p, fc_cx *cx, const fc_unet *unet, int32_t h, int32_t w,
+                            const fc_prompt_side *positive, const fc_prompt_side *negative, fc_arena *arena,
+                            fc_err *err) FC_MUST_USE;
+
+/* x: the network's input (scaled). positive and negative receive the raw outputs; negative may be NULL when
+ * not guided. */
+fc_status fc_predictor_eval(fc_predictor *p, const float *x, float timestep, bool later_label,
+                            float *positive, float *negative, fc_err *err) FC_MUST_USE;
+
+#endif
