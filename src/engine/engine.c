@@ -1,0 +1,228 @@
+/* The engine: see engine.h and fooocus.h. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/engine_impl.h"
+
+/* What is left to the rest of the machine and to activations when the budget follows the free memory. */
+#define MEMORY_RESERVE ((uint64_t)2 << 30)
+
+static uint64_t available_memory(void)
+{
+    uint64_t kib = 0;
+    fc_buf text;
+    fc_buf_init(&text, 64 * 1024);
+    if (!fc_file_read("/proc/meminfo", &text, NULL)) {
+        const char *line = strstr(fc_buf_cstr(&text), "MemAvailable:");
+        char digits[24] = "";
+        if (line) {
+            line += strlen("MemAvailable:");
+            line += strspn(line, " ");
+            snprintf(digits, sizeof digits, "%.*s", (int)strspn(line, "0123456789"), line);
+            if (!fc_parse_u64(digits, &kib)) kib = 0;
+        }
+    }
+    fc_buf_fini(&text);
+    return kib * 1024;
+}
+
+static uint64_t choose_budget(const fc_engine_config *c)
+{
+    if (c->memory_bytes) return c->memory_bytes;
+    if (c->memory == FC_MEMORY_FAST) return UINT64_MAX;
+    if (c->memory == FC_MEMORY_LOW) return 0;
+    uint64_t available = available_memory();
+    if (!available) return UINT64_MAX;
+    return available > MEMORY_RESERVE ? available - MEMORY_RESERVE : 0;
+}
+
+static fc_status choose_backend(fc_engine *e, const fc_engine_config *c, fc_err *err)
+{
+    e->backend = fc_backend_get(c->backend);
+    if (!e->backend) {
+        fc_buf names;
+        fc_buf_init(&names, 1024);
+        for (const char *const *n = fc_backend_names(); *n; n++) fc_buf_printf(&names, " %s", *n);
+        fc_status s = fc_fail(err, FC_ARG, "there is no backend of that name; choose one of:%s", fc_buf_cstr(&names));
+        fc_buf_fini(&names);
+        return s;
+    }
+    return e->backend->open(&(fc_backend_opts){.threads = c->threads, .isa = c->isa}, &e->dev, err);
+}
+
+static fc_status open_parts(fc_engine *e, const fc_engine_config *c, fc_err *err)
+{
+    fc_status s = choose_backend(e, c, err);
+    if (s) return s;
+    e->backend->info(e->dev, &e->info);
+    bool bf16 = c->precision == FC_PRECISION_BF16 || (c->precision == FC_PRECISION_AUTO && e->info.fast_bf16);
+    e->memory = c->memory;
+    e->budget = choose_budget(c);
+    fc_text_cache_init(&e->texts);
+    s = fc_cx_init(&e->cx, &(fc_cx_opts){.backend = e->backend, .dev = e->dev, .act = bf16 ? FC_BF16 : FC_F32}, err);
+    if (s) return s;
+    const char *profile = getenv("FC_PROFILE");
+    if (profile && strcmp(profile, "0") != 0) {
+        e->profile = fc_calloc(1, sizeof *e->profile);
+        if (!e->profile) return fc_fail(err, FC_NOMEM, "out of memory");
+        e->cx.profile = e->profile;
+    }
+    return FC_OK;
+}
+
+fc_status fc_engine_open(const fc_engine_config *config, fc_engine **engine, fc_err *err)
+{
+    const fc_engine_config none = {0};
+    *engine = NULL;
+    fc_engine *e = fc_calloc(1, sizeof *e);
+    if (!e) return fc_fail(err, FC_NOMEM, "out of memory");
+    fc_status s = open_parts(e, config ? config : &none, err);
+    if (s) {
+        fc_engine_close(e);
+        return s;
+    }
+    *engine = e;
+    return FC_OK;
+}
+
+void fc_engine_close(fc_engine *e)
+{
+    if (!e) return;
+    for (int i = 0; i < FC_ROLE_COUNT; i++) fc_model_close(e->model[i]);
+    fc_text_cache_fini(&e->texts);
+    fc_cx_fini(&e->cx);
+    if (e->backend) e->backend->close(e->dev);
+    fc_free(e->profile);
+    fc_free(e);
+}
+
+void fc_emit(const fc_hooks *hooks, const fc_event *event)
+{
+    if (hooks && hooks->on_event) hooks->on_event(hooks->user, event);
+}
+
+void fc_emit_phase(const fc_hooks *hooks, const char *text)
+{
+    fc_emit(hooks, &(fc_event){.kind = FC_EVENT_PHASE, .text = text, .seconds_left = -1});
+}
+
+/* ---- models ------------------------------------------------------------------------------------------------------------ */
+
+/* Opens what is new of the choice into fresh[]; fresh[i] == model[i] where the loaded one stays. */
+static fc_status open_missing(fc_engine *e, const char *const paths[FC_ROLE_COUNT], const fc_hooks *hooks,
+                              fc_model *fresh[FC_ROLE_COUNT], fc_err *err)
+{
+    static const char *const phases[FC_ROLE_COUNT] = {"Loading the model", "Loading the refiner", "Loading the VAE",
+                                                      "Loading the preview decoder"};
+    for (int role = 0; role < FC_ROLE_COUNT; role++) {
+        if (!paths[role]) continue;
+        if (e->model[role] && fc_model_is(e->model[role], paths[role])) {
+            fresh[role] = e->model[role];
+            continue;
+        }
+        fc_emit_phase(hooks, phases[role]);
+        fc_status s = fc_model_open(&fresh[role], (fc_model_role)role, paths[role], e->backend, e->dev, err);
+        if (s) return s;
+    }
+    return FC_OK;
+}
+
+fc_status fc_engine_load(fc_engine *e, const fc_model_choice *choice, const fc_hooks *hooks, fc_err *err)
+{
+    const char *const paths[FC_ROLE_COUNT] = {choice->base, choice->refiner, choice->vae, choice->preview_decoder};
+    fc_model *fresh[FC_ROLE_COUNT] = {0};
+    if (!choice->base) return fc_fail(err, FC_ARG, "no model was chosen");
+    fc_status s = open_missing(e, paths, hooks, fresh, err);
+    for (int role = 0; role < FC_ROLE_COUNT; role++) {
+        fc_model *unwanted = s ? fresh[role] : e->model[role];
+        if (fresh[role] != e->model[role]) fc_model_close(unwanted);
+        if (!s) e->model[role] = fresh[role];
+    }
+    return s;
+}
+
+void fc_engine_activate(fc_engine *e, fc_model *m)
+{
+    uint64_t others = 0, need = fc_model_packed_estimate(m, e->cx.act);
+    for (int i = 0; i < FC_ROLE_COUNT; i++)
+        if (e->model[i] && e->model[i] != m) others += e->model[i]->packs.resident;
+    if (others > e->budget || need > e->budget - others) {
+        for (int i = 0; i < FC_ROLE_COUNT; i++)
+            if (e->model[i] && e->model[i] != m) fc_packcache_clear(&e->model[i]->packs);
+        others = 0;
+    }
+    uint64_t room = e->budget - others;
+    m->packs.budget = room > SIZE_MAX ? SIZE_MAX : (size_t)room;
+    e->cx.packs = &m->packs;
+}
+
+/* ---- a picture ------------------------------------------------------------------------------------------------------- */
+
+static fc_status check_task(const fc_engine *e, const fc_task *t, fc_err *err)
+{
+    if (!e->model[FC_ROLE_BASE]) return fc_fail(err, FC_ARG, "no model is loaded");
+    if (t->width < 64 || t->height < 64 || t->width > 8192 || t->height > 8192 || t->width % 8 || t->height % 8) {
+        return fc_fail(err, FC_ARG, "a size of %d x %d: width and height must be multiples of 8 from 64 to 8192", t->width,
+                       t->height);
+    }
+    if (t->steps < 1 || t->steps > 1000) return fc_fail(err, FC_ARG, "%d steps: choose 1 to 1000", t->steps);
+    if (t->positive.count < 1) return fc_fail(err, FC_ARG, "there is no prompt");
+    return FC_OK;
+}
+
+static fc_status make_picture(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_arena *arena, fc_picture *out,
+                              fc_err *err)
+{
+    float *latent = NULL;
+    fc_status s = fc_engine_sample(e, task, hooks, arena, &latent, err);
+    if (s) return s;
+    out->latent_width = task->width / 8;
+    out->latent_height = task->height / 8;
+    size_t bytes = (size_t)out->latent_width * (size_t)out->latent_height * FC_LATENT_CHANNELS * sizeof(float);
+    out->latent = fc_alloc(bytes);
+    if (!out->latent) return fc_fail(err, FC_NOMEM, "out of memory");
+    memcpy(out->latent, latent, bytes);
+    return fc_engine_decode(e, task, hooks, out, err);
+}
+
+fc_status fc_engine_run(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_picture *out, fc_err *err)
+{
+    *out = (fc_picture){0};
+    fc_status s = check_task(e, task, err);
+    if (s) return s;
+    fc_arena arena;
+    fc_arena_init(&arena, (size_t)2 << 30);
+    fc_cx_reset(&e->cx);
+    e->cx.cancel = hooks ? hooks->cancel : NULL;
+    e->preview_pixels = NULL;
+    e->preview_rgb = NULL;
+    s = make_picture(e, task, hooks, &arena, out, err);
+    if (s == FC_NUMERIC) {
+        for (int i = 0; i < FC_ROLE_COUNT && s == FC_NUMERIC; i++)
+            if (e->model[i]) s = fc_model_blame(e->model[i], err);
+    }
+    if (s) fc_picture_fini(out);
+    fc_cx_reset(&e->cx);
+    fc_arena_fini(&arena);
+    return s;
+}
+
+void fc_picture_fini(fc_picture *p)
+{
+    fc_free(p->rgb);
+    fc_free(p->latent);
+    *p = (fc_picture){0};
+}
+
+void fc_engine_describe(const fc_engine *e, fc_engine_report *out)
+{
+    *out = (fc_engine_report){0};
+    snprintf(out->device, sizeof out->device, "%s", e->info.description);
+    snprintf(out->precision, sizeof out->precision, "%s", e->cx.act == FC_BF16 ? "bf16" : "f32");
+    for (int i = 0; i < FC_ROLE_COUNT; i++)
+        if (e->model[i]) out->packed_bytes += e->model[i]->packs.resident;
+    out->stack_peak_bytes = e->cx.peak;
+}

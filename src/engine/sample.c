@@ -1,0 +1,194 @@
+/* One picture's sampling: schedule, noise, conditions, the sampler with its callbacks, the refiner's turn. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "diffusion/guidance.h"
+#include "diffusion/predict.h"
+#include "diffusion/adm.h"
+#include "diffusion/schedule.h"
+#include "diffusion/solvers.h"
+#include "engine/engine_impl.h"
+
+typedef struct run {
+    fc_engine *engine;
+    const fc_task *task;
+    const fc_hooks *hooks;
+    fc_arena *arena;
+    const fc_recipe *recipe;
+    fc_model_sampling sampling;
+    fc_schedule schedule;
+    fc_guidance guidance;
+    fc_predictor predictor; /* of the model whose turn it is */
+    fc_rng rng;
+    fc_brownian *path;
+    int32_t h, w;
+    size_t count;
+    float *scaled, *positive, *negative;
+    double started;   /* of the second step: the first one also prepares weights */
+    int32_t step_base; /* steps done by an earlier part of this picture's run */
+} run;
+
+static const fc_recipe *recipe_of(const fc_task *task)
+{
+    return task->recipe == FC_RECIPE_1_0 ? &fc_recipe_1_0 : &fc_recipe_2_5;
+}
+
+/* ---- conditions ------------------------------------------------------------------------------------------------------ */
+
+/* Makes `role` the model in charge: its weights, its texts, its labels. */
+static fc_status take_over(run *r, fc_model_role role, fc_err *err)
+{
+    fc_engine *e = r->engine;
+    bool refiner = role == FC_ROLE_REFINER;
+    bool guided = fc_guidance_needs_negative(&r->guidance);
+    fc_conditions side[2] = {{0}};
+    for (int negative = 0; negative <= guided; negative++) {
+        fc_status s = fc_engine_conditions(e, r->task, negative, refiner, r->arena, &side[negative], err);
+        if (s) return s;
+    }
+    fc_engine_activate(e, e->model[role]);
+    fc_prompt_side sides[2];
+    for (int i = 0; i < 2; i++)
+        sides[i] = (fc_prompt_side){side[i].context, side[i].tokens, side[i].label, side[i].label_later};
+    return fc_predictor_init(&r->predictor, &e->cx, e->model[role]->unet, r->h, r->w, &sides[0], guided ? &sides[1] : NULL,
+                             r->arena, err);
+}
+
+/* ---- callbacks of the sampler ------------------------------------------------------------------------------------------ */
+
+static fc_status denoise(void *user, const float *x, float sigma, float *denoised, fc_err *err)
+{
+    run *r = user;
+    const fc_model_sampling *ms = &r->sampling;
+    float timestep = fc_model_sampling_timestep(ms, sigma);
+    bool later = !fc_adm_emphasised(r->recipe, r->task->adm_end, timestep);
+    fc_model_sampling_input(ms, sigma, x, r->scaled, r->count);
+    fc_status s = fc_predictor_eval(&r->predictor, r->scaled, timestep, later, r->positive, r->negative, err);
+    if (s) return s;
+    fc_guidance_apply(&r->guidance, x, sigma, timestep, r->positive, r->negative, denoised);
+    return FC_OK;
+}
+
+static double seconds_left(const run *r, int done)
+{
+    if (done < 2) return -1;
+    double per_step = (fc_now() - r->started) / (done - 1);
+    return per_step * (r->task->steps_total - r->task->steps_before - done);
+}
+
+static fc_status on_step(void *user, const fc_sample_step *step, fc_err *err)
+{
+    run *r = user;
+    const fc_task *t = r->task;
+    int index = r->step_base + step->index, done = index + 1;
+    if (done == 1) r->started = fc_now();
+    double total = t->steps_total > 0 ? t->steps_total : t->steps;
+    fc_event event = {.kind = FC_EVENT_STEP, .image = t->image, .images = t->images, .step = done, .steps = t->steps,
+                      .seed = t->seed, .seconds_left = seconds_left(r, done)};
+    event.fraction = (t->steps_before + done) / total;
+    if (event.fraction > 1) event.fraction = 1;
+    fc_emit(r->hooks, &event);
+    fc_engine_preview(r->engine, t, r->hooks, step->denoised, r->arena);
+    if (t->swap == FC_SWAP_JOINT && r->engine->model[FC_ROLE_REFINER] && index == t->switch_step) {
+        fc_emit_phase(r->hooks, "The refiner takes over");
+        return take_over(r, FC_ROLE_REFINER, err);
+    }
+    return FC_OK;
+}
+
+/* ---- the run ----------------------------------------------------------------------------------------------------------- */
+
+static fc_status prepare(run *r, const fc_sampler **sampler, fc_err *err)
+{
+    const fc_task *t = r->task;
+    const fc_scheduler *scheduler = fc_scheduler_find(t->scheduler);
+    *sampler = fc_sampler_find(t->sampler, r->recipe);
+    if (!scheduler) return fc_fail(err, FC_ARG, "unknown scheduler %.40s", t->scheduler);
+    if (!*sampler) return fc_fail(err, FC_ARG, "unknown sampler %.40s", t->sampler);
+    fc_model_sampling_init(&r->sampling, scheduler->sampling, r->recipe->rounding);
+    const fc_schedule_request request = {.scheduler = scheduler, .steps = t->steps,
+                                         .denoise = t->start.latent ? t->start.denoise : 1,
+                                         .discard_penultimate = ((*sampler)->flags & FC_SAMPLER_DISCARD_PENULTIMATE) != 0};
+    fc_status s = fc_schedule_make(&request, &r->sampling, r->arena, &r->schedule, err);
+    if (s) return s;
+    const fc_guidance_params params = {.recipe = r->recipe, .sampling = &r->sampling, .scale = t->cfg, .mimic = t->adaptive_cfg,
+                                       .sharpness = t->sharpness, .width = r->w, .height = r->h};
+    s = fc_guidance_init(&r->guidance, &params, r->arena, err);
+    if (s) return s;
+    r->scaled = fc_arena_array(r->arena, r->count, sizeof(float));
+    r->positive = fc_arena_array(r->arena, r->count, sizeof(float));
+    r->negative = fc_arena_array(r->arena, r->count, sizeof(float));
+    if (!r->scaled || !r->positive || !r->negative) return fc_fail(err, FC_NOMEM, "out of memory");
+    return FC_OK;
+}
+
+static fc_sample_job make_job(run *r, const fc_sampler *sampler, const float *noise)
+{
+    const fc_task *t = r->task;
+    fc_sample_job job = {.sampler = sampler, .sampling = &r->sampling, .sigmas = r->schedule.sigmas,
+                         .sigma_count = r->schedule.count, .count = r->count, .noise = noise, .latent = t->start.latent,
+                         .rng = &r->rng, .seed = t->seed, .path = r->path, .user = r, .denoise = denoise, .on_step = on_step};
+    job.full_noise = fc_recipe_full_noise(r->recipe, &r->sampling, r->schedule.sigmas[0],
+                                          t->start.latent ? t->start.denoise : 1);
+    return job;
+}
+
+/* Two samplers in a row, the second with the refiner (or the base again): nothing but the latent passes between them. */
+static fc_status sample_separately(run *r, fc_sample_job job, float *out, fc_err *err)
+{
+    int cut = r->task->switch_step, count = job.sigma_count;
+    if (cut < 1 || cut >= count - 1) return fc_sample(&job, r->arena, out, err);
+    job.sigma_count = cut + 1;
+    fc_status s = fc_sample(&job, r->arena, out, err);
+    if (s) return s;
+    float *between = fc_arena_array(r->arena, r->count, sizeof *between);
+    if (!between) return fc_fail(err, FC_NOMEM, "out of memory");
+    memcpy(between, out, r->count * sizeof *between);
+    if (r->engine->model[FC_ROLE_REFINER]) {
+        fc_emit_phase(r->hooks, "The refiner takes over");
+        s = take_over(r, FC_ROLE_REFINER, err);
+        if (s) return s;
+    }
+    r->step_base = cut;
+    job.sigmas += cut;
+    job.sigma_count = count - cut;
+    job.noise = NULL;
+    job.latent = between;
+    return fc_sample(&job, r->arena, out, err);
+}
+
+static fc_status sample(run *r, float *out, fc_err *err)
+{
+    const fc_sampler *sampler;
+    fc_status s = prepare(r, &sampler, err);
+    if (s) return s;
+    float *noise = fc_arena_array(r->arena, r->count, sizeof *noise);
+    if (!noise) return fc_fail(err, FC_NOMEM, "out of memory");
+    fc_rng_seed(&r->rng, r->task->seed);
+    fc_rng_normal(&r->rng, noise, r->count);
+    fc_emit_phase(r->hooks, "Encoding the prompt");
+    s = take_over(r, FC_ROLE_BASE, err);
+    if (s) return s;
+    fc_emit_phase(r->hooks, "Drawing");
+    fc_sample_job job = make_job(r, sampler, noise);
+    s = r->task->swap == FC_SWAP_SEPARATE ? sample_separately(r, job, out, err) : fc_sample(&job, r->arena, out, err);
+    if (s) return s;
+    fc_latent_scale_out(&r->sampling.latent, out, (size_t)r->h * (size_t)r->w);
+    return FC_OK;
+}
+
+fc_status fc_engine_sample(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_arena *arena, float **latent, fc_err *err)
+{
+    run *r = fc_arena_alloc(arena, sizeof *r);
+    if (!r) return fc_fail(err, FC_NOMEM, "out of memory");
+    *r = (run){.engine = e, .task = task, .hooks = hooks, .arena = arena, .recipe = recipe_of(task)};
+    r->h = task->height / 8;
+    r->w = task->width / 8;
+    r->count = (size_t)r->h * (size_t)r->w * FC_LATENT_CHANNELS;
+    *latent = fc_arena_array(arena, r->count, sizeof(float));
+    if (!*latent) return fc_fail(err, FC_NOMEM, "out of memory");
+    fc_mark m = fc_enter(&e->cx, NULL);
+    fc_status s = sample(r, *latent, err);
+    fc_leave(&e->cx, m);
+    return s;
+}
