@@ -1,4 +1,5 @@
-/* From a latent to pixels: the VAE in one piece or in tiles, the small decoder for previews and in a hurry. */
+/* From a latent to pixels: the VAE in one piece or in tiles, the small decoder for previews and in a hurry.
+ */
 #include <string.h>
 
 #include "base/clock.h"
@@ -27,7 +28,8 @@ static fc_status decode_fast(fc_engine *e, const float *z, int32_t h, int32_t w,
     for (size_t i = 0; i < count; i++) scaled[i] = z[i] * FC_VAE_SCALE;
     fc_engine_activate(e, e->model[FC_ROLE_PREVIEW]);
     fc_mark m = fc_enter(&e->cx, "taesd");
-    fc_tensor y = fc_taesd_decode(&e->cx, e->model[FC_ROLE_PREVIEW]->taesd, fc_upload(&e->cx, FC_F32, scaled, 1, h, w, 4));
+    fc_tensor y = fc_taesd_decode(&e->cx, e->model[FC_ROLE_PREVIEW]->taesd,
+                                  fc_upload(&e->cx, FC_F32, scaled, 1, h, w, 4));
     fc_download(&e->cx, y, image);
     fc_leave(&e->cx, m);
     fc_free(scaled);
@@ -39,21 +41,26 @@ static fc_status decode_fast(fc_engine *e, const float *z, int32_t h, int32_t w,
 static fc_status decode_vae(fc_engine *e, const float *z, int32_t h, int32_t w, float *image, fc_err *err)
 {
     fc_model *m = e->model[FC_ROLE_VAE] ? e->model[FC_ROLE_VAE] : e->model[FC_ROLE_BASE];
-    uint64_t bytes = e->memory == FC_MEMORY_LOW ? DECODE_BYTES_LOW : e->memory == FC_MEMORY_FAST ? DECODE_BYTES_FAST : DECODE_BYTES_AUTO;
+    uint64_t bytes = e->memory == FC_MEMORY_LOW    ? DECODE_BYTES_LOW
+                     : e->memory == FC_MEMORY_FAST ? DECODE_BYTES_FAST
+                                                   : DECODE_BYTES_AUTO;
     if (!m->vae) return fc_fail(err, FC_UNSUPPORTED, "%s has no VAE: choose one with --vae FILE", m->path);
     fc_engine_activate(e, m);
     fc_vae_tiling tiling = fc_vae_choose_tiling(m->vae, e->cx.act, h, w, bytes, false);
     return fc_vae_decode_tiled(&e->cx, m->vae, z, h, w, &tiling, 1, image, NULL, NULL);
 }
 
-fc_status fc_engine_decode(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_picture *picture, fc_err *err)
+fc_status fc_engine_decode(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_picture *picture,
+                           fc_err *err)
 {
     int32_t h = picture->latent_height, w = picture->latent_width;
     size_t plane = (size_t)h * (size_t)w, pixels = plane * 64;
     fc_emit_phase(hooks, "Developing the picture");
     float *z = fc_alloc(plane * 4 * sizeof *z), *image = fc_alloc(pixels * 3 * sizeof *image);
     picture->rgb = fc_alloc(pixels * 3);
-    fc_status s = z && image && picture->rgb ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory while decoding the picture");
+    fc_status s = z && image && picture->rgb
+                      ? FC_OK
+                      : fc_fail(err, FC_NOMEM, "out of memory while decoding the picture");
     if (!s) {
         planes_to_pixels(picture->latent, z, plane, 4);
         bool fast = task->fast_vae && e->model[FC_ROLE_PREVIEW];
@@ -69,14 +76,16 @@ fc_status fc_engine_decode(fc_engine *e, const fc_task *task, const fc_hooks *ho
     return s;
 }
 
-void fc_engine_preview(fc_engine *e, const fc_task *task, const fc_hooks *hooks, const float *denoised, fc_arena *arena)
+void fc_engine_preview(fc_engine *e, const fc_task *task, const fc_hooks *hooks, const float *denoised,
+                       fc_arena *arena)
 {
     fc_model *m = e->model[FC_ROLE_PREVIEW];
     int32_t h = task->height / 8, w = task->width / 8;
     if (!m || !hooks || !hooks->on_event || !hooks->want_preview) return;
     if (!__atomic_load_n(hooks->want_preview, __ATOMIC_RELAXED)) return;
     double now = fc_now();
-    if (now - e->preview_time < PREVIEW_PERIOD || now - e->preview_time < e->preview_cost / PREVIEW_SHARE) return;
+    if (now - e->preview_time < PREVIEW_PERIOD || now - e->preview_time < e->preview_cost / PREVIEW_SHARE)
+        return;
     size_t plane = (size_t)h * (size_t)w;
     if (!e->preview_pixels) e->preview_pixels = fc_arena_array(arena, plane, 4 * sizeof(float));
     if (!e->preview_rgb) e->preview_rgb = fc_arena_array(arena, plane, 16 * 3);
@@ -90,6 +99,12 @@ void fc_engine_preview(fc_engine *e, const fc_task *task, const fc_hooks *hooks,
     e->preview_time = fc_now();
     e->preview_cost = e->preview_time - now;
     if (e->cx.status) return;
-    fc_emit(hooks, &(fc_event){.kind = FC_EVENT_PREVIEW, .rgb = e->preview_rgb, .width = 4 * (w & ~1), .height = 4 * (h & ~1),
-                               .image = task->image, .images = task->images, .seed = task->seed, .seconds_left = -1});
+    fc_emit(hooks, &(fc_event){.kind = FC_EVENT_PREVIEW,
+                               .rgb = e->preview_rgb,
+                               .width = 4 * (w & ~1),
+                               .height = 4 * (h & ~1),
+                               .image = task->image,
+                               .images = task->images,
+                               .seed = task->seed,
+                               .seconds_left = -1});
 }

@@ -46,7 +46,8 @@ static fc_status choose_backend(fc_engine *e, const fc_engine_config *c, fc_err 
         fc_buf names;
         fc_buf_init(&names, 1024);
         for (const char *const *n = fc_backend_names(); *n; n++) fc_buf_printf(&names, " %s", *n);
-        fc_status s = fc_fail(err, FC_ARG, "there is no backend of that name; choose one of:%s", fc_buf_cstr(&names));
+        fc_status s =
+            fc_fail(err, FC_ARG, "there is no backend of that name; choose one of:%s", fc_buf_cstr(&names));
         fc_buf_fini(&names);
         return s;
     }
@@ -62,7 +63,8 @@ static fc_status open_parts(fc_engine *e, const fc_engine_config *c, fc_err *err
     e->memory = c->memory;
     e->budget = choose_budget(c);
     fc_text_cache_init(&e->texts);
-    s = fc_cx_init(&e->cx, &(fc_cx_opts){.backend = e->backend, .dev = e->dev, .act = bf16 ? FC_BF16 : FC_F32}, err);
+    s = fc_cx_init(&e->cx,
+                   &(fc_cx_opts){.backend = e->backend, .dev = e->dev, .act = bf16 ? FC_BF16 : FC_F32}, err);
     if (s) return s;
     const char *profile = getenv("FC_PROFILE");
     if (profile && strcmp(profile, "0") != 0) {
@@ -109,14 +111,16 @@ void fc_emit_phase(const fc_hooks *hooks, const char *text)
     fc_emit(hooks, &(fc_event){.kind = FC_EVENT_PHASE, .text = text, .seconds_left = -1});
 }
 
-/* ---- models ------------------------------------------------------------------------------------------------------------ */
+/* ---- models
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 /* Opens what is new of the choice into fresh[]; fresh[i] == model[i] where the loaded one stays. */
 static fc_status open_missing(fc_engine *e, const char *const paths[FC_ROLE_COUNT], const fc_hooks *hooks,
                               fc_model *fresh[FC_ROLE_COUNT], fc_err *err)
 {
-    static const char *const phases[FC_ROLE_COUNT] = {"Loading the model", "Loading the refiner", "Loading the VAE",
-                                                      "Loading the preview decoder"};
+    static const char *const phases[FC_ROLE_COUNT] = {"Loading the model", "Loading the refiner",
+                                                      "Loading the VAE", "Loading the preview decoder"};
     for (int role = 0; role < FC_ROLE_COUNT; role++) {
         if (!paths[role]) continue;
         if (e->model[role] && fc_model_is(e->model[role], paths[role])) {
@@ -132,7 +136,8 @@ static fc_status open_missing(fc_engine *e, const char *const paths[FC_ROLE_COUN
 
 fc_status fc_engine_load(fc_engine *e, const fc_model_choice *choice, const fc_hooks *hooks, fc_err *err)
 {
-    const char *const paths[FC_ROLE_COUNT] = {choice->base, choice->refiner, choice->vae, choice->preview_decoder};
+    const char *const paths[FC_ROLE_COUNT] = {choice->base, choice->refiner, choice->vae,
+                                              choice->preview_decoder};
     fc_model *fresh[FC_ROLE_COUNT] = {0};
     if (!choice->base) return fc_fail(err, FC_ARG, "no model was chosen");
     fc_status s = open_missing(e, paths, hooks, fresh, err);
@@ -159,13 +164,16 @@ void fc_engine_activate(fc_engine *e, fc_model *m)
     e->cx.packs = &m->packs;
 }
 
-/* ---- a picture ------------------------------------------------------------------------------------------------------- */
+/* ---- a picture
+ * ------------------------------------------------------------------------------------------------------- */
 
 static fc_status check_task(const fc_engine *e, const fc_task *t, fc_err *err)
 {
     if (!e->model[FC_ROLE_BASE]) return fc_fail(err, FC_ARG, "no model is loaded");
-    if (t->width < 64 || t->height < 64 || t->width > 8192 || t->height > 8192 || t->width % 8 || t->height % 8) {
-        return fc_fail(err, FC_ARG, "a size of %d x %d: width and height must be multiples of 8 from 64 to 8192", t->width,
+    if (t->width < 64 || t->height < 64 || t->width > 8192 || t->height > 8192 || t->width % 8 ||
+        t->height % 8) {
+        return fc_fail(err, FC_ARG,
+                       "a size of %d x %d: width and height must be multiples of 8 from 64 to 8192", t->width,
                        t->height);
     }
     if (t->steps < 1 || t->steps > 1000) return fc_fail(err, FC_ARG, "%d steps: choose 1 to 1000", t->steps);
@@ -173,22 +181,24 @@ static fc_status check_task(const fc_engine *e, const fc_task *t, fc_err *err)
     return FC_OK;
 }
 
-static fc_status make_picture(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_arena *arena, fc_picture *out,
-                              fc_err *err)
+static fc_status make_picture(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_arena *arena,
+                              fc_picture *out, fc_err *err)
 {
     float *latent = NULL;
     fc_status s = fc_engine_sample(e, task, hooks, arena, &latent, err);
     if (s) return s;
     out->latent_width = task->width / 8;
     out->latent_height = task->height / 8;
-    size_t bytes = (size_t)out->latent_width * (size_t)out->latent_height * FC_LATENT_CHANNELS * sizeof(float);
+    size_t bytes =
+        (size_t)out->latent_width * (size_t)out->latent_height * FC_LATENT_CHANNELS * sizeof(float);
     out->latent = fc_alloc(bytes);
     if (!out->latent) return fc_fail(err, FC_NOMEM, "out of memory");
     memcpy(out->latent, latent, bytes);
     return fc_engine_decode(e, task, hooks, out, err);
 }
 
-fc_status fc_engine_run(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_picture *out, fc_err *err)
+fc_status fc_engine_run(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_picture *out,
+                        fc_err *err)
 {
     *out = (fc_picture){0};
     fc_status s = check_task(e, task, err);

@@ -16,13 +16,14 @@ struct fc_engine {
     fc_memory_mode memory;
     fc_model *model[FC_ROLE_COUNT]; /* NULL where none is loaded */
     fc_text_cache texts;
-    fc_profile *profile; /* FC_PROFILE=1, else NULL */
-    double preview_time, preview_cost;   /* seconds: when the last preview was done, how long it took */
-    float *preview_pixels;               /* in the arena of the picture in work */
+    fc_profile *profile;               /* FC_PROFILE=1, else NULL */
+    double preview_time, preview_cost; /* seconds: when the last preview was done, how long it took */
+    float *preview_pixels;             /* in the arena of the picture in work */
     uint8_t *preview_rgb;
 };
 
-/* Points cx at m's packed weights and gives them room under the budget: those of other models go if they must. */
+/* Points cx at m's packed weights and gives them room under the budget: those of other models go if they
+ * must. */
 void fc_engine_activate(fc_engine *e, fc_model *m);
 
 void fc_emit(const fc_hooks *hooks, const fc_event *event);
@@ -34,16 +35,18 @@ typedef struct fc_conditions {
     int32_t tokens, width;
     const float *label, *label_later;
 } fc_conditions;
-fc_status fc_engine_conditions(fc_engine *e, const fc_task *task, bool negative, bool refiner, fc_arena *arena,
-                               fc_conditions *out, fc_err *err) FC_MUST_USE;
+fc_status fc_engine_conditions(fc_engine *e, const fc_task *task, bool negative, bool refiner,
+                               fc_arena *arena, fc_conditions *out, fc_err *err) FC_MUST_USE;
 
 /* sample.c: the latent of a task, divided by the scale factor, in the arena. */
-fc_status fc_engine_sample(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_arena *arena, float **latent,
-                           fc_err *err) FC_MUST_USE;
+fc_status fc_engine_sample(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_arena *arena,
+                           float **latent, fc_err *err) FC_MUST_USE;
 
 /* decode.c */
-fc_status fc_engine_decode(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_picture *picture, fc_err *err) FC_MUST_USE;
+fc_status fc_engine_decode(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_picture *picture,
+                           fc_err *err) FC_MUST_USE;
 /* Sends a rough picture of denoised ([4][h][w], model scale) when the caller wants one. */
-void fc_engine_preview(fc_engine *e, const fc_task *task, const fc_hooks *hooks, const float *denoised, fc_arena *arena);
+void fc_engine_preview(fc_engine *e, const fc_task *task, const fc_hooks *hooks, const float *denoised,
+                       fc_arena *arena);
 
 #endif

@@ -7,7 +7,13 @@
 #include "model/unet.h"
 #include "model/vae.h"
 
-typedef enum fc_model_role { FC_ROLE_BASE, FC_ROLE_REFINER, FC_ROLE_VAE, FC_ROLE_PREVIEW, FC_ROLE_COUNT } fc_model_role;
+typedef enum fc_model_role {
+    FC_ROLE_BASE,
+    FC_ROLE_REFINER,
+    FC_ROLE_VAE,
+    FC_ROLE_PREVIEW,
+    FC_ROLE_COUNT
+} fc_model_role;
 
 typedef struct fc_model {
     fc_model_role role;
@@ -18,19 +24,20 @@ typedef struct fc_model {
     fc_packcache packs;
     fc_clip *clip_l, *clip_g; /* refiner: clip_g alone */
     fc_unet *unet;
-    fc_vae *vae;              /* base and VAE files */
+    fc_vae *vae; /* base and VAE files */
     fc_taesd *taesd;
 } fc_model;
 
 /* Opens the file and binds what the role needs; a file of another kind is refused with what it looks like. */
-fc_status fc_model_open(fc_model **out, fc_model_role role, const char *path, const fc_backend *backend, fc_dev *dev,
-                        fc_err *err) FC_MUST_USE;
+fc_status fc_model_open(fc_model **out, fc_model_role role, const char *path, const fc_backend *backend,
+                        fc_dev *dev, fc_err *err) FC_MUST_USE;
 void fc_model_close(fc_model *m); /* NULL is fine */
 /* Whether m is what opening path would give. */
 bool fc_model_is(const fc_model *m, const char *path);
 /* Bytes of all its weights once packed as dtype. */
 uint64_t fc_model_packed_estimate(const fc_model *m, fc_dtype dtype);
-/* After a run that gave something that is not a number: names a damaged tensor of the file if there is one. */
+/* After a run that gave something that is not a number: names a damaged tensor of the file if there is one.
+ */
 fc_status fc_model_blame(const fc_model *m, fc_err *err);
 
 #endif

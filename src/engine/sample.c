@@ -24,7 +24,7 @@ typedef struct run {
     int32_t h, w;
     size_t count;
     float *scaled, *positive, *negative;
-    double started;   /* of the second step: the first one also prepares weights */
+    double started;    /* of the second step: the first one also prepares weights */
     int32_t step_base; /* steps done by an earlier part of this picture's run */
 } run;
 
@@ -33,7 +33,8 @@ static const fc_recipe *recipe_of(const fc_task *task)
     return task->recipe == FC_RECIPE_1_0 ? &fc_recipe_1_0 : &fc_recipe_2_5;
 }
 
-/* ---- conditions ------------------------------------------------------------------------------------------------------ */
+/* ---- conditions
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* Makes `role` the model in charge: its weights, its texts, its labels. */
 static fc_status take_over(run *r, fc_model_role role, fc_err *err)
@@ -50,11 +51,12 @@ static fc_status take_over(run *r, fc_model_role role, fc_err *err)
     fc_prompt_side sides[2];
     for (int i = 0; i < 2; i++)
         sides[i] = (fc_prompt_side){side[i].context, side[i].tokens, side[i].label, side[i].label_later};
-    return fc_predictor_init(&r->predictor, &e->cx, e->model[role]->unet, r->h, r->w, &sides[0], guided ? &sides[1] : NULL,
-                             r->arena, err);
+    return fc_predictor_init(&r->predictor, &e->cx, e->model[role]->unet, r->h, r->w, &sides[0],
+                             guided ? &sides[1] : NULL, r->arena, err);
 }
 
-/* ---- callbacks of the sampler ------------------------------------------------------------------------------------------ */
+/* ---- callbacks of the sampler
+ * ------------------------------------------------------------------------------------------ */
 
 static fc_status denoise(void *user, const float *x, float sigma, float *denoised, fc_err *err)
 {
@@ -83,8 +85,13 @@ static fc_status on_step(void *user, const fc_sample_step *step, fc_err *err)
     int index = r->step_base + step->index, done = index + 1;
     if (done == 1) r->started = fc_now();
     double total = t->steps_total > 0 ? t->steps_total : t->steps;
-    fc_event event = {.kind = FC_EVENT_STEP, .image = t->image, .images = t->images, .step = done, .steps = t->steps,
-                      .seed = t->seed, .seconds_left = seconds_left(r, done)};
+    fc_event event = {.kind = FC_EVENT_STEP,
+                      .image = t->image,
+                      .images = t->images,
+                      .step = done,
+                      .steps = t->steps,
+                      .seed = t->seed,
+                      .seconds_left = seconds_left(r, done)};
     event.fraction = (t->steps_before + done) / total;
     if (event.fraction > 1) event.fraction = 1;
     fc_emit(r->hooks, &event);
@@ -96,7 +103,9 @@ static fc_status on_step(void *user, const fc_sample_step *step, fc_err *err)
     return FC_OK;
 }
 
-/* ---- the run ----------------------------------------------------------------------------------------------------------- */
+/* ---- the run
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static fc_status prepare(run *r, const fc_sampler **sampler, fc_err *err)
 {
@@ -106,13 +115,20 @@ static fc_status prepare(run *r, const fc_sampler **sampler, fc_err *err)
     if (!scheduler) return fc_fail(err, FC_ARG, "unknown scheduler %.40s", t->scheduler);
     if (!*sampler) return fc_fail(err, FC_ARG, "unknown sampler %.40s", t->sampler);
     fc_model_sampling_init(&r->sampling, scheduler->sampling, r->recipe->rounding);
-    const fc_schedule_request request = {.scheduler = scheduler, .steps = t->steps,
+    const fc_schedule_request request = {.scheduler = scheduler,
+                                         .steps = t->steps,
                                          .denoise = t->start.latent ? t->start.denoise : 1,
-                                         .discard_penultimate = ((*sampler)->flags & FC_SAMPLER_DISCARD_PENULTIMATE) != 0};
+                                         .discard_penultimate =
+                                             ((*sampler)->flags & FC_SAMPLER_DISCARD_PENULTIMATE) != 0};
     fc_status s = fc_schedule_make(&request, &r->sampling, r->arena, &r->schedule, err);
     if (s) return s;
-    const fc_guidance_params params = {.recipe = r->recipe, .sampling = &r->sampling, .scale = t->cfg, .mimic = t->adaptive_cfg,
-                                       .sharpness = t->sharpness, .width = r->w, .height = r->h};
+    const fc_guidance_params params = {.recipe = r->recipe,
+                                       .sampling = &r->sampling,
+                                       .scale = t->cfg,
+                                       .mimic = t->adaptive_cfg,
+                                       .sharpness = t->sharpness,
+                                       .width = r->w,
+                                       .height = r->h};
     s = fc_guidance_init(&r->guidance, &params, r->arena, err);
     if (s) return s;
     r->scaled = fc_arena_array(r->arena, r->count, sizeof(float));
@@ -125,15 +141,26 @@ static fc_status prepare(run *r, const fc_sampler **sampler, fc_err *err)
 static fc_sample_job make_job(run *r, const fc_sampler *sampler, const float *noise)
 {
     const fc_task *t = r->task;
-    fc_sample_job job = {.sampler = sampler, .sampling = &r->sampling, .sigmas = r->schedule.sigmas,
-                         .sigma_count = r->schedule.count, .count = r->count, .noise = noise, .latent = t->start.latent,
-                         .rng = &r->rng, .seed = t->seed, .path = r->path, .user = r, .denoise = denoise, .on_step = on_step};
+    fc_sample_job job = {.sampler = sampler,
+                         .sampling = &r->sampling,
+                         .sigmas = r->schedule.sigmas,
+                         .sigma_count = r->schedule.count,
+                         .count = r->count,
+                         .noise = noise,
+                         .latent = t->start.latent,
+                         .rng = &r->rng,
+                         .seed = t->seed,
+                         .path = r->path,
+                         .user = r,
+                         .denoise = denoise,
+                         .on_step = on_step};
     job.full_noise = fc_recipe_full_noise(r->recipe, &r->sampling, r->schedule.sigmas[0],
                                           t->start.latent ? t->start.denoise : 1);
     return job;
 }
 
-/* Two samplers in a row, the second with the refiner (or the base again): nothing but the latent passes between them. */
+/* Two samplers in a row, the second with the refiner (or the base again): nothing but the latent passes
+ * between them. */
 static fc_status sample_separately(run *r, fc_sample_job job, float *out, fc_err *err)
 {
     int cut = r->task->switch_step, count = job.sigma_count;
@@ -171,13 +198,15 @@ static fc_status sample(run *r, float *out, fc_err *err)
     if (s) return s;
     fc_emit_phase(r->hooks, "Drawing");
     fc_sample_job job = make_job(r, sampler, noise);
-    s = r->task->swap == FC_SWAP_SEPARATE ? sample_separately(r, job, out, err) : fc_sample(&job, r->arena, out, err);
+    s = r->task->swap == FC_SWAP_SEPARATE ? sample_separately(r, job, out, err)
+                                          : fc_sample(&job, r->arena, out, err);
     if (s) return s;
     fc_latent_scale_out(&r->sampling.latent, out, (size_t)r->h * (size_t)r->w);
     return FC_OK;
 }
 
-fc_status fc_engine_sample(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_arena *arena, float **latent, fc_err *err)
+fc_status fc_engine_sample(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_arena *arena,
+                           float **latent, fc_err *err)
 {
     run *r = fc_arena_alloc(arena, sizeof *r);
     if (!r) return fc_fail(err, FC_NOMEM, "out of memory");

@@ -23,8 +23,8 @@ void fc_text_cache_fini(fc_text_cache *c)
 
 static bool same_key(const fc_text_key *a, const fc_text_key *b)
 {
-    return a->text && a->model == b->model && a->patches == b->patches && a->recipe == b->recipe && a->skip == b->skip &&
-           strcmp(a->text, b->text) == 0;
+    return a->text && a->model == b->model && a->patches == b->patches && a->recipe == b->recipe &&
+           a->skip == b->skip && strcmp(a->text, b->text) == 0;
 }
 
 const fc_text_entry *fc_text_cache_get(fc_text_cache *c, const fc_text_key *key)
@@ -37,7 +37,8 @@ const fc_text_entry *fc_text_cache_get(fc_text_cache *c, const fc_text_key *key)
     return NULL;
 }
 
-fc_text_entry *fc_text_cache_put(fc_text_cache *c, const fc_text_key *key, int32_t tokens, int32_t width, int32_t pooled_width)
+fc_text_entry *fc_text_cache_put(fc_text_cache *c, const fc_text_key *key, int32_t tokens, int32_t width,
+                                 int32_t pooled_width)
 {
     fc_text_entry *e = &c->entry[0];
     for (int i = 1; i < FC_TEXT_CACHE_ENTRIES; i++)
@@ -51,8 +52,13 @@ fc_text_entry *fc_text_cache_put(fc_text_cache *c, const fc_text_key *key, int32
         fc_free(memory);
         return NULL;
     }
-    *e = (fc_text_entry){.key = *key, .context = memory, .pooled = memory + context, .tokens = tokens, .width = width,
-                         .pooled_width = pooled_width, .used = ++c->clock};
+    *e = (fc_text_entry){.key = *key,
+                         .context = memory,
+                         .pooled = memory + context,
+                         .tokens = tokens,
+                         .width = width,
+                         .pooled_width = pooled_width,
+                         .used = ++c->clock};
     e->key.text = text;
     return e;
 }

@@ -8,7 +8,7 @@
 enum { FC_TEXT_CACHE_ENTRIES = 64 };
 
 typedef struct fc_text_key {
-    uint64_t model;  /* serial */
+    uint64_t model;   /* serial */
     uint64_t patches; /* state of its LoRAs */
     int32_t recipe, skip;
     const char *text;
@@ -31,9 +31,10 @@ void fc_text_cache_init(fc_text_cache *c);
 void fc_text_cache_fini(fc_text_cache *c);
 /* Valid until the next put. NULL: not there. */
 const fc_text_entry *fc_text_cache_get(fc_text_cache *c, const fc_text_key *key);
-/* Makes an entry with memory for its arrays, dropping the one not used for longest; NULL when out of memory. The caller fills it,
- * or removes it when that fails. */
-fc_text_entry *fc_text_cache_put(fc_text_cache *c, const fc_text_key *key, int32_t tokens, int32_t width, int32_t pooled_width);
+/* Makes an entry with memory for its arrays, dropping the one not used for longest; NULL when out of memory.
+ * The caller fills it, or removes it when that fails. */
+fc_text_entry *fc_text_cache_put(fc_text_cache *c, const fc_text_key *key, int32_t tokens, int32_t width,
+                                 int32_t pooled_width);
 void fc_text_cache_remove(fc_text_entry *e);
 
 #endif

@@ -1,0 +1,139 @@
+/* Model files: see model_file.h. */
+#include "engine/model_file.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "model/detect.h"
+
+static bool identity(const char *path, int64_t *size, int64_t *time)
+{
+    struct stat st;
+    if (stat(path, &st) != 0) return false;
+    *size = (int64_t)st.st_size;
+    *time = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    return true;
+}
+
+bool fc_model_is(const fc_model *m, const char *path)
+{
+    int64_t size, time;
+    return strcmp(m->path, path) == 0 && identity(path, &size, &time) && size == m->file_size &&
+           time == m->file_time;
+}
+
+static fc_status bind_base(fc_model *m, fc_err *err)
+{
+    fc_status s = fc_clip_open(&m->clip_l, m->weights, FC_CLIP_L_PREFIX, err);
+    if (!s) s = fc_clip_open(&m->clip_g, m->weights, FC_CLIP_G_PREFIX, err);
+    if (!s) s = fc_unet_open(&m->unet, m->weights, err);
+    if (!s && fc_weights_has_prefix(m->weights, "first_stage_model.decoder."))
+        s = fc_vae_open(&m->vae, m->weights, FC_VAE_DECODER, err);
+    return s;
+}
+
+static fc_status bind(fc_model *m, fc_err *err)
+{
+    fc_status s = fc_model_require(m->weights, m->role, err);
+    if (s) return s;
+    switch (m->role) {
+    case FC_ROLE_BASE:
+        return bind_base(m, err);
+    case FC_ROLE_REFINER:
+        s = fc_clip_open(&m->clip_g, m->weights, FC_CLIP_G_REFINER_PREFIX, err);
+        return s ? s : fc_unet_open(&m->unet, m->weights, err);
+    case FC_ROLE_VAE:
+        return fc_vae_open(&m->vae, m->weights, FC_VAE_DECODER, err);
+    default:
+        return fc_taesd_open(&m->taesd, m->weights, err);
+    }
+}
+
+fc_status fc_model_open(fc_model **out, fc_model_role role, const char *path, const fc_backend *backend,
+                        fc_dev *dev, fc_err *err)
+{
+    static atomic_uint_fast64_t serials;
+    *out = NULL;
+    fc_model *m = fc_calloc(1, sizeof *m);
+    if (!m) return fc_fail(err, FC_NOMEM, "out of memory while opening %s", path);
+    m->role = role;
+    m->serial = atomic_fetch_add(&serials, 1) + 1;
+    fc_packcache_init(&m->packs, backend, dev, SIZE_MAX);
+    m->path = fc_strdup(path);
+    fc_status s = m->path ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory while opening %s", path);
+    if (!s) s = fc_weights_open(&m->weights, path, err);
+    if (!s && !identity(path, &m->file_size, &m->file_time))
+        s = fc_fail(err, FC_IO, "%s has just disappeared", path);
+    if (!s) {
+        s = bind(m, err);
+        if (s) fc_fail_prefix(err, "%s", path);
+    }
+    if (s) {
+        fc_model_close(m);
+        return s;
+    }
+    *out = m;
+    return FC_OK;
+}
+
+void fc_model_close(fc_model *m)
+{
+    if (!m) return;
+    fc_clip_close(m->clip_l);
+    fc_clip_close(m->clip_g);
+    fc_unet_close(m->unet);
+    fc_vae_close(m->vae);
+    fc_taesd_close(m->taesd);
+    fc_packcache_fini(&m->packs);
+    fc_weights_close(m->weights);
+    fc_free(m->path);
+    fc_free(m);
+}
+
+uint64_t fc_model_packed_estimate(const fc_model *m, fc_dtype dtype)
+{
+    uint64_t elements = 0;
+    for (size_t i = 0; i < fc_weights_count(m->weights); i++) {
+        const fc_weight *w = fc_weights_at(m->weights, i);
+        if (w->used) elements += (uint64_t)fc_weight_rows(w) * (uint64_t)fc_weight_cols(w);
+    }
+    return elements * fc_dtype_size(dtype);
+}
+
+/* Whether all values are finite; reads a block of rows at a time. */
+static bool tensor_is_finite(const fc_weight *w, float *block, int64_t block_size)
+{
+    int64_t cols = fc_weight_cols(w), rows = fc_weight_rows(w);
+    int64_t step = cols > 0 && cols < block_size ? block_size / cols : 1;
+    for (int64_t r = 0; r < rows; r += step) {
+        int64_t n = rows - r < step ? rows - r : step;
+        if (fc_weight_read(w, (int32_t)r, (int32_t)n, block)) return false;
+        for (int64_t i = 0; i < n * cols; i++)
+            if (!isfinite(block[i])) return false;
+    }
+    return true;
+}
+
+fc_status fc_model_blame(const fc_model *m, fc_err *err)
+{
+    int64_t block_size = (int64_t)1 << 20;
+    for (size_t i = 0; i < fc_weights_count(m->weights); i++)
+        if (fc_weight_cols(fc_weights_at(m->weights, i)) > block_size)
+            block_size = fc_weight_cols(fc_weights_at(m->weights, i));
+    float *block = fc_alloc((size_t)block_size * sizeof *block);
+    if (!block) return FC_NUMERIC;
+    fc_status s = FC_NUMERIC;
+    for (size_t i = 0; i < fc_weights_count(m->weights) && s == FC_NUMERIC; i++) {
+        const fc_weight *w = fc_weights_at(m->weights, i);
+        if (!w->used || !fc_dtype_is_float(w->dtype) || tensor_is_finite(w, block, block_size)) continue;
+        s = fc_fail(
+            err, FC_FORMAT,
+            "%s is damaged: its tensor %.120s holds values that are not numbers; fetch the file again",
+            m->path, w->name);
+    }
+    fc_free(block);
+    return s;
+}

@@ -1,0 +1,52 @@
+/* LoRA files: small differences added to a model's weights while these are read for packing, so that they
+ * cost nothing while sampling. Understands LoRA / LoCon (with and without the CP middle factor), LoHa, LoKr,
+ * GLoRA, full differences, norm differences, and DoRA magnitudes on top of any of them. Which weight a
+ * module's name means is the caller's to say (model/lora_names.h): the spellings differ per trainer.
+ *
+ *   LoRA    W += s * alpha/rank * up @ down          rank = rows of down; without alpha the factor is s
+ *   LoHa    W += s * alpha/rank * (a1 @ b1) o (a2 @ b2)
+ *   LoKr    W += s * kron(w1, w2), times alpha/rank only where a factor is itself a product
+ *   GLoRA   W += s * alpha/rank * (b2 @ b1 + (W @ a2) @ a1)
+ *   full    W += s * diff
+ *   DoRA    W += s * (m * W'/|W'| - W) with W' = W + the above at s = 1, norms per row or per input channel
+ * as m's shape says
+ */
+#ifndef FC_NN_LORA_H
+#define FC_NN_LORA_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "nn/weights.h"
+
+/* A module of a LoRA file changes rows [row0, row0 + rows) of a weight, and of a bias where it has one. */
+typedef struct fc_lora_target {
+    fc_weight *weight, *bias; /* either may be NULL */
+    int32_t row0, rows;       /* rows < 0: all */
+} fc_lora_target;
+
+/* Finds the target of a module name (not NUL-terminated); false when the model has no such module. */
+typedef bool (*fc_lora_resolve)(void *user, const char *module, size_t length, fc_lora_target *out);
+
+typedef struct fc_lora fc_lora;
+
+/* Opens the file and sorts its tensors into modules. */
+fc_status fc_lora_open(fc_lora **out, const char *path, fc_err *err) FC_MUST_USE;
+/* Its patches must have been taken off the weights (fc_lora_detach_all) before. NULL is fine. */
+void fc_lora_close(fc_lora *l);
+
+typedef struct fc_lora_report {
+    int32_t modules;    /* in the file */
+    int32_t matched;    /* that changed something of this model */
+    int32_t unmatched;  /* whose name the model does not have */
+    int32_t misfit;     /* whose shapes do not fit */
+    char examples[400]; /* the first few names that did nothing, separated by ", " */
+} fc_lora_report;
+
+/* Adds the patches of l at `strength` behind those already on the weights. A file may be attached several
+ * times, to several models. */
+fc_status fc_lora_attach(fc_lora *l, double strength, fc_lora_resolve resolve, void *user,
+                         fc_lora_report *report, fc_err *err) FC_MUST_USE;
+/* Takes all patches off all weights of w. */
+void fc_lora_detach_all(fc_weights *w);
+
+#endif
