@@ -9,6 +9,9 @@ const fc_recipe fc_recipe_1_0 = {.name = "1.0",
                                  .guides_outputs = true,
                                  .adm_whole_numbers = false,
                                  .adm_switches = false,
+                                 .clean_rule = FC_CLEAN_STRIP_ACCENTS,
+                                 .weights_restore_mean = false,
+                                 .refiner_reads_base = false,
                                  .fresh_mask_noise = false};
 
 const fc_recipe fc_recipe_2_5 = {.name = "2.5",
@@ -18,6 +21,9 @@ const fc_recipe fc_recipe_2_5 = {.name = "2.5",
                                  .guides_outputs = false,
                                  .adm_whole_numbers = true,
                                  .adm_switches = true,
+                                 .clean_rule = FC_CLEAN_KEEP_ACCENTS,
+                                 .weights_restore_mean = true,
+                                 .refiner_reads_base = true,
                                  .fresh_mask_noise = true};
 
 bool fc_recipe_full_noise(const fc_recipe *recipe, const fc_model_sampling *ms, float first_sigma,

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include "diffusion/model_sampling.h"
+#include "text/clean.h"
 
 typedef unsigned fc_recipe_set;
 enum { FC_IN_1_0 = 1, FC_IN_2_5 = 2, FC_IN_ALL = 3 };
@@ -18,6 +19,10 @@ typedef struct fc_recipe {
     bool guides_outputs;        /* guidance and sharpness on the network's outputs; else on x - denoised */
     bool adm_whole_numbers;     /* emphasised sizes are truncated, target sizes are multiples of 64 */
     bool adm_switches;          /* the consistent form of the sizes takes over at the ADM end */
+    fc_clean_rule clean_rule;   /* of prompts */
+    bool weights_restore_mean;  /* prompt weights other than 1: each chunk keeps its mean; else weights act
+                                   on every token, 1 included, and the mean moves */
+    bool refiner_reads_base;    /* the refiner gets a part of the base's text condition; else its own */
     bool fresh_mask_noise;      /* the kept part of a masked run gets new noise at every model call */
 } fc_recipe;
 

@@ -47,7 +47,8 @@ static fc_status decode_vae(fc_engine *e, const float *z, int32_t h, int32_t w, 
     if (!m->vae) return fc_fail(err, FC_UNSUPPORTED, "%s has no VAE: choose one with --vae FILE", m->path);
     fc_engine_activate(e, m);
     fc_vae_tiling tiling = fc_vae_choose_tiling(m->vae, e->cx.act, h, w, bytes, false);
-    return fc_vae_decode_tiled(&e->cx, m->vae, z, h, w, &tiling, 1, image, NULL, NULL);
+    fc_vae_decode_tiled(&e->cx, m->vae, z, h, w, &(fc_vae_tiles){.tilings = &tiling, .count = 1}, image);
+    return fc_cx_status(&e->cx, err);
 }
 
 fc_status fc_engine_decode(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_picture *picture,

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "engine/engine_impl.h"
 
 /* What is left to the rest of the machine and to activations when the budget follows the free memory. */

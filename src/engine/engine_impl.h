@@ -2,6 +2,7 @@
 #ifndef FC_ENGINE_ENGINE_IMPL_H
 #define FC_ENGINE_ENGINE_IMPL_H
 
+#include "diffusion/recipe.h"
 #include "engine/engine.h"
 #include "engine/model_file.h"
 #include "engine/text_cache.h"
@@ -35,8 +36,8 @@ typedef struct fc_conditions {
     int32_t tokens, width;
     const float *label, *label_later;
 } fc_conditions;
-fc_status fc_engine_conditions(fc_engine *e, const fc_task *task, bool negative, bool refiner,
-                               fc_arena *arena, fc_conditions *out, fc_err *err) FC_MUST_USE;
+fc_status fc_engine_conditions(fc_engine *e, const fc_task *task, const fc_recipe *recipe, bool negative,
+                               bool refiner, fc_arena *arena, fc_conditions *out, fc_err *err) FC_MUST_USE;
 
 /* sample.c: the latent of a task, divided by the scale factor, in the arena. */
 fc_status fc_engine_sample(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_arena *arena,

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
-#include "model/detect.h"
 
 static bool identity(const char *path, int64_t *size, int64_t *time)
 {
@@ -37,8 +36,7 @@ static fc_status bind_base(fc_model *m, fc_err *err)
 
 static fc_status bind(fc_model *m, fc_err *err)
 {
-    fc_status s = fc_model_require(m->weights, m->role, err);
-    if (s) return s;
+    fc_status s;
     switch (m->role) {
     case FC_ROLE_BASE:
         return bind_base(m, err);

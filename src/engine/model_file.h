@@ -21,6 +21,7 @@ typedef struct fc_model {
     int64_t file_size, file_time; /* identity: another file under the same name is another model */
     uint64_t serial;              /* unique within the process: key of caches */
     fc_weights *weights;
+    uint64_t patches; /* tells which LoRAs hang on the weights: key of caches; 0: none */
     fc_packcache packs;
     fc_clip *clip_l, *clip_g; /* refiner: clip_g alone */
     fc_unet *unet;

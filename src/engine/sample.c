@@ -44,7 +44,8 @@ static fc_status take_over(run *r, fc_model_role role, fc_err *err)
     bool guided = fc_guidance_needs_negative(&r->guidance);
     fc_conditions side[2] = {{0}};
     for (int negative = 0; negative <= guided; negative++) {
-        fc_status s = fc_engine_conditions(e, r->task, negative, refiner, r->arena, &side[negative], err);
+        fc_status s =
+            fc_engine_conditions(e, r->task, r->recipe, negative, refiner, r->arena, &side[negative], err);
         if (s) return s;
     }
     fc_engine_activate(e, e->model[role]);

@@ -1,0 +1,161 @@
+/* Text conditions: see cond.h. The empty chunk goes in front of a prompt's chunks through the encoder in one
+ * batch: prompt weights move each token from the empty prompt's features towards, or past, its own. */
+#include "diffusion/cond.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { CHUNK = FC_CLIP_CHUNK };
+
+/* One encoder's way through: hidden [1 + count][77][width], entry 0 the empty chunk. */
+struct pass {
+    const fc_clip *clip;
+    bool g;
+    fc_clip_chunks chunks, empty;
+    int32_t *ids;
+    float *extra, *hidden, *pooled;
+    int32_t width;
+};
+
+static void pass_fini(struct pass *p)
+{
+    fc_clip_chunks_fini(&p->chunks);
+    fc_clip_chunks_fini(&p->empty);
+    fc_free(p->ids);
+    fc_free(p->extra);
+    fc_free(p->hidden);
+    fc_free(p->pooled);
+}
+
+/* Token ids of all chunks, the empty one first; embedding rows become negative ids into p->extra. */
+static fc_status gather_ids(struct pass *p, const fc_text_request *request, fc_err *err)
+{
+    size_t n = 1 + (size_t)p->chunks.count, used = 0;
+    p->ids = fc_alloc(n * CHUNK * sizeof *p->ids);
+    p->extra = fc_alloc(((size_t)p->chunks.vector_count + 1) * (size_t)p->width * sizeof *p->extra);
+    if (!p->ids || !p->extra) return fc_fail(err, FC_NOMEM, "out of memory while encoding the prompt");
+    memcpy(p->ids, p->empty.ids[0], sizeof p->empty.ids[0]);
+    memcpy(p->ids + CHUNK, p->chunks.ids, (n - 1) * sizeof p->chunks.ids[0]);
+    if (!p->chunks.vector_count || !request->embeddings) return FC_OK;
+    for (size_t i = 0; i < (n - 1) * CHUNK; i++) {
+        const fc_clip_vector v = p->chunks.vectors[i / CHUNK][i % CHUNK];
+        if (!v.handle) continue;
+        const float *row =
+            request->embeddings->row(request->embeddings->names.user, v.handle, v.row, p->g, p->width);
+        if (!row) continue;
+        memcpy(p->extra + used * (size_t)p->width, row, (size_t)p->width * sizeof *row);
+        p->ids[CHUNK + i] = -(int32_t)used - 1;
+        used++;
+    }
+    return FC_OK;
+}
+
+static fc_status pass_run(struct pass *p, fc_cx *cx, const fc_text_encoders *encoders,
+                          const fc_text_request *request, fc_err *err)
+{
+    fc_clip_chunk_opts opts = {.rule = request->recipe->clean_rule,
+                               .pad = p->g ? FC_CLIP_PAD_ZERO : FC_CLIP_PAD_END};
+    p->width = fc_clip_width(p->clip);
+    fc_status s = fc_clip_chunks_make(&p->empty, encoders->vocab, "", 0, &opts, err);
+    if (s) return s;
+    if (request->embeddings) opts.embeddings = &request->embeddings->names;
+    s = fc_clip_chunks_make(&p->chunks, encoders->vocab, request->text, request->size, &opts, err);
+    if (!s) s = gather_ids(p, request, err);
+    if (s) return s;
+    int32_t n = 1 + (int32_t)p->chunks.count;
+    p->hidden = fc_alloc((size_t)n * CHUNK * (size_t)p->width * sizeof *p->hidden);
+    p->pooled = fc_alloc((size_t)fc_clip_pooled_width(p->clip) * sizeof *p->pooled);
+    if (!p->hidden || !p->pooled) return fc_fail(err, FC_NOMEM, "out of memory while encoding the prompt");
+    const fc_clip_request r = {
+        .ids = p->ids, .extra = p->extra, .n = n, .skip = request->skip, .pool_chunk = p->g ? 1 : -1};
+    fc_clip_encode(cx, p->clip, &r, p->hidden, p->pooled);
+    return fc_cx_status(cx, err);
+}
+
+/* ---- prompt weights
+ * ------------------------------------------------------------------------------------------------------ */
+
+static void weigh_tokens(float *z, const float *empty, const double *weights, size_t width, bool all)
+{
+    for (size_t t = 0; t < CHUNK; t++) {
+        const float w = (float)weights[t];
+        if (!all && weights[t] == 1) continue;
+        for (size_t k = 0; k < width; k++)
+            z[t * width + k] = (z[t * width + k] - empty[t * width + k]) * w + empty[t * width + k];
+    }
+}
+
+static double mean(const float *z, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (double)z[i];
+    return sum / (double)n;
+}
+
+static void apply_weights(struct pass *p, const fc_recipe *recipe)
+{
+    size_t width = (size_t)p->width, size = CHUNK * width;
+    if (recipe->weights_restore_mean && !p->chunks.weighted) return;
+    for (uint32_t c = 0; c < p->chunks.count; c++) {
+        float *z = p->hidden + (1 + (size_t)c) * size;
+        double before = recipe->weights_restore_mean ? mean(z, size) : 0;
+        weigh_tokens(z, p->hidden, p->chunks.weights[c], width, !recipe->weights_restore_mean);
+        if (!recipe->weights_restore_mean) continue;
+        const float factor = (float)before / (float)mean(z, size);
+        for (size_t i = 0; i < size; i++) z[i] *= factor;
+    }
+}
+
+/* ---- both encoders
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static fc_status join(const struct pass *l, const struct pass *g, fc_text_result *out, fc_err *err)
+{
+    size_t wl = l->clip ? (size_t)l->width : 0, wg = (size_t)g->width,
+           tokens = (size_t)g->chunks.count * CHUNK;
+    if (l->clip && l->chunks.count != g->chunks.count)
+        return fc_fail(err, FC_INTERNAL, "the two text encoders disagree about the prompt's length");
+    out->tokens = (int32_t)tokens;
+    out->width = (int32_t)(wl + wg);
+    out->pooled_width = fc_clip_pooled_width(g->clip);
+    out->context = fc_alloc(tokens * (wl + wg) * sizeof *out->context);
+    out->pooled = fc_alloc((size_t)out->pooled_width * sizeof *out->pooled);
+    if (!out->context || !out->pooled)
+        return fc_fail(err, FC_NOMEM, "out of memory while encoding the prompt");
+    memcpy(out->pooled, g->pooled, (size_t)out->pooled_width * sizeof *out->pooled);
+    for (size_t t = 0; t < tokens; t++) {
+        float *row = out->context + t * (wl + wg);
+        if (wl) memcpy(row, l->hidden + (CHUNK + t) * wl, wl * sizeof *row);
+        memcpy(row + wl, g->hidden + (CHUNK + t) * wg, wg * sizeof *row);
+    }
+    return FC_OK;
+}
+
+fc_status fc_text_encode(fc_cx *cx, const fc_text_encoders *encoders, const fc_text_request *request,
+                         fc_text_result *out, fc_err *err)
+{
+    struct pass l = {.clip = encoders->l}, g = {.clip = encoders->g, .g = true};
+    *out = (fc_text_result){0};
+    fc_mark m = fc_enter(cx, "text");
+    fc_status s = l.clip ? pass_run(&l, cx, encoders, request, err) : FC_OK;
+    if (!s) s = pass_run(&g, cx, encoders, request, err);
+    if (!s) {
+        if (l.clip) apply_weights(&l, request->recipe);
+        apply_weights(&g, request->recipe);
+        s = join(&l, &g, out, err);
+    }
+    fc_leave(cx, m);
+    pass_fini(&l);
+    pass_fini(&g);
+    if (s) fc_text_result_fini(out);
+    return s;
+}
+
+void fc_text_result_fini(fc_text_result *r)
+{
+    fc_free(r->context);
+    fc_free(r->pooled);
+    *r = (fc_text_result){0};
+}
