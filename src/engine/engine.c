@@ -95,6 +95,7 @@ fc_status fc_engine_open(const fc_engine_config *config, fc_engine **engine, fc_
 void fc_engine_close(fc_engine *e)
 {
     if (!e) return;
+    fc_engine_drop_loras(e);
     for (int i = 0; i < FC_ROLE_COUNT; i++) fc_model_close(e->model[i]);
     fc_text_cache_fini(&e->texts);
     fc_cx_fini(&e->cx);
@@ -143,12 +144,13 @@ fc_status fc_engine_load(fc_engine *e, const fc_model_choice *choice, const fc_h
     fc_model *fresh[FC_ROLE_COUNT] = {0};
     if (!choice->base) return fc_fail(err, FC_ARG, "no model was chosen");
     fc_status s = open_missing(e, paths, hooks, fresh, err);
+    if (!s) fc_engine_drop_loras(e);
     for (int role = 0; role < FC_ROLE_COUNT; role++) {
         fc_model *unwanted = s ? fresh[role] : e->model[role];
         if (fresh[role] != e->model[role]) fc_model_close(unwanted);
         if (!s) e->model[role] = fresh[role];
     }
-    return s;
+    return s ? s : fc_engine_set_loras(e, choice, hooks, err);
 }
 
 void fc_engine_activate(fc_engine *e, fc_model *m)
@@ -217,6 +219,9 @@ fc_status fc_engine_run(fc_engine *e, const fc_task *task, const fc_hooks *hooks
             if (e->model[i]) s = fc_model_blame(e->model[i], err);
     }
     if (s) fc_picture_fini(out);
+    int skip = FC_SKIP_IMAGE; /* done: the next picture runs; a stop that came meanwhile stays */
+    if (s == FC_CANCELLED && hooks && hooks->cancel)
+        __atomic_compare_exchange_n(hooks->cancel, &skip, FC_RUN, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
     fc_cx_reset(&e->cx);
     fc_arena_fini(&arena);
     return s;

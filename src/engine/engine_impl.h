@@ -16,6 +16,8 @@ struct fc_engine {
     uint64_t budget; /* bytes for packed weights of all models together */
     fc_memory_mode memory;
     fc_model *model[FC_ROLE_COUNT]; /* NULL where none is loaded */
+    struct fc_lora_entry *loras;    /* in merge order, hung on base and refiner */
+    int32_t lora_count;
     fc_text_cache texts;
     fc_profile *profile;               /* FC_PROFILE=1, else NULL */
     double preview_time, preview_cost; /* seconds: when the last preview was done, how long it took */
@@ -26,6 +28,11 @@ struct fc_engine {
 /* Points cx at m's packed weights and gives them room under the budget: those of other models go if they
  * must. */
 void fc_engine_activate(fc_engine *e, fc_model *m);
+
+/* loras.c */
+fc_status fc_engine_set_loras(fc_engine *e, const fc_model_choice *choice, const fc_hooks *hooks,
+                              fc_err *err) FC_MUST_USE;
+void fc_engine_drop_loras(fc_engine *e);
 
 void fc_emit(const fc_hooks *hooks, const fc_event *event);
 void fc_emit_phase(const fc_hooks *hooks, const char *text);

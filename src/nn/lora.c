@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/hash.h"
 #include "base/mem.h"
@@ -119,6 +120,21 @@ static fc_status sort_tensors(fc_lora *l, fc_strmap *index, fc_err *err)
     return FC_OK;
 }
 
+/* Another file under the same name must not count as the same LoRA. */
+static uint64_t file_key(const char *path)
+{
+    struct stat st;
+    uint64_t key = fc_fnv1a(path, strlen(path));
+    if (stat(path, &st) != 0) return key;
+    key = fc_splitmix64(key ^ (uint64_t)st.st_size);
+    return fc_splitmix64(key ^ (uint64_t)st.st_mtim.tv_sec * 1000000007u ^ (uint64_t)st.st_mtim.tv_nsec);
+}
+
+uint64_t fc_lora_key(const fc_lora *l)
+{
+    return l->key;
+}
+
 fc_status fc_lora_open(fc_lora **out, const char *path, fc_err *err)
 {
     fc_strmap index;
@@ -127,7 +143,7 @@ fc_status fc_lora_open(fc_lora **out, const char *path, fc_err *err)
     if (!l) return fc_fail(err, FC_NOMEM, "out of memory while opening %s", path);
     fc_arena_init(&l->arena, ARENA_CAP);
     fc_strmap_init(&index);
-    l->key = fc_fnv1a(path, strlen(path));
+    l->key = file_key(path);
     fc_status s = fc_safetensors_open(&l->file, path, err);
     if (!s) s = sort_tensors(l, &index, err);
     if (!s && l->module_count == 0) {

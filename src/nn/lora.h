@@ -34,6 +34,9 @@ fc_status fc_lora_open(fc_lora **out, const char *path, fc_err *err) FC_MUST_USE
 /* Its patches must have been taken off the weights (fc_lora_detach_all) before. NULL is fine. */
 void fc_lora_close(fc_lora *l);
 
+/* Tells the file's content apart from others (path, size, time of change). */
+uint64_t fc_lora_key(const fc_lora *l);
+
 typedef struct fc_lora_report {
     int32_t modules;    /* in the file */
     int32_t matched;    /* that changed something of this model */

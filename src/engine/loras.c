@@ -1,0 +1,126 @@
+/* The LoRAs of a job: opened once, hung on the base and the refiner in the order asked for. Weights that no
+ * change touches keep their packed form (nn/lora.h: versions). */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "engine/engine_impl.h"
+#include "model/lora_names.h"
+
+typedef struct fc_lora_entry {
+    char *path;
+    double weight;
+    fc_lora *file;
+} fc_lora_entry;
+
+static void free_entries(fc_lora_entry *entries, int32_t count)
+{
+    for (int32_t i = 0; i < count; i++) {
+        fc_lora_close(entries[i].file);
+        fc_free(entries[i].path);
+    }
+    fc_free(entries);
+}
+
+static fc_status open_entries(const fc_model_choice *choice, fc_lora_entry **out, fc_err *err)
+{
+    fc_status s = FC_OK;
+    fc_lora_entry *entries = fc_calloc((size_t)choice->lora_count + 1, sizeof *entries);
+    if (!entries) return fc_fail(err, FC_NOMEM, "out of memory");
+    for (int32_t i = 0; i < choice->lora_count && !s; i++) {
+        entries[i].weight = choice->loras[i].weight;
+        entries[i].path = fc_strdup(choice->loras[i].path);
+        s = entries[i].path ? fc_lora_open(&entries[i].file, choice->loras[i].path, err) : FC_NOMEM;
+    }
+    if (s) {
+        free_entries(entries, choice->lora_count);
+        return s;
+    }
+    *out = entries;
+    return FC_OK;
+}
+
+static void warn(const fc_hooks *hooks, const fc_lora_entry *l, const fc_lora_report *r, fc_model_role role)
+{
+    char text[700];
+    const char *name = fc_path_basename(l->path);
+    if (l->weight == 0 || r->unmatched + r->misfit == 0) return;
+    if (r->matched == 0) {
+        if (role == FC_ROLE_REFINER) return; /* most LoRAs are made for the base alone */
+        snprintf(text, sizeof text,
+                 "%.200s changes nothing: none of its %d parts fits this model (%.300s); it was made for "
+                 "another kind "
+                 "of model",
+                 name, r->modules, r->examples);
+    } else if (role == FC_ROLE_BASE) {
+        snprintf(text, sizeof text,
+                 "%.200s: %d of its %d parts are used; these do not fit this model: %.300s", name, r->matched,
+                 r->modules, r->examples);
+    } else {
+        return;
+    }
+    fc_emit(hooks, &(fc_event){.kind = FC_EVENT_WARNING, .text = text, .seconds_left = -1});
+}
+
+static uint64_t key_of(const fc_lora_entry *entries, int32_t count)
+{
+    uint64_t key = 0;
+    for (int32_t i = 0; i < count; i++) {
+        uint64_t bits;
+        memcpy(&bits, &entries[i].weight, sizeof bits);
+        key = fc_splitmix64(key + fc_lora_key(entries[i].file) + 31 * bits + 1);
+    }
+    return key;
+}
+
+static fc_status hang_on(fc_model *m, const fc_lora_entry *entries, int32_t count, const fc_hooks *hooks,
+                         fc_err *err)
+{
+    fc_lora_names *names = NULL;
+    fc_lora_detach_all(m->weights);
+    m->patches = 0;
+    if (!count) return FC_OK;
+    fc_status s = fc_lora_names_new(&names, m->weights, err);
+    for (int32_t i = 0; i < count && !s; i++) {
+        fc_lora_report report;
+        s = fc_lora_attach(entries[i].file, entries[i].weight, fc_lora_names_resolve, names, &report, err);
+        if (!s) warn(hooks, &entries[i], &report, m->role);
+    }
+    fc_lora_names_free(names);
+    m->patches = key_of(entries, count);
+    return s;
+}
+
+static void take_off(fc_engine *e)
+{
+    for (int role = 0; role <= FC_ROLE_REFINER; role++) {
+        if (!e->model[role]) continue;
+        fc_lora_detach_all(e->model[role]->weights);
+        e->model[role]->patches = 0;
+    }
+}
+
+void fc_engine_drop_loras(fc_engine *e)
+{
+    take_off(e);
+    free_entries(e->loras, e->lora_count);
+    e->loras = NULL;
+    e->lora_count = 0;
+}
+
+fc_status fc_engine_set_loras(fc_engine *e, const fc_model_choice *choice, const fc_hooks *hooks, fc_err *err)
+{
+    fc_lora_entry *entries = NULL;
+    fc_status s = open_entries(choice, &entries, err);
+    if (s) return s;
+    /* patches point into the files: first off the weights, then away with the old files */
+    fc_engine_drop_loras(e);
+    e->loras = entries;
+    e->lora_count = choice->lora_count;
+    for (int role = 0; role <= FC_ROLE_REFINER && !s; role++)
+        if (e->model[role]) s = hang_on(e->model[role], entries, choice->lora_count, hooks, err);
+    if (s) fc_engine_drop_loras(e);
+    return s;
+}
