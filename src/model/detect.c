@@ -1,0 +1,271 @@
+/* Recognition of model files: a table of telling tensors, tried from top to bottom. */
+#include "model/detect.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/str.h"
+
+/* ---- which tensor tells what ---- */
+
+enum match { EXACT, PREFIX, SUFFIX };
+
+/* A file is of `kind` when a tensor matches and, for size >= 0, its dimension dim has that size. */
+struct rule {
+    fc_model_kind kind;
+    enum match match;
+    const char *name;
+    int32_t dim;
+    int64_t size;
+};
+
+#define UNET "model.diffusion_model."
+#define ANY  0, -1
+
+/* More telling ones first: a LoRA may have tensors named like a model's, a checkpoint contains a VAE. */
+static const struct rule rules[] = {
+    {FC_MODEL_CONTROL_LORA, EXACT, "lora_controlnet", ANY},
+    {FC_MODEL_LORA, SUFFIX, ".lora_down.weight", ANY},
+    {FC_MODEL_LORA, SUFFIX, ".lora_A.weight", ANY},
+    {FC_MODEL_LORA, SUFFIX, "lora.down.weight", ANY},
+    {FC_MODEL_LORA, SUFFIX, ".hada_w1_a", ANY},
+    {FC_MODEL_LORA, SUFFIX, ".lokr_w1", ANY},
+    {FC_MODEL_LORA, SUFFIX, ".lokr_w1_a", ANY},
+    {FC_MODEL_LORA, PREFIX, "lora_unet_", ANY},
+    {FC_MODEL_CONTROLNET, PREFIX, "control_model.", ANY},
+    {FC_MODEL_CONTROLNET, PREFIX, "controlnet_cond_embedding.", ANY},
+    {FC_MODEL_CONTROLNET, PREFIX, "input_hint_block.", ANY},
+    {FC_MODEL_IP_ADAPTER, PREFIX, "ip_adapter.", ANY},
+    {FC_MODEL_IP_ADAPTER, PREFIX, "image_proj.", ANY},
+    {FC_MODEL_QUANTISED, SUFFIX, ".quant_state.bitsandbytes__nf4", ANY},
+    {FC_MODEL_QUANTISED, SUFFIX, ".quant_state.bitsandbytes__fp4", ANY},
+    {FC_MODEL_QUANTISED, SUFFIX, ".scale_weight", ANY},
+    {FC_MODEL_QUANTISED, EXACT, "scaled_fp8", ANY},
+    {FC_MODEL_FLUX, PREFIX, UNET "double_blocks.", ANY},
+    {FC_MODEL_FLUX, PREFIX, "double_blocks.", ANY},
+    {FC_MODEL_FLUX, PREFIX, "single_transformer_blocks.", ANY},
+    {FC_MODEL_SD3, PREFIX, UNET "joint_blocks.", ANY},
+    {FC_MODEL_SD3, PREFIX, "joint_blocks.", ANY},
+    {FC_MODEL_CASCADE, EXACT, UNET "clip_txt_mapper.weight", ANY},
+    {FC_MODEL_CASCADE, EXACT, "clip_txt_mapper.weight", ANY},
+    {FC_MODEL_PIXART, EXACT, UNET "t_block.1.weight", ANY},
+    {FC_MODEL_PIXART, EXACT, "t_block.1.weight", ANY},
+    {FC_MODEL_SDXL_INPAINT, EXACT, UNET "input_blocks.0.0.weight", 1, 9},
+    {FC_MODEL_SDXL_BASE, EXACT, "conditioner.embedders.1.model.token_embedding.weight", ANY},
+    {FC_MODEL_SDXL_REFINER, EXACT, "conditioner.embedders.0.model.token_embedding.weight", ANY},
+    {FC_MODEL_SDXL_UNET, EXACT, UNET "label_emb.0.0.weight", ANY},
+    {FC_MODEL_SDXL_UNET, EXACT, "label_emb.0.0.weight", ANY},
+    {FC_MODEL_SD1, EXACT, UNET "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", 1, 768},
+    {FC_MODEL_SD2, EXACT, UNET "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", 1, 1024},
+    {FC_MODEL_SD1, PREFIX, "cond_stage_model.transformer.", ANY},
+    {FC_MODEL_SD2, PREFIX, "cond_stage_model.model.", ANY},
+    {FC_MODEL_SDXL_DIFFUSERS, EXACT, "add_embedding.linear_1.weight", ANY},
+    {FC_MODEL_OTHER_DIFFUSERS, EXACT, "down_blocks.0.resnets.0.conv1.weight", ANY},
+    {FC_MODEL_VAE_16, EXACT, "decoder.conv_in.weight", 1, 16},
+    {FC_MODEL_VAE_DIFFUSERS, PREFIX, "decoder.mid_block.", ANY},
+    {FC_MODEL_VAE, EXACT, "first_stage_model.decoder.conv_in.weight", ANY},
+    {FC_MODEL_VAE, EXACT, "decoder.conv_in.weight", 1, 4},
+    {FC_MODEL_TAESD, EXACT, "taesd.3.conv.0.weight", ANY},
+    {FC_MODEL_TAESD_OTHER, EXACT, "0.weight", 1, 3},
+    {FC_MODEL_TAESD_OTHER, EXACT, "decoder.layers.0.weight", ANY},
+    {FC_MODEL_TAESD, EXACT, "3.conv.0.weight", ANY},
+    {FC_MODEL_TEXT_ENCODER, EXACT, "text_model.embeddings.token_embedding.weight", ANY},
+    {FC_MODEL_TEXT_ENCODER, PREFIX, "transformer.resblocks.0.", ANY},
+    {FC_MODEL_TEXT_ENCODER, PREFIX, "encoder.block.0.layer.0.SelfAttention.", ANY},
+    {FC_MODEL_TEXT_ENCODER, EXACT, "vision_model.embeddings.patch_embedding.weight", ANY},
+    {FC_MODEL_EMBEDDING, EXACT, "clip_l", ANY},
+    {FC_MODEL_EMBEDDING, EXACT, "clip_g", ANY},
+    {FC_MODEL_EMBEDDING, EXACT, "emb_params", ANY},
+    {FC_MODEL_EMBEDDING, PREFIX, "string_to_param", ANY},
+    {FC_MODEL_UPSCALER, EXACT, "conv_first.weight", ANY},
+    {FC_MODEL_UPSCALER, PREFIX, "model.1.sub.0.", ANY},
+};
+
+static bool matches(const struct rule *r, const fc_weight *t)
+{
+    bool named = r->match == EXACT    ? strcmp(t->name, r->name) == 0
+                 : r->match == PREFIX ? fc_str_starts(t->name, r->name)
+                                      : fc_str_ends(t->name, r->name);
+    return named && (r->size < 0 || (r->dim < t->ndim && t->shape[r->dim] == r->size));
+}
+
+static fc_model_kind recognise(fc_weights *w)
+{
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        for (size_t k = 0; k < fc_weights_count(w); k++)
+            if (matches(&rules[i], fc_weights_at(w, k))) return rules[i].kind;
+    return FC_MODEL_UNKNOWN;
+}
+
+/* ---- what each kind is called, and what to do with it ---- */
+
+static const struct {
+    const char *name, *title, *advice;
+} kinds[FC_MODEL_KIND_COUNT] = {
+    [FC_MODEL_UNKNOWN] = {"a file of an unknown kind", "unknown",
+                          "check that it is an SDXL checkpoint in one .safetensors file"},
+    [FC_MODEL_SDXL_BASE] = {"an SDXL base model", "SDXL base", "choose it as the base model"},
+    [FC_MODEL_SDXL_REFINER] = {"an SDXL refiner", "SDXL refiner",
+                               "choose it as the refiner, together with an SDXL base model"},
+    [FC_MODEL_SDXL_UNET] = {"an SDXL UNet without text encoders", "SDXL UNet alone",
+                            "fetch the complete checkpoint (about 6.5 GB) instead"},
+    [FC_MODEL_SDXL_INPAINT] = {"an inpainting model with 9 input channels", "inpainting UNet",
+                               "choose the ordinary version of the model"},
+    [FC_MODEL_SDXL_DIFFUSERS] = {"the UNet of an SDXL model stored as many files (diffusers)",
+                                 "diffusers SDXL UNet",
+                                 "fetch the same model as one .safetensors checkpoint (about 6.5 GB)"},
+    [FC_MODEL_SD1] = {"a Stable Diffusion 1.x model", "Stable Diffusion 1.x",
+                      "choose an SDXL checkpoint (about 6.5 GB) instead"},
+    [FC_MODEL_SD2] = {"a Stable Diffusion 2.x model", "Stable Diffusion 2.x",
+                      "choose an SDXL checkpoint (about 6.5 GB) instead"},
+    [FC_MODEL_SD3] = {"a Stable Diffusion 3 model", "Stable Diffusion 3",
+                      "choose an SDXL checkpoint instead"},
+    [FC_MODEL_FLUX] = {"a Flux model", "Flux", "choose an SDXL checkpoint instead"},
+    [FC_MODEL_CASCADE] = {"a Stable Cascade model", "Stable Cascade", "choose an SDXL checkpoint instead"},
+    [FC_MODEL_PIXART] = {"a PixArt model", "PixArt", "choose an SDXL checkpoint instead"},
+    [FC_MODEL_OTHER_DIFFUSERS] = {"a UNet stored as one of many files (diffusers), and not SDXL",
+                                  "diffusers UNet",
+                                  "choose an SDXL checkpoint in one .safetensors file instead"},
+    [FC_MODEL_QUANTISED] = {"a model with quantised weights", "quantised model",
+                            "fetch its F16, BF16 or plain F8 version instead"},
+    [FC_MODEL_LORA] = {"a LoRA, which changes a model but is none itself", "LoRA",
+                       "put it into the folder of LoRAs and choose it there"},
+    [FC_MODEL_EMBEDDING] = {"a textual inversion", "textual inversion",
+                            "put it into the folder of embeddings and write embedding:NAME in the prompt"},
+    [FC_MODEL_CONTROLNET] = {"a ControlNet", "ControlNet", "choose an SDXL checkpoint here"},
+    [FC_MODEL_CONTROL_LORA] = {"a Control-LoRA", "Control-LoRA", "choose an SDXL checkpoint here"},
+    [FC_MODEL_IP_ADAPTER] = {"an IP-Adapter", "IP-Adapter", "choose an SDXL checkpoint here"},
+    [FC_MODEL_VAE] = {"a VAE alone", "VAE", "choose it as the VAE, beside an SDXL base model"},
+    [FC_MODEL_VAE_16] = {"the VAE of a Flux or Stable Diffusion 3 model", "VAE with 16 channels",
+                         "choose an SDXL VAE, or none: checkpoints have their own"},
+    [FC_MODEL_VAE_DIFFUSERS] = {"a VAE in the layout of diffusers", "diffusers VAE",
+                                "fetch the same VAE in its original layout (often sdxl_vae.safetensors)"},
+    [FC_MODEL_TAESD] = {"a preview decoder (TAESD)", "TAESD decoder", "choose it as the preview decoder"},
+    [FC_MODEL_TAESD_OTHER] = {"another part of TAESD than its decoder", "TAESD, not the decoder",
+                              "fetch taesdxl_decoder.safetensors instead"},
+    [FC_MODEL_TEXT_ENCODER] = {"a text or image encoder alone", "encoder",
+                               "choose a complete SDXL checkpoint instead"},
+    [FC_MODEL_UPSCALER] = {"an upscaler", "upscaler", "choose an SDXL checkpoint here"},
+};
+
+const char *fc_model_kind_name(fc_model_kind kind)
+{
+    return kinds[kind].name;
+}
+
+/* ---- description ---- */
+
+static int64_t elements_below(fc_weights *w, const char *prefix)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < fc_weights_count(w); i++) {
+        const fc_weight *t = fc_weights_at(w, i);
+        if (fc_str_starts(t->name, prefix)) sum += fc_weight_rows(t) * fc_weight_cols(t);
+    }
+    return sum;
+}
+
+static fc_dtype main_dtype(fc_weights *w)
+{
+    int64_t count[FC_DTYPE_COUNT] = {0};
+    fc_dtype best = FC_F32;
+    for (size_t i = 0; i < fc_weights_count(w); i++) {
+        const fc_weight *t = fc_weights_at(w, i);
+        count[t->dtype] += fc_weight_rows(t) * fc_weight_cols(t);
+    }
+    for (int d = 0; d < FC_DTYPE_COUNT; d++)
+        if (count[d] > count[best]) best = (fc_dtype)d;
+    return best;
+}
+
+/* "2.57 G", "123 M", "840 k" */
+static void add_amount(fc_buf *b, const char *before, const char *name, int64_t elements)
+{
+    double n = (double)elements;
+    if (elements == 0) return;
+    if (n >= 1e9)
+        fc_buf_printf(b, "%s%s %.2f G", before, name, n / 1e9);
+    else if (n >= 1e6)
+        fc_buf_printf(b, "%s%s %.0f M", before, name, n / 1e6);
+    else
+        fc_buf_printf(b, "%s%s %.0f k", before, name, n / 1e3);
+}
+
+/* Known ways to make SDXL smaller, by the number of transformer blocks at the deepest level. */
+static const char *variant(fc_weights *w)
+{
+    int depth = 0;
+    char name[96];
+    do {
+        snprintf(name, sizeof name, UNET "input_blocks.7.1.transformer_blocks.%d.norm1.weight", depth);
+    } while (fc_weights_find(w, name) && ++depth < 32);
+    return depth == 4 ? " (SSD-1B)" : depth == 2 ? " (Segmind Vega)" : "";
+}
+
+static void write_line(fc_weights *w, fc_model_info *m)
+{
+    static const char *const predictions[] = {"eps", "v", "edm"};
+    fc_buf b;
+    fc_buf_init(&b, 4096);
+    fc_buf_puts(&b, kinds[m->kind].title);
+    if (m->kind == FC_MODEL_SDXL_BASE) fc_buf_puts(&b, variant(w));
+    if (m->unet) {
+        add_amount(&b, ": ", "UNet", m->unet);
+        add_amount(&b, ", ", "CLIP-L", m->clip_l);
+        add_amount(&b, ", ", "CLIP-G", m->clip_g);
+        add_amount(&b, ", ", "VAE", m->vae);
+        if (!m->vae) fc_buf_puts(&b, ", no VAE");
+    } else {
+        add_amount(&b, ": ", "values", m->elements);
+    }
+    fc_buf_printf(&b, "; %s", fc_dtype_name(m->dtype));
+    if (m->unet) fc_buf_printf(&b, "; %s", predictions[m->prediction]);
+    snprintf(m->line, sizeof m->line, "%s", fc_buf_cstr(&b));
+    fc_buf_fini(&b);
+}
+
+void fc_model_describe(fc_weights *w, fc_model_info *out)
+{
+    *out = (fc_model_info){.kind = recognise(w), .dtype = main_dtype(w)};
+    bool refiner = out->kind == FC_MODEL_SDXL_REFINER;
+    out->unet = elements_below(w, UNET);
+    out->clip_l = elements_below(w, "conditioner.embedders.0.transformer.");
+    out->clip_g =
+        elements_below(w, refiner ? "conditioner.embedders.0.model." : "conditioner.embedders.1.model.");
+    out->vae = elements_below(w, "first_stage_model.");
+    out->elements = elements_below(w, "");
+    bool whole = out->kind == FC_MODEL_SDXL_BASE || refiner;
+    if (whole && !out->unet) out->kind = FC_MODEL_TEXT_ENCODER;
+    if (fc_weights_find(w, "v_pred")) out->prediction = FC_PREDICTS_V;
+    if (fc_weights_find(w, "edm_mean")) out->prediction = FC_PREDICTS_EDM;
+    write_line(w, out);
+}
+
+/* ---- refusal ---- */
+
+fc_status fc_model_require(fc_weights *w, fc_model_use use, fc_model_info *info, fc_err *err)
+{
+    static const struct {
+        fc_model_kind kind;
+        const char *wanted;
+    } uses[FC_USE_COUNT] = {
+        [FC_USE_BASE] = {FC_MODEL_SDXL_BASE, "an SDXL base model"},
+        [FC_USE_REFINER] = {FC_MODEL_SDXL_REFINER, "an SDXL refiner"},
+        [FC_USE_VAE] = {FC_MODEL_VAE, "an SDXL VAE"},
+        [FC_USE_PREVIEW] = {FC_MODEL_TAESD, "a preview decoder"},
+    };
+    fc_model_describe(w, info);
+    const char *file = fc_path_basename(fc_weights_path(w));
+    bool vae_inside = use == FC_USE_VAE && info->kind == FC_MODEL_SDXL_BASE && info->vae > 0;
+    if (info->kind == uses[use].kind || vae_inside) {
+        if (info->prediction != FC_PREDICTS_V) return FC_OK;
+        return fc_fail(
+            err, FC_UNSUPPORTED,
+            "%s predicts velocity (v_pred), which this program cannot sample yet; choose a version of the "
+            "model that predicts noise (eps)",
+            file);
+    }
+    return fc_fail(err, FC_UNSUPPORTED, "%s is %s, but %s is needed here; %s", file, kinds[info->kind].name,
+                   uses[use].wanted, kinds[info->kind].advice);
+}
