@@ -70,6 +70,13 @@ static const struct {
 
 static const char karras_suffix[] = " Karras";
 
+const char *fc_a1111_sampler_shown(const char *id)
+{
+    for (size_t i = 0; i < sizeof samplers / sizeof samplers[0]; i++)
+        if (strcmp(samplers[i].id, id) == 0) return samplers[i].shown;
+    return id;
+}
+
 /* ---- writing ---- */
 
 /* Whether a reader would cut or trim the value. */
@@ -93,13 +100,9 @@ static void put_value(fc_buf *out, const char *value)
 static void put_sampler(const json_t *record, const char *id, fc_buf *out)
 {
     const char *scheduler = json_string_value(json_object_get(record, "scheduler"));
-    for (size_t i = 0; i < sizeof samplers / sizeof samplers[0]; i++) {
-        if (strcmp(samplers[i].id, id) != 0) continue;
-        fc_buf_puts(out, samplers[i].shown);
-        if (scheduler && strcmp(scheduler, "karras") == 0) fc_buf_puts(out, karras_suffix);
-        return;
-    }
-    fc_buf_puts(out, id);
+    const char *shown = fc_a1111_sampler_shown(id);
+    fc_buf_puts(out, shown);
+    if (shown != id && scheduler && strcmp(scheduler, "karras") == 0) fc_buf_puts(out, karras_suffix);
 }
 
 /* "(1152, 896)" -> "1152x896" */
@@ -260,21 +263,25 @@ static json_t *read_size(const char *text)
     return json_sprintf("(%.*s, %s)", (int)(x - text), text, x + 1);
 }
 
-/* "DPM++ 2M SDE Karras": the suffix is the scheduler. Unknown names stay, so that the request can name them
- * in a warning. */
-static void put_sampler_read(json_t *record, const char *text)
+const char *fc_a1111_sampler_id(const char *shown, const char **scheduler)
 {
     char name[64];
-    snprintf(name, sizeof name, "%s", text);
-    if (fc_str_ends(name, karras_suffix)) {
-        name[strlen(name) - strlen(karras_suffix)] = '\0';
-        if (!json_object_get(record, "scheduler"))
-            json_object_set_new(record, "scheduler", json_string("karras"));
-    }
-    const char *id = name;
+    const char *id = NULL;
+    snprintf(name, sizeof name, "%s", shown);
+    *scheduler = fc_str_ends(name, karras_suffix) ? "karras" : NULL;
+    if (*scheduler) name[strlen(name) - strlen(karras_suffix)] = '\0';
     for (size_t i = sizeof samplers / sizeof samplers[0]; i-- > 0;)
         if (fc_str_eq_nocase(samplers[i].shown, name)) id = samplers[i].id;
-    json_object_set_new(record, "sampler", json_string(id));
+    return id ? id : fc_choice_find(fc_choice_sampler, name);
+}
+
+/* Unknown names stay, so that the request can name them in a warning. */
+static void put_sampler_read(json_t *record, const char *text)
+{
+    const char *scheduler, *id = fc_a1111_sampler_id(text, &scheduler);
+    if (scheduler && !json_object_get(record, "scheduler"))
+        json_object_set_new(record, "scheduler", json_string(scheduler));
+    json_object_set_new(record, "sampler", json_string(id ? id : text));
 }
 
 /* "a: 0.5, b: 1" -> [["a", 0.5], ["b", 1]] */

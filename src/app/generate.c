@@ -1,5 +1,7 @@
 /* fc_generate: request -> plan -> engine -> files. Everything that can be wrong with the request is found
  * before a model is loaded. */
+#include "app/generate.h"
+
 #include <string.h>
 #include "app/filehash.h"
 #include "app/jsontext.h"
@@ -147,27 +149,53 @@ static fc_status run_image(job *j, int32_t index, fc_err *err)
     return status;
 }
 
-static fc_status run(job *j, fc_err *err)
+static fc_status run(job *j, int32_t skip, fc_err *err)
 {
     int32_t total = j->plan.images[0].task.steps_total;
     fc_progress_init(&j->progress, j->hooks, j->plan.count, total, fc_now);
     fc_hooks hooks = fc_progress_hooks(&j->progress);
     fc_status status = fc_engine_load(j->engine, &j->plan.models, &hooks, err);
     if (status == FC_OK) status = hash_models(j, err);
-    for (int32_t i = 0; i < j->plan.count && status == FC_OK; i++) status = run_image(j, i, err);
+    for (int32_t i = skip; i < j->plan.count && status == FC_OK; i++) status = run_image(j, i, err);
+    return status;
+}
+
+static void open_job(job *j, fc_engine *engine, const fc_request *request, const fc_hooks *hooks)
+{
+    *j = (job){.engine = engine, .request = request, .hooks = hooks};
+    fc_arena_init(&j->arena, JOB_MEMORY);
+    fc_progress_init(&j->progress, hooks, 0, 0, fc_now);
+}
+
+static void close_job(job *j)
+{
+    fc_wildcards_close(j->wildcards);
+    fc_styles_close(j->styles);
+    fc_arena_fini(&j->arena);
+}
+
+fc_status fc_generate_from(fc_engine *engine, const fc_request *request, int32_t skip, const fc_hooks *hooks,
+                           fc_err *err)
+{
+    job j;
+    open_job(&j, engine, request, hooks);
+    fc_status status = prepare(&j, err);
+    if (status == FC_OK) status = run(&j, skip, err);
+    close_job(&j);
+    return status;
+}
+
+fc_status fc_generate_check(const fc_request *request, fc_err *err)
+{
+    job j;
+    open_job(&j, NULL, request, NULL);
+    fc_status status = prepare(&j, err);
+    close_job(&j);
     return status;
 }
 
 fc_status fc_generate(fc_engine *engine, const fc_request *request, const fc_hooks *hooks, fc_err *err)
 {
     if (!engine || !request) return fc_fail(err, FC_ARG, "fc_generate: engine and request must not be NULL");
-    job j = {.engine = engine, .request = request, .hooks = hooks};
-    fc_arena_init(&j.arena, JOB_MEMORY);
-    fc_progress_init(&j.progress, hooks, 0, 0, fc_now);
-    fc_status status = prepare(&j, err);
-    if (status == FC_OK) status = run(&j, err);
-    fc_wildcards_close(j.wildcards);
-    fc_styles_close(j.styles);
-    fc_arena_fini(&j.arena);
-    return status;
+    return fc_generate_from(engine, request, 0, hooks, err);
 }

@@ -62,6 +62,17 @@ static json_t *moment(int64_t millis)
     return millis ? json_integer(millis) : json_null();
 }
 
+json_t *fc_given_to_json(const fc_request *request, const fc_params *params)
+{
+    json_t *all = fc_params_to_json(params);
+    for (int i = 0; i < FC_PARAM_COUNT; i++) {
+        const fc_param *p = &fc_param_table[i];
+        if (!fc_request_is_set(request, (fc_param_id)i) || (p->marks & FC_MARK_PRIVATE))
+            json_object_del(all, p->name);
+    }
+    return all;
+}
+
 /* ---- problems ---- */
 
 /* The field that a message names first: "steps: want ...", "model: there is no file ...". */

@@ -35,18 +35,6 @@ static fc_status make_request(const char *parameters, const fc_event *e, fc_requ
     return status == FC_OK ? fc_request_set(request, "seed", seed, err) : status;
 }
 
-/* The fields that were given, without those that name things of this machine. */
-static json_t *given_fields(const fc_request *request, const fc_params *params)
-{
-    json_t *all = fc_params_to_json(params);
-    for (int i = 0; i < FC_PARAM_COUNT; i++) {
-        const fc_param *p = &fc_param_table[i];
-        if (!fc_request_is_set(request, (fc_param_id)i) || (p->marks & FC_MARK_PRIVATE))
-            json_object_del(all, p->name);
-    }
-    return all;
-}
-
 static json_t *style_names(const fc_params *params)
 {
     json_t *names = json_array();
@@ -79,7 +67,7 @@ static fc_status describe(const char *parameters, const fc_event *e, fc_arena *a
         row->negative_prompt = params.negative_prompt;
         row->model = fc_arena_strdup(arena, fc_path_basename(params.model));
         row->styles = take_text(style_names(&params), arena);
-        row->parameters = take_text(given_fields(request, &params), arena);
+        row->parameters = take_text(fc_given_to_json(request, &params), arena);
         if (!row->model || !row->styles || !row->parameters)
             status = fc_fail(err, FC_NOMEM, "out of memory for the settings of the picture");
     }

@@ -95,28 +95,35 @@ fc_status fc_metadata_parse(const char *text, json_t **record, fc_err *err)
     return *record ? FC_OK : fc_fail(err, FC_FORMAT, "the settings in the picture are of no known kind");
 }
 
-fc_status fc_metadata_read_file(const char *path, json_t **record, fc_err *err)
+fc_status fc_metadata_read(const void *data, size_t size, json_t **record, fc_buf *text, fc_err *err)
 {
-    fc_buf data;
     fc_arena arena;
     fc_image image = {0};
     fc_image_notes notes = {0};
     *record = NULL;
-    fc_buf_init(&data, MAX_PICTURE);
     fc_arena_init(&arena, 64 << 20);
-    fc_status status = fc_file_read(path, &data, err);
-    if (status == FC_OK)
-        status = fc_image_decode(&image, data.data, data.len, FC_IMAGE_MAX_PIXELS, &arena, &notes, err);
+    fc_status status = fc_image_decode(&image, data, size, FC_IMAGE_MAX_PIXELS, &arena, &notes, err);
     if (status == FC_OK) {
-        const char *text = fc_image_note(&notes, "parameters");
-        if (!text) text = notes.exif.user_comment;
-        status = text ? fc_metadata_parse(text, record, err)
-                      : fc_fail(err, FC_NOT_FOUND,
-                                "the picture has no settings in it; --metadata fooocus writes them");
+        const char *found = fc_image_note(&notes, "parameters");
+        if (!found) found = notes.exif.user_comment;
+        if (found && text) fc_buf_puts(text, found);
+        status = found ? fc_metadata_parse(found, record, err)
+                       : fc_fail(err, FC_NOT_FOUND,
+                                 "the picture has no settings in it; --metadata fooocus writes them");
     }
-    if (status != FC_OK && err && !strstr(err->message, path)) fc_fail_prefix(err, "%s", path);
     fc_image_fini(&image);
     fc_arena_fini(&arena);
+    return status;
+}
+
+fc_status fc_metadata_read_file(const char *path, json_t **record, fc_err *err)
+{
+    fc_buf data;
+    *record = NULL;
+    fc_buf_init(&data, MAX_PICTURE);
+    fc_status status = fc_file_read(path, &data, err);
+    if (status == FC_OK) status = fc_metadata_read(data.data, data.len, record, NULL, err);
+    if (status != FC_OK && err && !strstr(err->message, path)) fc_fail_prefix(err, "%s", path);
     fc_buf_fini(&data);
     return status;
 }

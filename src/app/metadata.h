@@ -15,7 +15,11 @@ fc_status fc_metadata_notes(const json_t *record, const char *scheme, fc_arena *
 
 /* Either scheme, found out by looking. *record is the caller's. FORMAT when it is neither. */
 fc_status fc_metadata_parse(const char *text, json_t **record, fc_err *err) FC_MUST_USE;
-/* From a PNG, JPEG or WebP file. NOT_FOUND when the picture has no settings. */
+/* From a PNG, JPEG or WebP file in memory. NOT_FOUND when the picture has no settings. text (may be NULL)
+ * gets them as they stand there. */
+fc_status fc_metadata_read(const void *data, size_t size, json_t **record, fc_buf *text,
+                           fc_err *err) FC_MUST_USE;
+/* The same from a file. */
 fc_status fc_metadata_read_file(const char *path, json_t **record, fc_err *err) FC_MUST_USE;
 
 #endif

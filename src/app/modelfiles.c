@@ -119,6 +119,12 @@ static fc_status find_one(const fc_model_folder *folder, const char *field, cons
     return *path ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory");
 }
 
+fc_status fc_model_folder_find(const fc_model_folder *folder, const char *field, const char *name,
+                               const char **path, fc_err *err)
+{
+    return find_one(folder, field, name, true, path, err);
+}
+
 static fc_status find_optional(const char *home, const char *kind, const char *field, const char *name,
                                bool names_only, fc_arena *arena, const char **path, fc_err *err)
 {

@@ -26,6 +26,10 @@ const char *fc_home_dir(const char *wish);
 /* kind: "checkpoints", "loras", "vae", "vae_approx". A folder that does not exist is empty. */
 fc_status fc_model_folder_open(const char *home, const char *kind, fc_arena *arena, fc_model_folder *folder,
                                fc_err *err) FC_MUST_USE;
+/* The path of a file chosen by name (relative, file name or stem) in the folder. DENIED: `name` is a path;
+ * NOT_FOUND says what is near. field: what errors begin with. */
+fc_status fc_model_folder_find(const fc_model_folder *folder, const char *field, const char *name,
+                               const char **path, fc_err *err) FC_MUST_USE;
 /* names_only: paths are refused (requests from the network). NOT_FOUND errors say where was looked and what
  * is near. */
 fc_status fc_model_files_find(const fc_params *params, bool names_only, fc_arena *arena,

@@ -1,0 +1,15 @@
+/* What stands behind fc_generate (fooocus.h), for programs that keep a queue. */
+#ifndef FC_APP_GENERATE_H
+#define FC_APP_GENERATE_H
+
+#include <stdint.h>
+#include "base/status.h"
+
+/* fc_generate without the first `skip` pictures: an interrupted job goes on, and the rest comes out as it
+ * would have. */
+fc_status fc_generate_from(fc_engine *engine, const fc_request *request, int32_t skip, const fc_hooks *hooks,
+                           fc_err *err) FC_MUST_USE;
+/* Everything that can be found wrong before a model is loaded. */
+fc_status fc_generate_check(const fc_request *request, fc_err *err) FC_MUST_USE;
+
+#endif
