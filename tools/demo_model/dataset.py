@@ -53,7 +53,7 @@ def label_row(spec):
 def draw_picture(rng, said, full, seed, h, w):
     """(picture, [original height, original width, top, left, free]): now and then soft or cropped, as SDXL's size numbers say.
 
-    free = 1: nothing is wrong with the picture, training may claim any original size from 1x to 2x.
+    free = 1: nothing is wrong with the picture, training may claim other original sizes.
     """
     r = rng.random()
     if r < 0.08:
@@ -63,7 +63,7 @@ def draw_picture(rng, said, full, seed, h, w):
         return painter.paint(full, seed, cw, ch)[top : top + h, left : left + w], (ch, cw, top, left, 0)
     img = painter.paint(full, seed, w, h)
     if r < 0.20 and not said.degraded:
-        k = rng.uniform(0.45, 0.97)
+        k = rng.uniform(0.3, 0.97)
         return painter.soften(img, k), (h * k, w * k, 0, 0, 0)
     return img, (h, w, 0, 0, 1)
 

@@ -44,6 +44,18 @@ class GroupNorm(nn.GroupNorm):
             return F.group_norm(x, 32, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
 
 
+class LayerNorm(nn.LayerNorm):
+    """As GroupNorm above."""
+
+    def forward(self, x):
+        if x.dtype == torch.float32:
+            return super().forward(x)
+        with torch.autocast(x.device.type, enabled=False):
+            return F.layer_norm(
+                x, self.normalized_shape, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps
+            )
+
+
 def attention(q, k, v, causal=False):
     """[b, t, c] with heads 64 wide."""
     b, t, c = q.shape
@@ -69,7 +81,7 @@ class ClipL(nn.Module):
         )
         self.encoder = nn.Module()
         self.encoder.layers = nn.ModuleList(ClipLLayer(width) for _ in range(layers))
-        self.final_layer_norm = nn.LayerNorm(width)
+        self.final_layer_norm = LayerNorm(width)
         for e in self.embeddings.values():
             nn.init.normal_(e.weight, std=0.05)
 
@@ -86,7 +98,7 @@ class ClipLLayer(nn.Module):
         self.self_attn = nn.ModuleDict(
             {k: nn.Linear(w, w) for k in ("k_proj", "v_proj", "q_proj", "out_proj")}
         )
-        self.layer_norm1, self.layer_norm2 = nn.LayerNorm(w), nn.LayerNorm(w)
+        self.layer_norm1, self.layer_norm2 = LayerNorm(w), LayerNorm(w)
         self.mlp = nn.ModuleDict(dict(fc1=nn.Linear(w, 4 * w), fc2=nn.Linear(4 * w, w)))
 
     def forward(self, x):
@@ -105,7 +117,7 @@ class ClipG(nn.Module):
         self.positional_embedding = nn.Parameter(torch.randn(77, width) * 0.05)
         self.transformer = nn.Module()
         self.transformer.resblocks = nn.ModuleList(ClipGLayer(width) for _ in range(layers))
-        self.ln_final = nn.LayerNorm(width)
+        self.ln_final = LayerNorm(width)
         self.text_projection = nn.Parameter(torch.randn(width, width) * width**-0.5)
         self.logit_scale = nn.Parameter(torch.tensor(4.6052), requires_grad=False)
         nn.init.normal_(self.token_embedding.weight, std=0.05)
@@ -122,7 +134,7 @@ class ClipG(nn.Module):
 class ClipGLayer(nn.Module):
     def __init__(self, w):
         super().__init__()
-        self.ln_1, self.ln_2 = nn.LayerNorm(w), nn.LayerNorm(w)
+        self.ln_1, self.ln_2 = LayerNorm(w), LayerNorm(w)
         self.attn = nn.Module()
         self.attn.in_proj_weight = nn.Parameter(torch.randn(3 * w, w) * w**-0.5 * 0.6)
         self.attn.in_proj_bias = nn.Parameter(torch.zeros(3 * w))
@@ -196,7 +208,7 @@ class TransformerBlock(nn.Module):
     def __init__(self, c, ctx):
         super().__init__()
         self.attn1, self.attn2, self.ff = Attention(c, c), Attention(c, ctx), FeedForward(c)
-        self.norm1, self.norm2, self.norm3 = nn.LayerNorm(c), nn.LayerNorm(c), nn.LayerNorm(c)
+        self.norm1, self.norm2, self.norm3 = LayerNorm(c), LayerNorm(c), LayerNorm(c)
 
     def forward(self, x, context):
         h = self.norm1(x)

@@ -33,6 +33,5 @@ def spoil(img, rng):
 def soften(img, k):
     """The picture as if its original had been only k times the size (k < 1): what small original sizes stand for."""
     h, w = img.shape[:2]
-    f = k**2.5
-    pic = Image.fromarray(img).resize((max(8, round(w * f)), max(8, round(h * f))), Image.BOX)
+    pic = Image.fromarray(img).resize((max(8, round(w * k)), max(8, round(h * k))), Image.BOX)
     return np.asarray(pic.resize((w, h), Image.BICUBIC))

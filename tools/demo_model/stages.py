@@ -98,7 +98,7 @@ def picture_loss(out, x):
 # ---------------------------------------------------------------------------- VAE
 def vae(run, opts, pool):
     model = models.parts(run.tokenizer.size)["vae"]
-    trainer, budget = start(run, "vae", dict(vae=model), 1.5e-3, opts, decay=0.998, weight_decay=1e-4)
+    trainer, budget = start(run, "vae", dict(vae=model), 1.2e-3, opts, decay=0.998, weight_decay=1e-4)
     gen = torch.Generator().manual_seed(100 + budget.step)
     size = min(128, run.side)
     batch = opts.batch or (64 if run.gpu else 8)
@@ -251,9 +251,14 @@ def encode_text(clip_l, clip_g, rows, end, join=False):
 
 
 def sizes(table, idx, h, w):
-    """The six numbers of the base: original size, crop, target.  Faultless pictures claim an original of 1x..2x."""
+    """The six numbers of the base: original size, crop, target.  Faultless pictures claim an original of 0.7x..2x.
+
+    Below 1x they overlap with soft pictures, so that the 0.8x that Fooocus gives the negative side is a gentle push.
+    """
     c = table["cond"][idx]
-    k = torch.where(c[:, 4:] > 0, 1 + torch.rand(len(idx), 1, device=c.device), torch.ones_like(c[:, 4:]))
+    k = torch.where(
+        c[:, 4:] > 0, 0.7 + 1.3 * torch.rand(len(idx), 1, device=c.device), torch.ones_like(c[:, 4:])
+    )
     target = torch.tensor([[h, w]], device=c.device, dtype=c.dtype).expand(len(idx), 2)
     return torch.cat([c[:, :2] * k, c[:, 2:4], target], 1)
 
@@ -268,7 +273,7 @@ def weighted(out, noise, alpha):
 def unet(run, opts, pool):
     p = models.parts(run.tokenizer.size)
     mods = {k: p[k] for k in ("unet", "clip_l", "clip_g")}
-    trainer, budget = start(run, "unet", mods, 1.2e-3, opts, decay=0.9995)
+    trainer, budget = start(run, "unet", mods, 1e-3, opts, decay=0.9995)
     gen = torch.Generator().manual_seed(300 + budget.step)
     words, alphas, batch = Words(run), schedule(run.device), opts.batch or (512 if run.gpu else 16)
 
@@ -295,7 +300,7 @@ def unet(run, opts, pool):
 def refiner(run, opts, pool):
     p = models.parts(run.tokenizer.size)
     mods = dict(refiner=p["refiner"], refiner_g=p["refiner_g"])
-    trainer, budget = start(run, "refiner", mods, 1.2e-3, opts, decay=0.999)
+    trainer, budget = start(run, "refiner", mods, 1e-3, opts, decay=0.999)
     gen = torch.Generator().manual_seed(400 + budget.step)
     words, alphas, batch = Words(run), schedule(run.device), opts.batch or (512 if run.gpu else 16)
 
@@ -317,12 +322,13 @@ def refiner(run, opts, pool):
 
 
 def scores(table, idx, h, w):
-    """The five numbers of the refiner: size, crop, and a score: about 6 for faultless pictures, 2.5 for soft or bad ones."""
+    """The five numbers of the refiner: size, crop, score.
+
+    Faultless pictures score 6, soft or bad ones 3, both give or take 1.6: at 2.5, the negative side, they are mixed.
+    """
     c, n = table["cond"][idx], len(idx)
     bad = (c[:, 0] < h) | (table["labels"][idx, 3] < 0)
-    score = torch.where(
-        bad, torch.full((n,), 2.5, device=c.device), torch.full((n,), 6.0, device=c.device)
-    ) + 0.5 * torch.randn(n, device=c.device)
+    score = 6 - 3 * bad.float() + 1.6 * torch.randn(n, device=c.device)
     size = torch.tensor([[h, w]], device=c.device, dtype=c.dtype).expand(n, 2)
     return torch.cat([size, c[:, 2:4], score[:, None]], 1)
 
