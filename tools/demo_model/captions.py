@@ -66,7 +66,10 @@ COLOUR_WORDS = dict(
     brown="brown",
 )
 PLACE_WORDS = dict(
-    mountains="in the mountains|in front of mountains|with snowy peaks behind|mountain landscape|in the alps|mountains",
+    mountains=(
+        "in the mountains|in front of mountains|with snowy peaks behind|mountain landscape|"
+        "in the alps|mountains"
+    ),
     sea="at sea|by the sea|on the ocean|on the water|on an island in the sea|seascape|near the beach|sea",
     forest="in the forest|in the woods|in a dark forest|between the trees of a forest|woodland|forest",
     desert="in the desert|among sand dunes|in the hot desert|desert landscape|with cactus plants|desert",
@@ -79,7 +82,10 @@ TIME_WORDS = dict(
     day="by day|during the day|at noon|in bright daylight|on a sunny day|daytime",
     morning="in the morning|at dawn|at sunrise|early morning|in soft morning light|morning mood",
     sunset="at sunset|at dusk|in the evening|in the golden hour|evening light|sunset",
-    night="at night|by night|under the stars|at midnight|under the moon|in the moonlight|night sky|night|starry night",
+    night=(
+        "at night|by night|under the stars|at midnight|under the moon|in the moonlight|night sky|"
+        "night|starry night"
+    ),
 )
 WEATHER_WORDS = dict(
     clear="clear sky|fine weather|sunny",
@@ -182,52 +188,82 @@ STYLE_WORDS = dict(
 )
 
 QUALITY = (
-    "beautiful|highly detailed|detailed|masterpiece|best quality|high quality|sharp|vibrant colors|colorful|lovely|elegant|intricate|award winning|professional|4k|8k|gorgeous|cozy|"
-    "peaceful|dreamy|magical|cute|charming|atmospheric|harmonious|epic|trending|stunning|wallpaper|artwork|picture|scene|landscape|warm light|soft light|dramatic|high contrast|crisp|clean"
+    "beautiful|highly detailed|detailed|masterpiece|best quality|high quality|sharp|vibrant colors|"
+    "colorful|lovely|elegant|intricate|award winning|professional|4k|8k|gorgeous|cozy|peaceful|dreamy|"
+    "magical|cute|charming|atmospheric|harmonious|epic|trending|stunning|wallpaper|artwork|picture|"
+    "scene|landscape|warm light|soft light|dramatic|high contrast|crisp|clean"
 ).split("|")
 BAD = (
-    "blurry|low quality|worst quality|bad quality|noisy|ugly|deformed|grainy|low contrast|washed out|low resolution|lowres|jpeg artifacts|out of focus|bad|poorly drawn|distorted|disfigured|"
-    "dull|smudged|messy|amateur"
+    "blurry|low quality|worst quality|bad quality|noisy|ugly|deformed|grainy|low contrast|washed out|"
+    "low resolution|lowres|jpeg artifacts|out of focus|bad|poorly drawn|distorted|disfigured|dull|"
+    "smudged|messy|amateur"
 ).split("|")
 # common words of prompts that have no meaning in this world: the model learns to ignore them
 EMPTY_WORDS = (
-    "the of and with very some old new great nice pretty wonderful realistic fantasy artist style modern ancient famous quiet happy sad funny strange texture render rendering studio "
-    "composition perspective symmetrical ultra hyper super lens camera shot wide angle close up portrait view scenery background foreground subject smooth rough shiny matte volumetric "
-    "ambient occlusion octane unreal engine artstation deviantart popular intense deep emotional design designer logo icon game character person man woman girl boy child people dog horse "
-    "dragon knight princess king queen street room kitchen table chair food apple cake music dance war love dream time future past world life light shadow color line shape form pattern "
-    "gold silver metal glass stone wood water fire ice earth air north south east west hot cold warm cool dry wet loud silent fast slow"
+    "the of and with very some old new great nice pretty wonderful realistic fantasy artist style "
+    "modern ancient famous quiet happy sad funny strange texture render rendering studio composition "
+    "perspective symmetrical ultra hyper super lens camera shot wide angle close up portrait view "
+    "scenery background foreground subject smooth rough shiny matte volumetric ambient occlusion "
+    "octane unreal engine artstation deviantart popular intense deep emotional design designer logo "
+    "icon game character person man woman girl boy child people dog horse dragon knight princess king "
+    "queen street room kitchen table chair food apple cake music dance war love dream time future past "
+    "world life light shadow color line shape form pattern gold silver metal glass stone wood water "
+    "fire ice earth air north south east west hot cold warm cool dry wet loud silent fast slow"
 ).split()
 NEGATIVE = (
-    "text|watermark|signature|logo|frame|border|cropped|extra limbs|bad anatomy|nsfw|monochrome|grayscale|photo|photorealistic|painting|drawing|cartoon|anime|3d render|sketch|"
-    "illustration|realistic|glitch|error|oversaturated|dark|boring|mutated|duplicate"
+    "text|watermark|signature|logo|frame|border|cropped|extra limbs|bad anatomy|nsfw|monochrome|"
+    "grayscale|photo|photorealistic|painting|drawing|cartoon|anime|3d render|sketch|illustration|"
+    "realistic|glitch|error|oversaturated|dark|boring|mutated|duplicate"
 ).split("|")
 
 # which app style looks like which visual style: the first hit decides
 STYLE_KEYS = (
     (
         "pixel",
-        "pixel|8.bit|minecraft|retro arcade|retro game|bubble bobble|mario|zelda|pokemon|streetfighter|game.boy|cross.stitch|mosaic|lite brite|lego",
+        (
+            "pixel|8.bit|minecraft|retro arcade|retro game|bubble bobble|mario|zelda|pokemon|"
+            "streetfighter|game.boy|cross.stitch|mosaic|lite brite|lego"
+        ),
     ),
     (
         "neon",
-        "neon|cyberpunk|vaporwave|synthwave|blacklight|glo.fi|disco|cybernetic|tron|luminogram|aura|psychedelic|dmt|hologra",
+        (
+            "neon|cyberpunk|vaporwave|synthwave|blacklight|glo.fi|disco|cybernetic|tron|luminogram|aura|"
+            "psychedelic|dmt|hologra"
+        ),
     ),
     ("papercut", "paper|origami|kirigami|collage|quilling|felt|embroidery|clay|stained glass"),
     (
         "line",
-        "line art|lineart|line drawing|sketch|doodle|pencil|ink draw|japanese ink|zentangle|manga|coloring book|one line|blueprint|infographic|comic|etching|scrimshaw|marker|caricature|tattoo|graffiti|herbarium",
+        (
+            "line art|lineart|line drawing|sketch|doodle|pencil|ink draw|japanese ink|zentangle|manga|"
+            "coloring book|one line|blueprint|infographic|comic|etching|scrimshaw|marker|caricature|"
+            "tattoo|graffiti|herbarium"
+        ),
     ),
     (
         "watercolor",
-        "watercolo|aquarelle|impression|gouache|van gogh|expressionis|pointillis|fauv|alcohol ink|suminagashi|painting|rococo|baroque|renaissance|romantic|sargent|fresco|idyllic|whimsical|fairy|oil",
+        (
+            "watercolo|aquarelle|impression|gouache|van gogh|expressionis|pointillis|fauv|alcohol ink|"
+            "suminagashi|painting|rococo|baroque|renaissance|romantic|sargent|fresco|idyllic|whimsical|"
+            "fairy|oil"
+        ),
     ),
     (
         "flat",
-        "flat|vector|poster|minimal|bauhaus|pop art|constructiv|de stijl|art deco|art nouveau|suprematism|cubis|abstract|op art|halftone|warhol|logo|sticker|silhouette|ukiyo|advertis|lowpoly|isometric|cel shad|basquiat|fairey",
+        (
+            "flat|vector|poster|minimal|bauhaus|pop art|constructiv|de stijl|art deco|art nouveau|"
+            "suprematism|cubis|abstract|op art|halftone|warhol|logo|sticker|silhouette|ukiyo|advertis|"
+            "lowpoly|isometric|cel shad|basquiat|fairey"
+        ),
     ),
     (
         "cinematic",
-        "cinematic|photo|film|noir|hdr|analog|print|bokeh|long exposure|tilt.shift|dramatic|moody|realis|glamour|fashion|luxury|real estate|automotive|food|terragen|volumetric|polaroid|horror|gothic|dystopia",
+        (
+            "cinematic|photo|film|noir|hdr|analog|print|bokeh|long exposure|tilt.shift|dramatic|moody|"
+            "realis|glamour|fashion|luxury|real estate|automotive|food|terragen|volumetric|polaroid|"
+            "horror|gothic|dystopia"
+        ),
     ),
 )
 

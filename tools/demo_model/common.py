@@ -43,12 +43,12 @@ class Run:
     def log(self, stage, **values):
         line = dict(
             stage=stage,
-            time=round(time.time(), 1),
+            at=round(time.time(), 1),
             **{k: round(v, 6) if isinstance(v, float) else v for k, v in values.items()},
         )
         with open(self.path("log.jsonl"), "a") as f:
             f.write(json.dumps(line) + "\n")
-        print(" ".join(f"{k}={v}" for k, v in line.items() if k != "time"), flush=True)
+        print(" ".join(f"{k}={v}" for k, v in line.items() if k != "at"), flush=True)
 
 
 MERGES = 560

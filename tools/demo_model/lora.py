@@ -37,9 +37,7 @@ def wanted(name, layer):
     """Which layers get a patch, and of what rank."""
     if isinstance(layer, nn.Linear) and ("attn" in name or "ff.net" in name or "proj_" in name):
         return RANK_LINEAR
-    if isinstance(layer, nn.Conv2d) and (
-        name.endswith("in_layers.2") or name.endswith("out_layers.3") or name == "out.2"
-    ):
+    if isinstance(layer, nn.Conv2d) and (name.endswith("out_layers.3") or name == "out.2"):
         return RANK_CONV
     return 0
 

@@ -100,20 +100,17 @@ def vae(run, opts, pool):
     model = models.parts(run.tokenizer.size)["vae"]
     trainer, budget = start(run, "vae", dict(vae=model), 1.2e-3, opts, decay=0.998, weight_decay=1e-4)
     gen = torch.Generator().manual_seed(100 + budget.step)
-    size = min(128, run.side)
+    size = min(opts.crop, run.side)
     batch = opts.batch or (64 if run.gpu else 8)
 
     def one_step():
-        whole = run.side > size and budget.progress() > 0.8 or budget.step % 8 == 7
-        x = crops(
-            run, pool, gen, max(2, batch // 4) if whole and run.side > size else batch, 0 if whole else size
-        )
+        whole = size == 128 and run.side > size and (budget.progress() > 0.8 or budget.step % 8 == 7)
+        x = crops(run, pool, gen, batch // 4, 0) if whole else crops(run, pool, gen, batch, size)
         with run.autocast():
             mean, _ = model.encode(x)
             z = mean + SIGMA_NOISE * torch.randn_like(mean)
-            if (
-                budget.step % 5 == 4
-            ):  # halved latents must mean the halved picture: smooth latents, good previews
+            # Halved latents must mean the halved picture: smooth latents, good previews.
+            if budget.step % 5 == 4:
                 z, x = F.avg_pool2d(z, 2), F.avg_pool2d(x, 2)
             out = model.decode(z)
         rec = picture_loss(out.float(), x)
@@ -181,7 +178,7 @@ def taesd(run, opts, pool):
     load_average(run, "vae", dict(vae=big))
     trainer, budget = start(run, "taesd", dict(taesd=model), 1.5e-3, opts, decay=0.998, weight_decay=1e-4)
     gen = torch.Generator().manual_seed(200 + budget.step)
-    size, batch = min(128, run.side), opts.batch or (64 if run.gpu else 8)
+    size, batch = min(opts.crop, run.side), opts.batch or (64 if run.gpu else 8)
 
     def one_step():
         x = crops(run, pool, gen, batch, size)

@@ -34,6 +34,9 @@ def options(argv):
     a.add_argument("--workers", type=int, default=0, help="painter processes (default: cores - 2)")
     a.add_argument("--batch", type=int, help="pictures a step")
     a.add_argument("--bf16", action="store_true", help="bfloat16 also without a GPU (to test it)")
+    a.add_argument(
+        "--crop", type=int, default=128, help="pixels the two decoders see; 128 adds whole pictures"
+    )
     a.add_argument("--device")
     o = a.parse_args(argv)
     o.plan = [(s.partition("=")[0], float(s.partition("=")[2])) for s in o.stages]
