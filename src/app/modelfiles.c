@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "app/config.h"
 #include "app/performance.h"
 #include "app/walk.h"
 #include "base/file.h"
@@ -38,11 +39,23 @@ fc_status fc_model_folder_open(const char *home, const char *kind, fc_arena *are
                                fc_err *err)
 {
     static const char *const endings[] = {".safetensors", ".ckpt", ".pth", ".bin", ".pt", NULL};
-    folder->dir = strcmp(home, ".") == 0 ? fc_arena_printf(arena, "models/%s", kind)
-                                         : fc_arena_printf(arena, "%s/models/%s", home, kind);
+    fc_lines dirs;
+    fc_lines_init(&dirs, arena);
     fc_lines_init(&folder->names, arena);
-    if (!folder->dir) return fc_fail(err, arena->status, "out of memory for the list of model files");
-    return fc_walk(folder->dir, endings, &folder->names, err);
+    fc_lines_init(&folder->paths, arena);
+    fc_status status = fc_config_read_folders(home, kind, &dirs, err);
+    for (size_t i = 0; i < dirs.count && status == FC_OK; i++) {
+        size_t first = folder->names.count;
+        status = fc_walk(dirs.items[i], endings, &folder->names, err);
+        for (size_t j = first; j < folder->names.count; j++) {
+            const char *path = fc_arena_printf(arena, "%s/%s", dirs.items[i], folder->names.items[j]);
+            if (path) fc_lines_add(&folder->paths, path, strlen(path));
+        }
+    }
+    folder->dir = dirs.count ? dirs.items[0] : NULL;
+    if (status == FC_OK && arena->status != FC_OK)
+        return fc_fail(err, arena->status, "out of memory for the list of model files");
+    return status;
 }
 
 static bool stem_is(const char *file, const char *name)
@@ -65,9 +78,12 @@ static const char *find_in(const fc_model_folder *folder, const char *name)
     return NULL;
 }
 
+/* name: an item of the folder's list. */
 static const char *path_in(const fc_model_folder *folder, const char *name)
 {
-    return fc_arena_printf(folder->names.arena, "%s/%s", folder->dir, name);
+    for (size_t i = 0; i < folder->names.count; i++)
+        if (folder->names.items[i] == name) return folder->paths.items[i];
+    return NULL;
 }
 
 /* Endings are left out of the comparison: they would outweigh the difference of short names. */
@@ -178,7 +194,7 @@ static fc_status find_loras(const fc_params *params, bool names_only, const char
     const char **known = fc_arena_array(arena, folder.names.count, sizeof *known);
     fc_lora_choice *chosen = fc_arena_array(arena, (size_t)params->loras.count, sizeof *chosen);
     if (!known || !chosen) return fc_fail(err, arena->status, "out of memory for the list of LoRAs");
-    for (size_t i = 0; i < folder.names.count; i++) known[i] = path_in(&folder, folder.names.items[i]);
+    for (size_t i = 0; i < folder.names.count; i++) known[i] = folder.paths.items[i];
     files->known_loras = (fc_string_list){known, (int32_t)folder.names.count};
     for (int32_t i = 0; i < params->loras.count && status == FC_OK; i++) {
         chosen[i].weight = params->loras.items[i].weight;
@@ -206,7 +222,11 @@ fc_status fc_model_files_find(const fc_params *params, bool names_only, fc_arena
     if (status == FC_OK) status = find_decoder(params, names_only, home, arena, files, err);
     if (status == FC_OK) status = find_loras(params, names_only, home, arena, files, err);
     if (status != FC_OK) return status;
-    files->embeddings_dir = fc_arena_printf(arena, "%s/models/embeddings", home);
+    fc_lines embeddings;
+    fc_lines_init(&embeddings, arena);
+    status = fc_config_read_folders(home, "embeddings", &embeddings, err);
+    if (status != FC_OK) return status;
+    files->embeddings_dir = embeddings.items[0];
     if (arena->status != FC_OK)
         return fc_fail(err, arena->status, "out of memory for the list of model files");
     if (!fc_path_is_dir(files->embeddings_dir)) files->embeddings_dir = NULL;

@@ -15,15 +15,17 @@ typedef struct fc_model_files {
     fc_string_list known_loras;                  /* paths: what <lora:NAME:WEIGHT> may name */
 } fc_model_files;
 
-/* A folder of files that can be chosen by name. */
+/* The files of a kind that can be chosen by name. */
 typedef struct fc_model_folder {
-    const char *dir; /* "home/models/loras" */
-    fc_lines names;  /* relative, in the order in which names are looked up */
+    const char *dir; /* the first folder, "home/models/loras": new files go there */
+    fc_lines names;  /* relative to their folder, in the order in which names are looked up */
+    fc_lines paths;  /* of the same files, folder included */
 } fc_model_folder;
 
 /* The home folder: `wish` unless empty, else FOOOCUS_HOME, else ".". */
 const char *fc_home_dir(const char *wish);
-/* kind: "checkpoints", "loras", "vae", "vae_approx". A folder that does not exist is empty. */
+/* kind: "checkpoints", "loras", "vae", "vae_approx" ... The folders are those of config.txt (path_KIND), else
+ * home/models/KIND. One that does not exist is empty. */
 fc_status fc_model_folder_open(const char *home, const char *kind, fc_arena *arena, fc_model_folder *folder,
                                fc_err *err) FC_MUST_USE;
 /* The path of a file chosen by name (relative, file name or stem) in the folder. DENIED: `name` is a path;
