@@ -239,6 +239,8 @@ void fc_engine_describe(const fc_engine *e, fc_engine_report *out)
     *out = (fc_engine_report){0};
     snprintf(out->device, sizeof out->device, "%s", e->info.description);
     snprintf(out->precision, sizeof out->precision, "%s", e->cx.act == FC_BF16 ? "bf16" : "f32");
+    const fc_model *base = e->model[FC_ROLE_BASE];
+    if (base) snprintf(out->model, sizeof out->model, "%s", base->info.line);
     for (int i = 0; i < FC_ROLE_COUNT; i++)
         if (e->model[i]) out->packed_bytes += e->model[i]->packs.resident;
     out->stack_peak_bytes = e->cx.peak;

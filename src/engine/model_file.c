@@ -36,7 +36,9 @@ static fc_status bind_base(fc_model *m, fc_err *err)
 
 static fc_status bind(fc_model *m, fc_err *err)
 {
-    fc_status s;
+    static const fc_model_use uses[FC_ROLE_COUNT] = {FC_USE_BASE, FC_USE_REFINER, FC_USE_VAE, FC_USE_PREVIEW};
+    fc_status s = fc_model_require(m->weights, uses[m->role], &m->info, err);
+    if (s) return s;
     switch (m->role) {
     case FC_ROLE_BASE:
         return bind_base(m, err);

@@ -3,6 +3,7 @@
 #define FC_ENGINE_MODEL_FILE_H
 
 #include "model/clip.h"
+#include "model/detect.h"
 #include "model/taesd.h"
 #include "model/unet.h"
 #include "model/vae.h"
@@ -21,6 +22,7 @@ typedef struct fc_model {
     int64_t file_size, file_time; /* identity: another file under the same name is another model */
     uint64_t serial;              /* unique within the process: key of caches */
     fc_weights *weights;
+    fc_model_info info;
     uint64_t patches; /* tells which LoRAs hang on the weights: key of caches; 0: none */
     fc_packcache packs;
     fc_clip *clip_l, *clip_g; /* refiner: clip_g alone */
