@@ -1,4 +1,4 @@
-/* Text encoders: golden data of the tiny models (tests/golden/clip.safetensors) on every backend, hidden
+/* Text encoders: golden data of the tiny models (tests/golden/clip_tiny.safetensors) on every backend, hidden
  * states by layer, pooling, textual inversion, failing allocations. Weighted prompts are diffusion/cond's:
  * test_cond.c. */
 #include "model/clip.h"
@@ -36,7 +36,7 @@ static void fixture_open(struct fixture *f, const char *kind, const char *prefix
     f->part = part;
     assert_ok(fc_weights_open(&f->weights, fc_test_synth(kind), &err), &err);
     assert_ok(fc_clip_open(&f->clip, f->weights, prefix, &err), &err);
-    fc_test_golden_open(&f->golden, "clip.safetensors");
+    fc_test_golden_open(&f->golden, "clip_tiny.safetensors");
     assert_int_equal(fc_clip_tokens(f->clip), TOKENS);
 }
 

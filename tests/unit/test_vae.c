@@ -1,4 +1,4 @@
-/* VAE: golden data of the tiny model (tests/golden/vae.safetensors) on every backend, tiles, memory
+/* VAE: golden data of the tiny model (tests/golden/vae_tiny.safetensors) on every backend, tiles, memory
  * estimates, 8-bit conversion, failing allocations. */
 #include "model/vae.h"
 
@@ -25,7 +25,7 @@ static void fixture_open(struct fixture *f)
     fc_err err = {0};
     assert_ok(fc_weights_open(&f->weights, fc_test_synth("tiny_base"), &err), &err);
     assert_ok(fc_vae_open(&f->vae, f->weights, FC_VAE_BOTH, &err), &err);
-    fc_test_golden_open(&f->golden, "vae.safetensors");
+    fc_test_golden_open(&f->golden, "vae_tiny.safetensors");
     assert_int_equal(fc_vae_factor(f->vae), FACTOR);
     assert_int_equal(fc_vae_latent_channels(f->vae), LATENT);
 }
@@ -191,7 +191,7 @@ static void test_sample_golden(void **state)
 {
     (void)state;
     fc_safetensors st;
-    fc_test_golden_open(&st, "vae.safetensors");
+    fc_test_golden_open(&st, "vae_tiny.safetensors");
     fc_test_array mean = fc_test_array_load(&st, "tiny_base.mean"),
                   logvar = fc_test_array_load(&st, "tiny_base.logvar");
     fc_test_array want = fc_test_array_load(&st, "tiny_base.sample_seed5");
