@@ -268,16 +268,15 @@ static void pool(fc_cx *cx, const fc_clip *c, fc_tensor x, const fc_clip_request
 
 void fc_clip_encode(fc_cx *cx, const fc_clip *c, const fc_clip_request *r, float *hidden, float *pooled)
 {
-    int32_t shown = c->layers - (r->skip < 1 ? 1 : r->skip) + 1; /* layers before the state that is wanted */
-    if (shown < 0) shown = 0;
+    bool beyond = r->skip > c->layers;
+    int32_t shown = beyond ? c->layers : c->layers - (r->skip < 1 ? 1 : r->skip) + 1;
     int32_t last = r->pool_chunk >= 0 ? c->layers : shown;
     fc_mark m = fc_enter(cx, "clip");
     fc_tensor x = fc_embed(cx, &c->table, &c->positions, r->ids, r->extra, r->n, c->tokens);
     fc_probe(cx, "embeddings", x);
-    for (int32_t i = 0;; i++) {
-        if (i == shown) fc_download(cx, x, hidden);
-        if (i == last || cx->status) break;
+    for (int32_t i = 0; i < last && !cx->status; i++) {
         run_layer(cx, c, &c->layer[i], x);
+        if (i + 1 == shown) fc_download(cx, beyond ? fc_layer_norm(cx, x, &c->final_norm) : x, hidden);
     }
     if (r->pool_chunk >= 0) pool(cx, c, x, r, pooled);
     fc_leave(cx, m);

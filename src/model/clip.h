@@ -27,7 +27,8 @@ typedef struct fc_clip_request {
     const int32_t *ids; /* [n][tokens]; a negative id -k-1 takes row k of extra */
     const float *extra; /* [.][width]: textual inversion; may be NULL */
     int32_t n;          /* chunks */
-    int32_t skip; /* hidden state `skip` from the end: 1 is the last layer, 2 the last but one; clamped */
+    int32_t skip;       /* hidden state `skip` from the end: 1 is the last layer, 2 the last but one, without
+                           the final norm; more than there are layers: the last one with it, as the reference */
     int32_t pool_chunk; /* chunk whose pooled vector is wanted; -1: none, and layers that only it needs are
                            not run */
 } fc_clip_request;

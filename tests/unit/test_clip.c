@@ -151,7 +151,7 @@ static void nano_close(struct nano *n)
 
 enum { STATE = TOKENS * FC_NANO_WIDTH };
 
-/* Any layer's state, from the embeddings (skip beyond the first) to the last; wanting the pooled vector
+/* Any layer's state, from the last to beyond the first; wanting the pooled vector
  * changes nothing. */
 static void test_skip(void **state)
 {
@@ -169,7 +169,7 @@ static void test_skip(void **state)
         fc_clip_encode(&rig.cx, n.g, &r, b, pooled);
         fc_rig_check(&rig);
         assert_memory_equal(a, b, sizeof a);
-        bool repeats = skip == 1 || skip >= 4; /* 0 is 1; the embeddings come after two layers */
+        bool repeats = skip == 1 || skip >= 4; /* 0 is 1; there are two layers, beyond them nothing changes */
         if (skip > 0) assert_int_equal(memcmp(a, last, sizeof a) == 0, repeats);
         memcpy(last, a, sizeof a);
     }
