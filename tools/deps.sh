@@ -6,13 +6,14 @@ cd "$(dirname "$0")/.."
 
 build="gcc cmake ninja-build pkg-config libc6-dev libdnnl-dev libjansson-dev libpng-dev libjpeg62-turbo-dev libwebp-dev
   libcurl4-openssl-dev libssl-dev libsqlite3-dev libutf8proc-dev libmicrohttpd-dev"
-test="libcmocka-dev python3"
+test="libcmocka-dev python3 chromium"
 lint="clang-format python3"
 
 wanted=$build
+node_packages=build # the tests also need the lock file's devDependencies
 for group in "$@"; do
     case $group in
-    test) wanted="$wanted $test" ;;
+    test) wanted="$wanted $test"; node_packages=all ;;
     lint) wanted="$wanted $lint" ;;
     esac
 done
@@ -45,7 +46,11 @@ if [ -n "$missing" ]; then
     DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
 
-if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
-    npm ci --silent --no-audit --no-fund
+omit=
+[ "$node_packages" = all ] || omit=--omit=dev
+if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ] ||
+    { [ -z "$omit" ] && [ ! -d node_modules/playwright-core ]; }; then
+    # shellcheck disable=SC2086
+    npm ci --silent --no-audit --no-fund $omit
     touch node_modules/.package-lock.json
 fi

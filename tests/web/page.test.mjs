@@ -1,0 +1,318 @@
+// The page in a real browser: making pictures, the queue, history, settings, languages, sizes of screen, accessibility.
+// Runs against the mock server, or with FC_BINARY=build/release/fooocus against the program itself.
+
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { createRequire } from "node:module";
+import { afterEach, describe, test } from "node:test";
+import { CHROMIUM, openBrowser } from "./browser.mjs";
+import { finished, generate, REAL, startServer } from "./helpers.mjs";
+
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const skip = CHROMIUM ? false : "Chromium is not installed (apt-get install chromium)";
+
+describe("page", { skip, concurrency: false }, () => {
+  let server;
+  let browser;
+  const start = async (serverOptions = {}, browserOptions = {}) => {
+    server = await startServer(serverOptions);
+    browser = await openBrowser(server.url, browserOptions);
+    return browser.page();
+  };
+  afterEach(async () => {
+    const troubles = browser?.troubles ?? [];
+    await browser?.close();
+    await server?.close();
+    browser = server = null;
+    assert.deepEqual(troubles, [], "no console error and no request to another host");
+  });
+
+  test("generate shows a preview first and then the picture", async () => {
+    const page = await start({ stepMs: 25 });
+    await generate(page, "a red house in the mountains");
+    await page.waitForSelector(".preview:not([hidden]):not(.away)");
+    assert.equal(await page.locator(".picture.final:visible").count(), 0, "the preview comes before the picture");
+    assert.match(await page.locator(".progress-what").textContent(), /Step \d+ of \d+/);
+    assert.match(await page.title(), /^\d+ % /);
+    await finished(page);
+    assert.equal(await page.locator(".picture.final").getAttribute("alt"), "a red house in the mountains");
+    assert.equal(await page.locator(".progress:visible").count(), 0);
+  });
+
+  test("skip leaves one picture out, stop ends the job", async () => {
+    const page = await start({ stepMs: 20 });
+    await page.click(".summary");
+    await page.locator("[data-name=count] input.exact").fill("3");
+    await page.locator("[data-name=count] input.exact").blur();
+    await generate(page, "three hills");
+    await page.waitForSelector(".preview:not([hidden])");
+    await page.click("#skip");
+    await finished(page);
+    assert.equal(await page.locator(".strip-item").count(), 2, "two of three pictures are kept");
+    await generate(page, "never finished");
+    await page.waitForSelector(".preview:not([hidden])");
+    await page.keyboard.press("Control+Enter");
+    await page.waitForSelector("#generate:not([hidden])");
+    assert.equal(await page.locator(".strip-item").count(), 2, "a stopped picture is not kept");
+  });
+
+  test("three jobs queue, are reordered and removed with undo; a second tab agrees", async () => {
+    const page = await start({ stepMs: 1000 });
+    await generate(page, "running");
+    for (const prompt of ["one", "two", "three"]) {
+      await page.fill("#prompt", prompt);
+      await page.click("#enqueue");
+    }
+    await page.click("[aria-controls=queue]");
+    const rows = (where) => where.locator(".queue-row p").allTextContents();
+    await page.waitForFunction(() => document.querySelectorAll(".queue-row").length === 3);
+    const second = await browser.page();
+    await second.click("[aria-controls=queue]");
+    await second.waitForFunction(() => document.querySelectorAll(".queue-row").length === 3);
+    await page.locator(".queue-row").nth(2).focus();
+    await page.keyboard.press("Alt+ArrowUp");
+    await page.keyboard.press("Alt+ArrowUp");
+    assert.deepEqual(await rows(page), ["three", "one", "two"]);
+    await second.waitForFunction(() => document.querySelector(".queue-row p")?.textContent === "three");
+    await page.locator(".queue-row").nth(1).getByRole("button", { name: "Remove from the queue" }).click();
+    await page.waitForFunction(() => document.querySelectorAll(".queue-row").length === 2);
+    await page.getByRole("button", { name: "Undo" }).click();
+    await page.waitForFunction(() => document.querySelectorAll(".queue-row").length === 3);
+    assert.deepEqual(await rows(page), ["three", "two", "one"]);
+    await page.locator(".queue-row").nth(2).dragTo(page.locator(".queue-row").nth(0), { targetPosition: { x: 60, y: 3 } });
+    await page.waitForFunction(() => document.querySelector(".queue-row p")?.textContent === "one");
+    await second.waitForFunction(() => document.querySelector(".queue-row p")?.textContent === "one");
+  });
+
+  test("a reload in the middle of a job finds everything again", async () => {
+    const page = await start({ stepMs: 200 });
+    await generate(page, "still here");
+    await page.waitForSelector(".preview:not([hidden])");
+    await page.reload();
+    await page.waitForSelector("#stop:not([hidden])");
+    await page.waitForSelector(".preview:not([hidden])");
+    assert.equal(await page.inputValue("#prompt"), "still here");
+    await finished(page);
+    assert.equal(await page.locator(".picture.final").getAttribute("alt"), "still here");
+  });
+
+  test("history: search, favourite, delete with undo, viewer keys", async () => {
+    const page = await start({ stepMs: 5 });
+    for (const prompt of ["a blue boat", "a green tree"]) {
+      await generate(page, prompt);
+      await page.waitForFunction((p) => document.querySelector(".picture.final:not([hidden])")?.alt === p, prompt);
+    }
+    await page.getByRole("button", { name: "History" }).click();
+    await page.waitForFunction(() => document.querySelectorAll(".tile").length === 2);
+    await page.fill("#history .search", "boat");
+    await page.waitForFunction(() => document.querySelectorAll(".tile").length === 1);
+    await page.locator(".tile-open").click();
+    await page.keyboard.press("f");
+    await page.waitForSelector(".viewer [aria-pressed=true]");
+    await page.keyboard.press("i");
+    await page.waitForSelector(".viewer [data-name=cfg]");
+    assert.match(await page.locator(".viewer-info").textContent(), /a blue boat/);
+    await page.keyboard.press("Escape");
+    await page.fill("#history .search", "");
+    await page.waitForFunction(() => document.querySelectorAll(".tile").length === 2);
+    await page.locator(".filter-star").click();
+    await page.waitForFunction(() => document.querySelectorAll(".tile").length === 1);
+    await page.locator(".filter-star").click();
+    await page.waitForFunction(() => document.querySelectorAll(".tile").length === 2);
+    await page.locator(".tile-open").first().focus();
+    await page.keyboard.press("Delete");
+    await page.waitForFunction(() => document.querySelectorAll(".tile").length === 1);
+    await page.getByRole("button", { name: "Undo" }).click();
+    await page.waitForFunction(() => document.querySelectorAll(".tile").length === 2);
+  });
+
+  test("use these settings makes the same picture again", async () => {
+    const page = await start({ stepMs: 5 });
+    await generate(page, "the same once more");
+    await finished(page);
+    const pixels = () => page.evaluate(async () => {
+      const response = await fetch(document.querySelector(".picture.final").src);
+      const bitmap = await createImageBitmap(await response.blob());
+      const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+      const context = canvas.getContext("2d");
+      context.drawImage(bitmap, 0, 0);
+      const digest = await crypto.subtle.digest("SHA-256", context.getImageData(0, 0, bitmap.width, bitmap.height).data);
+      return { src: document.querySelector(".picture.final").src, hash: [...new Uint8Array(digest)].join() };
+    });
+    const first = await pixels();
+    await page.fill("#prompt", "something else");
+    await page.hover(".frame");
+    await page.getByRole("toolbar").getByRole("button", { name: "Use these settings" }).click();
+    await page.waitForFunction(() => document.getElementById("prompt").value === "the same once more");
+    await page.click("#generate");
+    await page.waitForFunction((src) => {
+      const img = document.querySelector(".picture.final:not([hidden])");
+      return img && img.src !== src && img.complete && img.naturalWidth > 0;
+    }, first.src);
+    assert.equal((await pixels()).hash, first.hash);
+  });
+
+  test("a picture dropped on the page gives its settings back", { skip: REAL && "needs the mock's PNG texts" }, async () => {
+    const page = await start({ stepMs: 5 });
+    await generate(page, "settings travel");
+    await finished(page);
+    await page.fill("#prompt", "");
+    await page.evaluate(async () => {
+      const blob = await (await fetch(document.querySelector(".picture.final").src)).blob();
+      const data = new DataTransfer();
+      data.items.add(new File([blob], "picture.png", { type: "image/png" }));
+      document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+    });
+    await page.locator("dialog").getByRole("button", { name: "Use these settings" }).click();
+    assert.equal(await page.inputValue("#prompt"), "settings travel");
+  });
+
+  test("two pictures compare over each other", async () => {
+    const page = await start({ stepMs: 5 });
+    for (const prompt of ["first", "second"]) {
+      await generate(page, prompt);
+      await page.waitForFunction((p) => document.querySelector(".picture.final:not([hidden])")?.alt === p, prompt);
+    }
+    await page.keyboard.press("Tab");
+    await page.getByRole("button", { name: "History" }).click();
+    await page.locator(".tile-open").first().focus();
+    await page.keyboard.press("c");
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("c");
+    await page.waitForSelector("dialog .differences [scope=row]");
+    assert.match(await page.locator(".differences").textContent(), /Prompt.*second.*first/);
+    await page.getByRole("slider", { name: "Line between the pictures" }).fill("20");
+    assert.equal(await page.locator(".compare-area").evaluate((el) => el.style.getPropertyValue("--cut")), "20%");
+  });
+
+  test("weights by keys; wrong input names what to do", async () => {
+    const page = await start();
+    await page.fill("#prompt", "a red house");
+    await page.locator("#prompt").evaluate((el) => el.setSelectionRange(2, 5));
+    await page.keyboard.press("Control+ArrowUp");
+    await page.keyboard.press("Control+ArrowUp");
+    assert.equal(await page.inputValue("#prompt"), "a (red:1.2) house");
+    await page.keyboard.press("Control+ArrowDown");
+    await page.keyboard.press("Control+ArrowDown");
+    assert.equal(await page.inputValue("#prompt"), "a red house");
+  });
+
+  test("languages: ?lang= wins and is remembered", async () => {
+    await start();
+    const chinese = await browser.page("?lang=zh");
+    assert.equal(await chinese.locator("#generate span").textContent(), "生成");
+    assert.equal(await chinese.getAttribute("html", "lang"), "zh-Hans");
+    const again = await browser.page();
+    assert.equal(await again.locator("#generate span").textContent(), "生成");
+    await again.selectOption(".language", "en");
+    await again.waitForFunction(() => document.querySelector("#generate span")?.textContent === "Generate");
+  });
+
+  test("a phone shows everything without sideways scrolling", async () => {
+    const page = await start({ stepMs: 5 }, { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+    const fits = () => page.evaluate(() => innerWidth === 360 && document.documentElement.scrollWidth <= 360);
+    assert.ok(await fits());
+    await generate(page, "small and whole");
+    await finished(page);
+    assert.ok(await fits());
+    const box = await page.locator("#generate").boundingBox();
+    assert.ok(box.height >= 44 && box.y + box.height <= 740, `the button can be reached: ${JSON.stringify(box)}`);
+    await page.locator(".advanced-toggle").click();
+    const panel = await page.locator("#panel").boundingBox();
+    assert.deepEqual([panel.x, panel.width], [0, 360]);
+    assert.ok(await fits());
+  });
+
+  test("dark by preference, and by choice", async () => {
+    const page = await start({}, { colorScheme: "dark" });
+    const light = () => page.evaluate(() => {
+      const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
+      return (r + g + b) / 3;
+    });
+    assert.ok((await light()) < 60);
+    await page.click(".theme-button");
+    assert.ok((await light()) > 200, "light by choice although the system is dark");
+    await page.reload();
+    await page.waitForSelector("body.ready");
+    assert.ok((await light()) > 200, "the choice is remembered");
+  });
+
+  test("styles: search, choose several, keep on top", async () => {
+    const page = await start();
+    await page.click(".summary");
+    await page.getByRole("tab", { name: "Styles" }).click();
+    const all = await page.locator(".style").count();
+    assert.ok(all > 200, `${all} styles`);
+    await page.locator("#panel .search").fill("watercolor");
+    const found = await page.locator(".style-name").allTextContents();
+    assert.ok(found.length >= 1 && found.length < 20 && found.every((name) => /watercolor/i.test(name)), found.join());
+    const name = found[0];
+    await page.getByRole("checkbox", { name, exact: true }).check({ force: true });
+    await page.getByRole("button", { name: `Keep ${name} on top` }).click();
+    await page.locator("#panel .search").fill("");
+    assert.equal(await page.locator(".style-name").first().textContent(), name);
+    assert.ok((await page.locator(".chip").allTextContents()).includes(name));
+    await page.reload();
+    await page.waitForSelector("body.ready");
+    assert.equal(await page.locator(".style input:checked").count(), await page.locator(".chip").count());
+    assert.equal(await page.locator(".style-name").first().textContent(), name);
+  });
+
+  for (const colorScheme of ["light", "dark"]) {
+    test(`axe finds nothing serious, ${colorScheme}`, async () => {
+      const page = await start({ stepMs: 40, history: 30 }, { colorScheme, bypassCSP: true, reducedMotion: "reduce" });
+      await page.addScriptTag({ content: fs.readFileSync(AXE, "utf8") });
+      const check = async (state) => {
+        await page.waitForTimeout(400); // transitions of colours end
+        const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+        const bad = violations.filter((v) => ["serious", "critical", "moderate"].includes(v.impact));
+        assert.deepEqual(bad.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => `${n.target} ${n.any[0]?.message ?? ""}`).join("; ")}`), [], state);
+      };
+      await check("start");
+      await page.click(".summary");
+      for (const name of ["Settings", "Styles", "Models", "Advanced"]) {
+        await page.getByRole("tab", { name }).click();
+        if (name === "Models") await page.getByRole("button", { name: "Add a LoRA" }).click();
+        if (name === "Advanced") await page.getByRole("switch", { name: "Show every control" }).check();
+        await check(name);
+      }
+      await generate(page, "one");
+      await page.waitForSelector("#enqueue:not([hidden])");
+      await page.click("#enqueue");
+      await page.click("[aria-controls=queue]");
+      await page.waitForSelector(".queue-row");
+      await check("queue");
+      await page.keyboard.press("Escape");
+      await page.click("#stop");
+      await page.getByRole("button", { name: "History" }).click();
+      await page.waitForSelector(".tile");
+      await check("history");
+      await page.locator(".tile-open").first().click();
+      await page.keyboard.press("i");
+      await page.waitForSelector(".settings-list");
+      await check("viewer");
+    });
+  }
+
+  test("5,000 pictures scroll smoothly", { skip: REAL && "the real program starts with an empty history" }, async () => {
+    const page = await start({ history: 5000 });
+    await page.getByRole("button", { name: "History" }).click();
+    await page.waitForSelector(".tile");
+    const seen = await page.evaluate(async () => {
+      const box = document.querySelector(".history-scroll");
+      let most = 0;
+      const long = [];
+      new PerformanceObserver((list) => long.push(...list.getEntries().map((e) => e.duration))).observe({ type: "longtask" });
+      for (const end = performance.now() + 60000; performance.now() < end && !document.querySelector("[aria-posinset='5000']"); ) {
+        box.scrollTop += 2400;
+        await new Promise(requestAnimationFrame);
+        most = Math.max(most, document.querySelectorAll(".tile").length);
+      }
+      const label = document.querySelector(".tile[aria-posinset='5000']");
+      return { most, all: document.querySelectorAll("*").length, reachedEnd: Boolean(label), longest: Math.max(0, ...long), loaded: [...document.querySelectorAll(".tile")].pop()?.getAttribute("aria-posinset") };
+    });
+    assert.ok(seen.reachedEnd, `the oldest picture is reached: ${JSON.stringify(seen)}`);
+    assert.ok(seen.most <= 150, `${seen.most} tiles in the document at once`);
+    assert.ok(seen.all < 4000, `${seen.all} elements`);
+  });
+});

@@ -1,0 +1,92 @@
+// Keeps `app` true to the server: loads the present, then follows the events.
+
+import { api } from "./api.js";
+import { app } from "./store.js";
+import { announce } from "./dom.js";
+import { openEvents } from "./events.js";
+import { pictureChanged, putJob } from "./actions.js";
+import { t } from "./i18n.js";
+import { problemText, toast } from "./toast.js";
+
+const RECENT = 48;
+const ENDED = ["done", "failed", "cancelled"];
+const KEPT_ENDED = 20; // jobs that ended stay known for a while, for late events
+
+let known = false;
+
+/** Everything that may have changed while nobody listened. */
+export async function resync() {
+  const [{ jobs }, { pictures }, system] = await Promise.all([
+    api.jobs({ state: "queued,running", limit: 1000 }),
+    api.pictures({ limit: RECENT }),
+    api.system(),
+  ]);
+  const map = new Map(jobs.map((job) => [job.id, job]));
+  const running = jobs.find((job) => job.state === "running");
+  const waiting = jobs.filter((job) => job.state === "queued").sort((a, b) => (a.position ?? 0) - (b.position ?? 0));
+  app.set({ jobs: map, order: waiting.map((job) => job.id), recent: pictures, system });
+  if (running) {
+    app.set({ progress: running.progress ? { job: running.id, ...running.progress } : null, preview: { job: running.id, seq: `now-${Date.now()}` } });
+  } else app.set({ progress: null, preview: null });
+  if (known) document.dispatchEvent(new CustomEvent("fooocus:reconnected"));
+  known = true;
+}
+
+function forgetOld() {
+  const jobs = app.get("jobs");
+  const ended = [...jobs.values()].filter((job) => ENDED.includes(job.state));
+  if (ended.length <= KEPT_ENDED) return;
+  const next = new Map(jobs);
+  ended.slice(0, ended.length - KEPT_ENDED).forEach((job) => next.delete(job.id));
+  app.set({ jobs: next });
+}
+
+function jobChanged(job) {
+  const before = app.get("jobs").get(job.id)?.state;
+  putJob(job);
+  if (before === job.state) return;
+  if (job.state === "running") app.set({ progress: { job: job.id, fraction: 0, ...job.progress }, preview: null, shown: null });
+  if (!ENDED.includes(job.state)) return;
+  if (app.get("progress")?.job === job.id) app.set({ progress: null, preview: null });
+  if (job.state === "failed" && job.error) toast(job.error.detail || job.error.title || t("error.unknown"), { kind: "error" });
+  if (job.state === "done" && before === "running") announce(t("stage.done"));
+  for (const warning of job.warnings || []) toast(typeof warning === "string" ? warning : warning.detail || warning.text || "", { kind: "warning" });
+  forgetOld();
+}
+
+const handlers = {
+  job: (data) => jobChanged(data.job && typeof data.job === "object" ? data.job : data),
+  queue: ({ order }) => app.set({ order }),
+  progress: (data) => app.set({ progress: data }),
+  preview: (data) => app.set({ preview: data }),
+  picture: (data) => pictureChanged({ picture: data.picture || data }),
+  picture_removed: ({ id }) => pictureChanged({ removed: id }),
+  warning: (data) => toast(data.text || data.detail || data.title || "", { kind: "warning" }),
+  models: () => api.models().then((models) => app.set({ models }), () => {}),
+  download: (data) => {
+    app.set({ downloads: { ...app.get("downloads"), [data.name]: data } });
+    if (data.state === "failed") toast(data.error?.detail || t("offer.failed"), { kind: "error" });
+    if (data.state === "done") {
+      toast(t("offer.done", { name: data.name }));
+      Promise.all([api.system(), api.models()]).then(([system, models]) => app.set({ system, models }), () => {});
+    }
+  },
+};
+
+export function follow() {
+  let late = null; // events that arrive while the present is being loaded are applied to it afterwards
+  const take = ({ type, data }) => handlers[type]?.(data);
+  const again = async () => {
+    late ??= [];
+    await resync().catch((error) => toast(problemText(error), { kind: "error" }));
+    const events = late || [];
+    late = null;
+    events.forEach(take);
+  };
+  document.addEventListener("fooocus:resync", again);
+  openEvents({
+    onEvent: (event) => (late ? late.push(event) : take(event)),
+    onState: (connected) => app.set({ connected }),
+    onResync: again,
+  });
+}
