@@ -4,6 +4,7 @@
  * - --size 1024 or 512: of the picture
  * - --only TEXT: operations whose name has it
  * - --bf16 or --f32: one dtype only
+ * - --own: the own products also where oneDNN's are the default
  * - --cpu: one thread, and its CPU time instead of the time on the wall: for machines that others use too
  *
  * Columns: operation, dtype, milliseconds (median), GFLOP/s or GB/s, share of the peak. */
@@ -14,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 #include <omp.h>
-#include "backend/cpu/isa.h"
+#include "backend/cpu/dev.h"
 #include "base/hash.h"
 #include "nn/backend.h"
 
@@ -351,9 +352,12 @@ int main(int argc, char **argv)
     fc_backend_opts opts = {0};
     struct bench b = {.scale = 1};
     int types = 3;
+    bool own = false;
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
-        if (strcmp(argv[i], "--bf16") == 0)
+        if (strcmp(argv[i], "--own") == 0)
+            own = true;
+        else if (strcmp(argv[i], "--bf16") == 0)
             types = 2;
         else if (strcmp(argv[i], "--f32") == 0)
             types = 1;
@@ -370,16 +374,17 @@ int main(int argc, char **argv)
             b.scale = strcmp(value, "512") == 0 ? 2 : 1;
         else {
             fprintf(stderr, "usage: bench_ops [--isa NAME] [--threads N] [--size 1024|512] [--only TEXT] "
-                            "[--bf16 | --f32] [--cpu]\n");
+                            "[--bf16 | --f32] [--cpu] [--own]\n");
             return 2;
         }
     }
     fc_err err = {0};
-    b.be = fc_backend_get(NULL);
+    b.be = fc_backend_get("cpu");
     if (!b.be || b.be->open(&opts, &b.dev, &err) != FC_OK) {
         fprintf(stderr, "%s\n", err.message);
         return 1;
     }
+    if (own) fc_cpu_use_own_products(b.dev, true);
     fc_backend_info info;
     b.be->info(b.dev, &info);
     fc_isa isa = fc_isa_detect(), cap;

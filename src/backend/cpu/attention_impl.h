@@ -1,26 +1,17 @@
 /* The text of the attention kernel: blocked, with a running softmax, so that never more than q_block x KEYS
- * scores exist. Included after vmath.h and vio.h, with these macros:
- * - ELEM, ELEM_TYPE: type of packed values: float, or uint16_t holding bf16; its fc_dtype
- * - STEP: values of the summed dimension that one multiply-add takes: 1, or 2 for pairs of bf16
- * - MULADD(acc, a, b): acc + a * b, with a from BROADCAST(ptr) and b from BVEC(ptr)
+ * scores exist. Included after tile_impl.h, with these macros besides its own:
  * - SOFTEXP, UNIT: softmax weights are SOFTEXP(UNIT * score): UNIT is log2(e) when SOFTEXP is 2^x, 1 when it
  * is e^x
  * - PUT_P(ptr, V): stores weights as ELEM and gives back what was stored, as V
  *
- * Layouts, with NR = NV * W columns in a panel:
+ * Layouts, of panels NR wide:
  * - keys [panel of NR keys][d / STEP][NR][STEP]
  * - values, per key block: [panel of NR channels][keys of the block / STEP][NR][STEP]
  *
  * Sizes round up: keys to NR, d to STEP for keys and to NR for values; what is beyond is zero. */
 
-#define NR      (NV * W)
 #define KEYS    256 /* per block; a multiple of NR */
 #define Q_BLOCK (8 * MR)
-
-static inline int32_t round_up(int32_t n, int32_t to)
-{
-    return (n + to - 1) / to * to;
-}
 
 static size_t attn_packed_bytes(int32_t keys, int32_t d)
 {
@@ -57,18 +48,6 @@ static struct attn_work split_work(void *p, int32_t d)
     return w;
 }
 
-/* dst[0..to) = x[0..n) as ELEM, then zeros */
-static void attn_row(ELEM *dst, fc_in x, int32_t n, int32_t to)
-{
-    if (x.t == ELEM_TYPE) {
-        memcpy(dst, x.p, (size_t)n * sizeof(ELEM));
-    } else {
-        const fc_out out = {dst, ELEM_TYPE};
-        FOR_VECTORS((size_t)n, store(out, i, load(x, i)), store_n(out, i, load_n(x, i, left), left));
-    }
-    for (int32_t e = n; e < to; e++) dst[e] = 0;
-}
-
 /* One key becomes a column of its panel, in steps of STEP values. */
 static void attn_pack_key(ELEM *column, const ELEM *row, int32_t dk)
 {
@@ -92,42 +71,13 @@ static void attn_pack(void *pk, void *pv, fc_in k, int64_t ldk, fc_in v, int64_t
     ELEM *rows = work; /* [STEP][dv] */
     const size_t panel = (size_t)padded * NR;
     for (int32_t j = 0; j < padded; j++) {
-        attn_row(rows, fc_in_at(k, (first + j) * ldk), j < count ? d : 0, dk);
+        elem_row(rows, fc_in_at(k, (first + j) * ldk), j < count ? d : 0, dk);
         attn_pack_key(kp + (size_t)(j / NR) * (size_t)dk * NR + (size_t)(j % NR) * STEP, rows, dk);
     }
     for (int32_t j = 0; j < padded; j += STEP) {
         for (int32_t s = 0; s < STEP; s++)
-            attn_row(rows + s * dv, fc_in_at(v, (first + j + s) * ldv), j + s < count ? d : 0, dv);
+            elem_row(rows + s * dv, fc_in_at(v, (first + j + s) * ldv), j + s < count ? d : 0, dv);
         attn_pack_values(vp + (size_t)j * NR, rows, dv, panel);
-    }
-}
-
-/* c [MR][NR] = (keep ? keep[row] * c : 0) + a [MR][steps * STEP] * b [steps][NR][STEP] */
-static inline void attn_tile(float *c, int32_t ldc, const ELEM *a, int32_t lda, const ELEM *b, int32_t steps,
-                             const float *keep)
-{
-    V acc[MR][NV];
-#pragma GCC unroll 16
-    for (int r = 0; r < MR; r++) {
-#pragma GCC unroll 4
-        for (int j = 0; j < NV; j++)
-            if (keep)
-                acc[r][j] = v_load(c + r * ldc + j * W) * v_set1(keep[r]);
-            else
-                acc[r][j] = v_set1(0.0f);
-    }
-    for (int32_t s = 0; s < steps; s++, b += NR * STEP, a += STEP) {
-#pragma GCC unroll 16
-        for (int r = 0; r < MR; r++) {
-#pragma GCC unroll 4
-            for (int j = 0; j < NV; j++)
-                acc[r][j] = MULADD(acc[r][j], BROADCAST(a + r * lda), BVEC(b + j * W * STEP));
-        }
-    }
-#pragma GCC unroll 16
-    for (int r = 0; r < MR; r++) {
-#pragma GCC unroll 4
-        for (int j = 0; j < NV; j++) v_store(c + r * ldc + j * W, acc[r][j]);
     }
 }
 
@@ -159,7 +109,7 @@ static void attn_load_queries(const fc_attn *job, const struct attn_work *w)
 {
     int32_t dk = round_up(job->d, STEP);
     for (int32_t r = 0; r < round_up(job->rows, MR); r++) {
-        attn_row(w->q + r * w->ldq, fc_in_at(job->q, r * job->ldq), r < job->rows ? job->d : 0, dk);
+        elem_row(w->q + r * w->ldq, fc_in_at(job->q, r * job->ldq), r < job->rows ? job->d : 0, dk);
         w->top[r] = -__builtin_inff();
         w->sum[r] = 0.0f;
     }
@@ -176,8 +126,8 @@ static void attn_block(const fc_attn *job, const struct attn_work *w, int32_t bl
     const ELEM *v = (const ELEM *)job->v + (size_t)first * (size_t)dv;
     for (int32_t j = 0; j < padded; j += NR)
         for (int32_t r = 0; r < rows; r += MR)
-            attn_tile(w->scores + r * KEYS + j, KEYS, w->q + r * w->ldq, w->ldq, k + (size_t)j * (size_t)dk,
-                      dk / STEP, NULL);
+            tile(w->scores + r * KEYS + j, KEYS, w->q + r * w->ldq, w->ldq, k + (size_t)j * (size_t)dk,
+                 dk / STEP, NULL, false);
     for (int32_t r = 0; r < rows; r++) {
         int32_t seen = job->causal ? job->first + r + 1 - first : count;
         seen = seen < 0 ? 0 : seen > count ? count : seen;
@@ -186,8 +136,8 @@ static void attn_block(const fc_attn *job, const struct attn_work *w, int32_t bl
     }
     for (int32_t e = 0; e < dv; e += NR)
         for (int32_t r = 0; r < rows; r += MR)
-            attn_tile(w->out + r * w->ldo + e, w->ldo, w->weights + r * KEYS, KEYS,
-                      v + (size_t)e * (size_t)padded, padded / STEP, w->decay + r);
+            tile(w->out + r * w->ldo + e, w->ldo, w->weights + r * KEYS, KEYS, v + (size_t)e * (size_t)padded,
+                 padded / STEP, w->decay + r, false);
 }
 
 static void attn_run(const fc_attn *job)

@@ -21,6 +21,7 @@ struct fc_dev {
     fc_isa isa;
     const fc_kernels *kernels;
     const fc_attn_kernels *attention_bf16; /* NULL: the machine has no bf16 products */
+    const fc_gemm_kernels *gemm;           /* own products for weights packed from now on; NULL: oneDNN's */
     fc_prims *prims;
     struct {
         void *p;
@@ -30,12 +31,18 @@ struct fc_dev {
 
 struct fc_packed {
     int32_t rows, cin, kh, kw;
-    fc_dtype stored; /* of the weight: F32 also for bf16 models on machines without bf16 products */
+    fc_dtype stored; /* of the weight */
     bool linear;     /* a convolution of one pixel is one too */
     size_t bytes;
-    fc_prim_weight *weight; /* NULL: a vector */
+    /* one of them for a weight, none for a vector */
+    fc_prim_weight *weight;      /* for oneDNN */
+    const fc_gemm_kernels *gemm; /* the own kernels that `panels` is packed for */
+    void *panels;
     float vector[];
 };
+
+/* Whether weights packed from now on go through the own products (the default below AVX-512) or oneDNN's. */
+void fc_cpu_use_own_products(fc_dev *dev, bool own);
 
 /* NULL when out of memory. The content is undefined; it lasts until the next call for the same kind. */
 void *fc_cpu_scratch(fc_dev *dev, fc_scratch kind, size_t size);

@@ -43,6 +43,26 @@ typedef struct fc_attn_kernels {
     void (*run)(const fc_attn *job);
 } fc_attn_kernels;
 
+/* y = scale * act(x * weight + bias + rowadd) + add, as nn/backend.h has it; linear: geom is one pixel */
+typedef struct fc_gemm {
+    fc_tensor y, x, rowadd, add; /* rowadd and add: data NULL when absent */
+    fc_conv_geom geom;
+    const void *weight; /* packed */
+    fc_dtype stored;    /* of the weight; bf16 is widened on the way where the products are float32 */
+    const float *bias;  /* NULL: none */
+    fc_act act;
+    float scale;
+    void (*tail)(fc_out y, const float *x, size_t n, fc_act act, float scale, fc_in add);
+} fc_gemm;
+
+typedef struct fc_gemm_kernels {
+    int32_t nr, step;   /* of the packed weight: see gemm_impl.h */
+    int32_t rows, cols; /* most rows (pixels of y) and columns (channels of y) of one block */
+    size_t work_bytes;
+    /* Rows and columns of y; col is a multiple of nr, cols too (beyond y's last column nothing is stored). */
+    void (*block)(const fc_gemm *g, int64_t row, int32_t rows, int32_t col, int32_t cols, void *work);
+} fc_gemm_kernels;
+
 typedef struct fc_kernels {
     void (*copy)(fc_out y, fc_in x, size_t n);
     void (*unary)(fc_out y, fc_in x, size_t n, fc_act act);
@@ -57,6 +77,7 @@ typedef struct fc_kernels {
     void (*moments)(fc_in x, int64_t ld, int32_t rows, int32_t c, float *mean, float *m2);
     void (*layer_norm)(fc_out y, fc_in x, const float *gamma, const float *beta, size_t n, float eps);
     const fc_attn_kernels *attention; /* any dtype, products in float32 */
+    const fc_gemm_kernels *gemm;      /* likewise */
 } fc_kernels;
 
 extern const fc_kernels fc_kernels_generic;
@@ -64,18 +85,19 @@ extern const fc_kernels fc_kernels_generic;
 extern const fc_kernels fc_kernels_avx2;
 extern const fc_kernels fc_kernels_avx512;
 extern const fc_attn_kernels fc_attention_avx512bf16; /* bf16 only, products of bf16 */
+extern const fc_gemm_kernels fc_gemm_avx512bf16;
 #endif
 
-/* Advances by count elements. */
+/* Advances by count elements. The sizes are spelt out: this stands in inner loops. */
 static inline fc_in fc_in_at(fc_in x, int64_t count)
 {
-    x.p = (const char *)x.p + count * (int64_t)fc_dtype_size(x.t);
+    x.p = (const char *)x.p + count * (x.t == FC_BF16 ? 2 : 4);
     return x;
 }
 
 static inline fc_out fc_out_at(fc_out y, int64_t count)
 {
-    y.p = (char *)y.p + count * (int64_t)fc_dtype_size(y.t);
+    y.p = (char *)y.p + count * (y.t == FC_BF16 ? 2 : 4);
     return y;
 }
 

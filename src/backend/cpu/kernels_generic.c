@@ -7,7 +7,8 @@
 
 #include "backend/cpu/kernels_impl.h"
 
-#include "backend/cpu/attention_f32.h"
+#include "backend/cpu/products_f32.h"
 
 static const fc_attn_kernels attention = ATTENTION_TABLE;
-const fc_kernels fc_kernels_generic = KERNEL_TABLE(&attention);
+static const fc_gemm_kernels gemm = GEMM_TABLE;
+const fc_kernels fc_kernels_generic = KERNEL_TABLE(&attention, &gemm);

@@ -124,10 +124,11 @@ static void k_layer_norm(fc_out y, fc_in x, const float *gamma, const float *bet
                 left));
 }
 
-#define KERNEL_TABLE(attn)                                                                                   \
+#define KERNEL_TABLE(attn, mul)                                                                              \
     {                                                                                                        \
         .copy = k_copy, .unary = k_unary, .geglu = k_geglu, .axpby = k_axpby, .tail = k_tail,                \
         .affine = k_affine, .moments = k_moments, .layer_norm = k_layer_norm, .attention = attn,             \
+        .gemm = mul,                                                                                         \
     }
 
 #endif

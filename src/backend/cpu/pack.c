@@ -1,6 +1,7 @@
-/* Weights of the CPU backend: read in row blocks into one plain copy in the final dtype, then reordered. */
+/* Weights of the CPU backend, for oneDNN or for the own products. */
 #include <string.h>
 #include "backend/cpu/dev.h"
+#include "backend/cpu/gemm.h"
 #include "backend/host.h"
 #include "base/mem.h"
 
@@ -52,36 +53,60 @@ static fc_prim_shape typical_shape(const fc_pack_src *src, const fc_conv_geom *g
     return s;
 }
 
-/* geom NULL: linear */
-static fc_status pack(fc_dev *dev, const fc_pack_src *src, const fc_conv_geom *geom, fc_dtype compute,
-                      fc_packed **out, fc_err *err)
+/* The machine's bf16 products, when the weight is for them. */
+static const fc_gemm_kernels *own_kernels(const fc_dev *dev, fc_dtype stored)
 {
-    *out = NULL;
+#if defined(__x86_64__)
+    if (stored == FC_BF16 && dev->isa >= FC_ISA_AVX512BF16) return &fc_gemm_avx512bf16;
+#endif
+    (void)stored;
+    return dev->gemm;
+}
+
+/* oneDNN's layout; peak memory is one plain copy besides. geom NULL: linear */
+static fc_status pack_for_library(fc_dev *dev, const fc_pack_src *src, const fc_conv_geom *geom,
+                                  fc_dtype compute, fc_packed *p, fc_err *err)
+{
     size_t cols = fc_pack_src_cols(src);
-    if (cols == 0) return fc_fail(err, FC_INTERNAL, "%s: a weight of impossible size", src->name);
-    fc_dtype stored = compute == FC_BF16 && dev->isa >= FC_ISA_AVX512BF16 ? FC_BF16 : FC_F32;
-    struct sink sink = {dev->kernels, NULL, cols, stored, compute == FC_BF16};
-    fc_packed *p = new_packed(src, 0);
-    sink.plain = fc_alloc_aligned(FC_HOST_ALIGN, cols * (size_t)src->rows * fc_dtype_size(stored));
-    fc_status s = p && sink.plain
-                      ? FC_OK
-                      : fc_fail(err, FC_NOMEM, "%s: out of memory while preparing the weight", src->name);
-    if (s == FC_OK) s = fc_host_read_rows(src, dev->threads, 1, take_rows, &sink, err);
+    p->stored = compute == FC_BF16 && dev->isa >= FC_ISA_AVX512BF16 ? FC_BF16 : FC_F32;
+    struct sink sink = {dev->kernels, NULL, cols, p->stored, compute == FC_BF16};
+    sink.plain = fc_alloc_aligned(FC_HOST_ALIGN, cols * (size_t)src->rows * fc_dtype_size(p->stored));
+    if (!sink.plain) return fc_fail(err, FC_NOMEM, "%s: out of memory while preparing the weight", src->name);
+    fc_status s = fc_host_read_rows(src, dev->threads, 1, take_rows, &sink, err);
     if (s == FC_OK) {
-        const fc_prim_shape shape = typical_shape(src, geom, stored);
-        p->stored = stored;
-        p->linear = !geom;
+        const fc_prim_shape shape = typical_shape(src, geom, p->stored);
         s = fc_prim_weight_new(dev->prims, &shape, sink.plain, &p->weight);
         if (s != FC_OK) (void)fc_fail(err, s, "%s: the weight cannot be prepared", src->name);
     }
     fc_free(sink.plain);
-    if (s != FC_OK) {
-        fc_free(p);
-        return s;
+    if (s == FC_OK) p->bytes += fc_prim_weight_bytes(p->weight);
+    return s;
+}
+
+static fc_status pack(fc_dev *dev, const fc_pack_src *src, const fc_conv_geom *geom, fc_dtype compute,
+                      fc_packed **out, fc_err *err)
+{
+    *out = NULL;
+    if (fc_pack_src_cols(src) == 0)
+        return fc_fail(err, FC_INTERNAL, "%s: a weight of impossible size", src->name);
+    fc_packed *p = new_packed(src, 0);
+    if (!p) return fc_fail(err, FC_NOMEM, "%s: out of memory while preparing the weight", src->name);
+    p->linear = !geom;
+    fc_status s;
+    if (dev->gemm) {
+        size_t bytes = 0;
+        p->stored = compute;
+        p->gemm = own_kernels(dev, compute);
+        s = fc_cpu_gemm_pack(dev, src, p->gemm, p->stored, &p->panels, &bytes, err);
+        p->bytes += bytes;
+    } else {
+        s = pack_for_library(dev, src, geom, compute, p, err);
     }
-    p->bytes += fc_prim_weight_bytes(p->weight);
-    *out = p;
-    return FC_OK;
+    if (s != FC_OK)
+        fc_free(p);
+    else
+        *out = p;
+    return s;
 }
 
 fc_status fc_cpu_pack_linear(fc_dev *dev, const fc_pack_src *src, fc_dtype compute, fc_packed **out,
@@ -136,5 +161,6 @@ void fc_cpu_packed_free(fc_dev *dev, fc_packed *p)
     (void)dev;
     if (!p) return;
     fc_prim_weight_free(p->weight);
+    fc_free(p->panels);
     fc_free(p);
 }

@@ -1,7 +1,9 @@
-/* linear and conv2d: what the library's primitive can do at once it does; views, conversions, other
- * activations and scales go through dense scratch memory and one own pass over the float32 products. */
+/* linear and conv2d by oneDNN or by the own products, which do everything at once. For oneDNN: what the
+ * library's primitive can do at once it does; views, conversions, other activations and scales go through
+ * dense scratch memory and one own pass over the float32 products. */
 #include <string.h>
 #include "backend/cpu/dev.h"
+#include "backend/cpu/gemm.h"
 #include "base/mem.h"
 
 #define BLOCK_ROWS 2048 /* of a linear layer that goes through scratch memory */
@@ -166,9 +168,30 @@ static fc_status product(fc_dev *dev, const struct product *plain, fc_tensor y, 
     return s;
 }
 
+static fc_status own_product(fc_dev *dev, const struct product *p, fc_tensor y, fc_tensor x,
+                             const fc_packed *bias, const fc_epi *epi)
+{
+    const fc_conv_geom point = {.kh = 1, .kw = 1, .stride = 1};
+    const fc_gemm g = {
+        .y = y,
+        .x = x,
+        .rowadd = epi->rowadd,
+        .add = epi->add,
+        .geom = p->geom ? *p->geom : point,
+        .weight = p->weight->panels,
+        .stored = p->weight->stored,
+        .bias = bias ? bias->vector : NULL,
+        .act = epi->act,
+        .scale = epi->scale == 0.0f ? 1.0f : epi->scale,
+        .tail = dev->kernels->tail,
+    };
+    return fc_cpu_gemm_run(dev, p->weight->gemm, &g);
+}
+
 static bool fits(const fc_packed *weight, const fc_packed *bias, const fc_tensor *y, const fc_tensor *x)
 {
-    return weight->weight && weight->rows == y->c && weight->cin == x->c && (!bias || bias->rows == y->c);
+    return (weight->weight || weight->panels) && weight->rows == y->c && weight->cin == x->c &&
+           (!bias || bias->rows == y->c);
 }
 
 fc_status fc_cpu_linear(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *weight, const fc_packed *bias,
@@ -176,7 +199,7 @@ fc_status fc_cpu_linear(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *
 {
     if (!fits(weight, bias, &y, &x) || !weight->linear) return FC_INTERNAL;
     const struct product p = {.weight = weight};
-    return product(dev, &p, y, x, bias, epi);
+    return weight->gemm ? own_product(dev, &p, y, x, bias, epi) : product(dev, &p, y, x, bias, epi);
 }
 
 fc_status fc_cpu_conv2d(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *weight, const fc_packed *bias,
@@ -185,5 +208,5 @@ fc_status fc_cpu_conv2d(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *
     if (weight->linear) return fc_cpu_linear(dev, y, x, weight, bias, epi);
     if (!fits(weight, bias, &y, &x) || weight->kh != geom->kh || weight->kw != geom->kw) return FC_INTERNAL;
     const struct product p = {.weight = weight, .geom = geom};
-    return product(dev, &p, y, x, bias, epi);
+    return weight->gemm ? own_product(dev, &p, y, x, bias, epi) : product(dev, &p, y, x, bias, epi);
 }

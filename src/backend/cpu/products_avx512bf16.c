@@ -1,5 +1,5 @@
-/* Attention on bf16 values with VDPBF16PS: products of pairs, sums in float32. Weights are rounded to bf16
- * before they meet the values, and their sum is the sum of what was rounded. */
+/* Products of bf16 values with VDPBF16PS: pairs, summed in float32. In attention the weights are rounded to
+ * bf16 before they meet the values, and their sum is the sum of what was rounded. */
 #include "backend/cpu/kernels.h"
 
 #if defined(__x86_64__)
@@ -38,7 +38,12 @@ static inline V put_weights(uint16_t *p, V x)
     return v_widen(narrow);
 }
 
+#include "backend/cpu/tile_impl.h"
+
 #include "backend/cpu/attention_impl.h"
 
+#include "backend/cpu/gemm_impl.h"
+
 const fc_attn_kernels fc_attention_avx512bf16 = ATTENTION_TABLE;
+const fc_gemm_kernels fc_gemm_avx512bf16 = GEMM_TABLE;
 #endif

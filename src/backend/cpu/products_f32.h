@@ -1,4 +1,4 @@
-/* attention_impl.h with float32 products. */
+/* tile_impl.h and what is built on it, with float32 products. */
 #define ELEM              float
 #define STEP              1
 #define BROADCAST(p)      v_set1(*(p))
@@ -15,4 +15,8 @@ static inline V put_weights(float *p, V x)
 }
 #define PUT_P(p, x) put_weights(p, x)
 
+#include "backend/cpu/tile_impl.h"
+
 #include "backend/cpu/attention_impl.h"
+
+#include "backend/cpu/gemm_impl.h"

@@ -1,0 +1,95 @@
+/* The text of the matrix product and convolution kernel. Included after tile_impl.h. A convolution is the
+ * product of gathered pixels with the weight: the summed dimension runs over taps and channels, the channels
+ * rounded up to STEP, and is cut into chunks whose pixels are gathered into dense rows, which also converts
+ * the dtype. Weight: [panel of NR outputs][taps * channels / STEP][NR][STEP]. */
+
+#define ROWS  96  /* of a block: a multiple of every MR */
+#define COLS  256 /* of a block: a multiple of every NR */
+#define CHUNK 256 /* values summed per pass */
+#define ROW_LEN                                                                                              \
+    (CHUNK + 64 / (int32_t)sizeof(ELEM)) /* not a power of two: rows must not compete for cache sets */
+
+struct gemm_work {
+    float acc[ROWS][COLS];
+    ELEM rows[ROWS][ROW_LEN];
+    ELEM panel[CHUNK * NR]; /* a bf16 weight widened */
+};
+
+/* Values [k, k + count) of output row `row`, whose place in the picture is divided out once. */
+static void gemm_gather(const fc_gemm *g, int64_t row, int32_t k, int32_t count, ELEM *dst)
+{
+    const fc_tensor *x = &g->x, *y = &g->y;
+    const fc_conv_geom *geom = &g->geom;
+    int32_t oy = (int32_t)(row / y->w % y->h), ox = (int32_t)(row % y->w), c = round_up(x->c, STEP);
+    int64_t image = row / y->w / y->h;
+    while (count > 0) {
+        int32_t tap = k / c, from = k % c, len = c - from < count ? c - from : count;
+        int32_t iy = oy * geom->stride - geom->pad_top + tap / geom->kw,
+                ix = ox * geom->stride - geom->pad_left + tap % geom->kw;
+        bool inside = iy >= 0 && iy < x->h && ix >= 0 && ix < x->w;
+        int32_t real = inside ? (x->c - from < len ? x->c - from : len) : 0;
+        int64_t pixel = (image * x->h + iy) * x->w + ix;
+        fc_in in = {x->data, x->dtype};
+        if (real > 0) in = fc_in_at(in, pixel * x->ld + from);
+        elem_row(dst, in, real, len);
+        dst += len;
+        k += len;
+        count -= len;
+    }
+}
+
+/* acc starts with bias + rowadd */
+static void gemm_start(const fc_gemm *g, int64_t row, int32_t col, int32_t cols, float *acc)
+{
+    int32_t real = g->y.c - col < cols ? g->y.c - col : cols;
+    for (int32_t j = 0; j < cols; j++) acc[j] = 0.0f;
+    if (g->bias) memcpy(acc, g->bias + col, (size_t)real * sizeof *acc);
+    if (!g->rowadd.data) return;
+    int64_t image = row / g->y.w / g->y.h;
+    fc_in in = fc_in_at((fc_in){g->rowadd.data, g->rowadd.dtype}, image * g->rowadd.ld + col);
+    const fc_out out = {acc, FC_F32};
+    FOR_VECTORS((size_t)real, store(out, i, v_load(acc + i) + load(in, i)),
+                store_n(out, i, v_load_n(acc + i, left) + load_n(in, i, left), left));
+}
+
+static void gemm_finish(const fc_gemm *g, int64_t row, int32_t col, int32_t cols, const float *acc)
+{
+    int32_t real = g->y.c - col < cols ? g->y.c - col : cols;
+    fc_in add = {0};
+    if (g->add.data) add = fc_in_at((fc_in){g->add.data, g->add.dtype}, row * g->add.ld + col);
+    fc_out out = fc_out_at((fc_out){g->y.data, g->y.dtype}, row * g->y.ld + col);
+    g->tail(out, acc, (size_t)real, g->act, g->scale, add);
+}
+
+/* Steps [k / STEP, ...) of the panel of column col. */
+static const ELEM *gemm_panel(const fc_gemm *g, int32_t col, int32_t k, int32_t count, int32_t length,
+                              ELEM *widened)
+{
+    int64_t at = (int64_t)col * length + (int64_t)k * NR;
+    fc_in w = fc_in_at((fc_in){g->weight, g->stored}, at);
+    if (g->stored == ELEM_TYPE) return w.p;
+    elem_row(widened, w, count * NR, count * NR);
+    return widened;
+}
+
+static void gemm_block(const fc_gemm *g, int64_t row, int32_t rows, int32_t col, int32_t cols, void *work)
+{
+    struct gemm_work *w = work;
+    int32_t length = round_up(g->x.c, STEP) * g->geom.kh * g->geom.kw, tall = round_up(rows, MR);
+    for (int32_t r = 0; r < rows; r++) gemm_start(g, row + r, col, cols, w->acc[r]);
+    for (int32_t k = 0; k < length; k += CHUNK) {
+        int32_t count = length - k < CHUNK ? length - k : CHUNK;
+        for (int32_t r = 0; r < rows; r++) gemm_gather(g, row + r, k, count, w->rows[r]);
+        for (int32_t j = 0; j < cols; j += NR) {
+            const ELEM *panel = gemm_panel(g, col + j, k, count, length, w->panel);
+            for (int32_t r = 0; r < tall; r += MR)
+                tile(&w->acc[r][j], COLS, w->rows[r], ROW_LEN, panel, count / STEP, NULL, true);
+        }
+    }
+    for (int32_t r = 0; r < rows; r++) gemm_finish(g, row + r, col, cols, w->acc[r]);
+}
+
+#define GEMM_TABLE                                                                                           \
+    {                                                                                                        \
+        NR, STEP, ROWS, COLS, sizeof(struct gemm_work), gemm_block                                           \
+    }
