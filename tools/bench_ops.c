@@ -384,7 +384,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", err.message);
         return 1;
     }
-    if (own) fc_cpu_use_own_products(b.dev, true);
+    if (own) b.dev->own_products = true;
     fc_backend_info info;
     b.be->info(b.dev, &info);
     fc_isa isa = fc_isa_detect(), cap;

@@ -141,7 +141,8 @@ static void an_idempotency_key_is_unique(void **state)
 {
     fixture *f = *state;
     fc_err err;
-    fc_job_row job = {.place = 2, .parameters = "{}", .prompt = "", .fingerprint = "", .key = "k'; DROP TABLE jobs; --"};
+    fc_job_row job = {
+        .place = 2, .parameters = "{}", .prompt = "", .fingerprint = "", .key = "k'; DROP TABLE jobs; --"};
     add_job(f, "01A", 1, job.key);
     snprintf(job.id, sizeof job.id, "01B");
     assert_fails(fc_library_job_add(f->library, &job, &err), FC_BUSY, &err, NULL);

@@ -19,11 +19,6 @@ static void choose_kernels(fc_dev *dev)
 #endif
 }
 
-void fc_cpu_use_own_products(fc_dev *dev, bool own)
-{
-    dev->gemm = own ? dev->kernels->gemm : NULL;
-}
-
 static fc_status choose_isa(const char *cap, fc_isa *out, fc_err *err)
 {
     *out = fc_isa_detect();
@@ -55,7 +50,6 @@ static fc_status cpu_open(const fc_backend_opts *opts, fc_dev **out, fc_err *err
     dev->threads = fc_host_threads(opts ? opts->threads : 0);
     dev->isa = isa;
     choose_kernels(dev);
-    fc_cpu_use_own_products(dev, isa < FC_ISA_AVX512);
     s = fc_prims_open(&dev->prims, dev->threads, isa, err);
     if (s != FC_OK)
         cpu_close(dev);

@@ -21,7 +21,7 @@ struct fc_dev {
     fc_isa isa;
     const fc_kernels *kernels;
     const fc_attn_kernels *attention_bf16; /* NULL: the machine has no bf16 products */
-    const fc_gemm_kernels *gemm;           /* own products for weights packed from now on; NULL: oneDNN's */
+    bool own_products;                     /* never oneDNN's */
     fc_prims *prims;
     struct {
         void *p;
@@ -40,9 +40,6 @@ struct fc_packed {
     void *panels;
     float vector[];
 };
-
-/* Whether weights packed from now on go through the own products (the default below AVX-512) or oneDNN's. */
-void fc_cpu_use_own_products(fc_dev *dev, bool own);
 
 /* NULL when out of memory. The content is undefined; it lasts until the next call for the same kind. */
 void *fc_cpu_scratch(fc_dev *dev, fc_scratch kind, size_t size);

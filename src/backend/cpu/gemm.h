@@ -1,5 +1,5 @@
-/* The own matrix product and convolution, for machines where oneDNN has no kernels that give the same result
- * with every number of threads (all below AVX-512). */
+/* The own matrix product and convolution: for machines and shapes for which oneDNN has no kernels that give
+ * the same result with every number of threads. */
 #ifndef FC_BACKEND_CPU_GEMM_H
 #define FC_BACKEND_CPU_GEMM_H
 

@@ -3,9 +3,9 @@
  * rounded up to STEP, and is cut into chunks whose pixels are gathered into dense rows, which also converts
  * the dtype. Weight: [panel of NR outputs][taps * channels / STEP][NR][STEP]. */
 
-#define ROWS  96  /* of a block: a multiple of every MR */
-#define COLS  256 /* of a block: a multiple of every NR */
-#define CHUNK 256 /* values summed per pass */
+#define ROWS  192                            /* of a block: a multiple of every MR */
+#define COLS  512                            /* of a block: a multiple of every NR */
+#define CHUNK (2048 / (int32_t)sizeof(ELEM)) /* values summed per pass */
 #define ROW_LEN                                                                                              \
     (CHUNK + 64 / (int32_t)sizeof(ELEM)) /* not a power of two: rows must not compete for cache sets */
 

@@ -11,22 +11,15 @@
 
 struct sink {
     const fc_kernels *kernels;
-    void *plain;
+    fc_out plain;
     size_t cols;
-    fc_dtype stored;
-    bool round_to_bf16;
 };
 
 static void take_rows(void *user, int32_t first, int32_t count, const float *rows)
 {
     const struct sink *s = user;
-    size_t n = (size_t)count * s->cols;
-    fc_out out = fc_out_at((fc_out){s->plain, s->stored}, (int64_t)((size_t)first * s->cols));
-    s->kernels->copy(out, (fc_in){rows, FC_F32}, n);
-    if (s->round_to_bf16 && s->stored == FC_F32) {
-        float *f = out.p;
-        for (size_t i = 0; i < n; i++) f[i] = fc_bf16_to_f32(fc_f32_to_bf16(f[i]));
-    }
+    fc_out out = fc_out_at(s->plain, (int64_t)first * (int64_t)s->cols);
+    s->kernels->copy(out, (fc_in){rows, FC_F32}, (size_t)count * s->cols);
 }
 
 static fc_packed *new_packed(const fc_pack_src *src, size_t vector_count)
@@ -53,36 +46,47 @@ static fc_prim_shape typical_shape(const fc_pack_src *src, const fc_conv_geom *g
     return s;
 }
 
-/* The machine's bf16 products, when the weight is for them. */
-static const fc_gemm_kernels *own_kernels(const fc_dev *dev, fc_dtype stored)
+/* Which weights go to oneDNN: bf16 ones, where it has the fastest kernels and the only ones for AMX. Its sums
+ * are split differently with different numbers of threads for some shapes (seen: 3x3, 640 to 128 channels, 12
+ * x 12 pixels, 16 threads), so float32, the mode that must be exactly repeatable, always takes the own
+ * products. */
+static bool library_can(const fc_dev *dev, const fc_conv_geom *geom, fc_dtype compute)
 {
-#if defined(__x86_64__)
-    if (stored == FC_BF16 && dev->isa >= FC_ISA_AVX512BF16) return &fc_gemm_avx512bf16;
-#endif
-    (void)stored;
-    return dev->gemm;
+    if (dev->own_products || compute != FC_BF16 || dev->isa < FC_ISA_AVX512BF16) return false;
+    return !geom || (geom->kh == 3 && geom->kw == 3);
 }
 
-/* oneDNN's layout; peak memory is one plain copy besides. geom NULL: linear */
-static fc_status pack_for_library(fc_dev *dev, const fc_pack_src *src, const fc_conv_geom *geom,
-                                  fc_dtype compute, fc_packed *p, fc_err *err)
+static fc_status pack_for_library(fc_dev *dev, const fc_pack_src *src, const fc_conv_geom *geom, fc_packed *p,
+                                  fc_err *err)
 {
     size_t cols = fc_pack_src_cols(src);
-    p->stored = compute == FC_BF16 && dev->isa >= FC_ISA_AVX512BF16 ? FC_BF16 : FC_F32;
-    struct sink sink = {dev->kernels, NULL, cols, p->stored, compute == FC_BF16};
-    sink.plain = fc_alloc_aligned(FC_HOST_ALIGN, cols * (size_t)src->rows * fc_dtype_size(p->stored));
-    if (!sink.plain) return fc_fail(err, FC_NOMEM, "%s: out of memory while preparing the weight", src->name);
+    void *plain = fc_alloc_aligned(FC_HOST_ALIGN, cols * (size_t)src->rows * fc_dtype_size(p->stored));
+    if (!plain) return fc_fail(err, FC_NOMEM, "%s: out of memory while preparing the weight", src->name);
+    struct sink sink = {dev->kernels, {plain, p->stored}, cols};
     fc_status s = fc_host_read_rows(src, dev->threads, 1, take_rows, &sink, err);
     if (s == FC_OK) {
         const fc_prim_shape shape = typical_shape(src, geom, p->stored);
-        s = fc_prim_weight_new(dev->prims, &shape, sink.plain, &p->weight);
+        s = fc_prim_weight_new(dev->prims, &shape, plain, &p->weight);
         if (s != FC_OK) (void)fc_fail(err, s, "%s: the weight cannot be prepared", src->name);
     }
-    fc_free(sink.plain);
+    fc_free(plain);
     if (s == FC_OK) p->bytes += fc_prim_weight_bytes(p->weight);
     return s;
 }
 
+static fc_status pack_for_own(fc_dev *dev, const fc_pack_src *src, fc_packed *p, fc_err *err)
+{
+    size_t bytes = 0;
+    p->gemm = dev->kernels->gemm;
+#if defined(__x86_64__)
+    if (p->stored == FC_BF16 && dev->isa >= FC_ISA_AVX512BF16) p->gemm = &fc_gemm_avx512bf16;
+#endif
+    fc_status s = fc_cpu_gemm_pack(dev, src, p->gemm, p->stored, &p->panels, &bytes, err);
+    p->bytes += bytes;
+    return s;
+}
+
+/* geom NULL: linear */
 static fc_status pack(fc_dev *dev, const fc_pack_src *src, const fc_conv_geom *geom, fc_dtype compute,
                       fc_packed **out, fc_err *err)
 {
@@ -92,16 +96,10 @@ static fc_status pack(fc_dev *dev, const fc_pack_src *src, const fc_conv_geom *g
     fc_packed *p = new_packed(src, 0);
     if (!p) return fc_fail(err, FC_NOMEM, "%s: out of memory while preparing the weight", src->name);
     p->linear = !geom;
-    fc_status s;
-    if (dev->gemm) {
-        size_t bytes = 0;
-        p->stored = compute;
-        p->gemm = own_kernels(dev, compute);
-        s = fc_cpu_gemm_pack(dev, src, p->gemm, p->stored, &p->panels, &bytes, err);
-        p->bytes += bytes;
-    } else {
-        s = pack_for_library(dev, src, geom, compute, p, err);
-    }
+    p->stored = compute;
+    fc_status s = FC_UNSUPPORTED;
+    if (library_can(dev, geom, compute)) s = pack_for_library(dev, src, geom, p, err);
+    if (s == FC_UNSUPPORTED) s = pack_for_own(dev, src, p, err);
     if (s != FC_OK)
         fc_free(p);
     else

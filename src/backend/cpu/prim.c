@@ -164,7 +164,8 @@ static void team_end(struct team t)
 
 static fc_status to_status(dnnl_status_t s)
 {
-    return s == dnnl_success ? FC_OK : s == dnnl_out_of_memory ? FC_NOMEM : FC_INTERNAL;
+    if (s == dnnl_success) return FC_OK;
+    return s == dnnl_out_of_memory ? FC_NOMEM : s == dnnl_unimplemented ? FC_UNSUPPORTED : FC_INTERNAL;
 }
 
 static dnnl_data_type_t to_type(int32_t t)
@@ -348,16 +349,16 @@ static md_ref pd_weights(dnnl_primitive_desc_t pd)
     return dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
 }
 
-/* The library's fallbacks are loops without any blocking: never worth it. */
-static bool is_slow(dnnl_primitive_desc_t pd)
+static bool is_named(dnnl_primitive_desc_t pd, const char *prefix)
 {
     const char *name = NULL;
     if (dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&name) != dnnl_success || !name)
         return false;
-    return strncmp(name, "ref", 3) == 0;
+    return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
-/* Prefers an implementation that takes the weight as it is packed. */
+/* Prefers an implementation that takes the weight as it is packed, unless that is the library's plain loops.
+ */
 static dnnl_status_t choose_pd(const fc_prims *p, const fc_prim_shape *s, const struct descs *d,
                                const fc_prim_weight *w, dnnl_primitive_desc_t *pd)
 {
@@ -367,7 +368,7 @@ static dnnl_status_t choose_pd(const fc_prims *p, const fc_prim_shape *s, const 
     if (!fits && !p->force_reorder) {
         dnnl_primitive_desc_t given = NULL;
         dnnl_status_t sg = make_pd(p, s, d, md_get(&w->md), &given);
-        if (!sg && (st || !is_slow(given))) {
+        if (!sg && (st || !is_named(given, "ref"))) {
             if (own) (void)dnnl_primitive_desc_destroy(own);
             *pd = given;
             return sg;
@@ -430,6 +431,7 @@ fc_status fc_prim_weight_new(fc_prims *p, const fc_prim_shape *shape, const void
     dnnl_primitive_desc_t pd = NULL;
     dnnl_status_t st = shape->conv ? conv_descs(shape, &d) : linear_descs(shape, &d);
     if (!st) st = make_pd(p, shape, &d, md_get(&d.w), &pd);
+    if (!st && !is_named(pd, "brg")) st = dnnl_unimplemented;
     if (!st) st = md_copy(&w->md, pd_weights(pd));
     if (!st) st = fill_weight(p, md_get(&d.plain_w), plain, w);
     if (pd) (void)dnnl_primitive_desc_destroy(pd);

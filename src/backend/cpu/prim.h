@@ -40,7 +40,8 @@ void fc_prims_close(fc_prims *p);
 /* "oneDNN 2.6.3" */
 void fc_prims_describe(char *out, size_t size);
 
-/* plain: [cout][cin][kh][kw] in the dtype of shape->src. shape: a typical use. */
+/* plain: [cout][cin][kh][kw] in the dtype of shape->src. shape: a typical use. UNSUPPORTED when the library
+ * has none of its "brgemm" kernels for it: only those never split a sum among threads. */
 fc_status fc_prim_weight_new(fc_prims *p, const fc_prim_shape *shape, const void *plain,
                              fc_prim_weight **out) FC_MUST_USE;
 void fc_prim_weight_free(fc_prim_weight *w);
