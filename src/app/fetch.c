@@ -19,8 +19,9 @@
 #include "base/str.h"
 #include "format/safetensors.h"
 #include "format/sniff.h"
+#include "format/zip.h"
 
-enum { WAIT_MILLIS = 100, SHOW_EVERY = 10 };
+enum { WAIT_MILLIS = 100, SHOW_EVERY = 10, MAX_DIRECTORY = 64 << 20 };
 
 typedef struct fetch {
     const fc_fetch_item *item;
@@ -132,7 +133,7 @@ static bool is_model_name(const char *name)
     return false;
 }
 
-static fc_status sniff(const char *path, const char *name, fc_err *err)
+static fc_status sniff(const char *path, const char *name, fc_file_kind *found, fc_err *err)
 {
     char head[512];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -141,18 +142,39 @@ static fc_status sniff(const char *path, const char *name, fc_err *err)
     int error = errno;
     close(fd);
     if (n < 0) return fc_fail_errno(err, error, "cannot read %s", path);
-    fc_file_kind kind = fc_sniff_kind(head, (size_t)n);
+    fc_file_kind kind = *found = fc_sniff_kind(head, (size_t)n);
     bool page = kind == FC_KIND_HTML || kind == FC_KIND_LFS_POINTER || kind == FC_KIND_EMPTY;
     bool answer = kind == FC_KIND_XML || kind == FC_KIND_JSON;
     if (!page && !(answer && is_model_name(name))) return FC_OK;
     return fc_fail(err, FC_FORMAT, "%s is %s; %s", path, fc_kind_name(kind), fc_kind_advice(kind));
 }
 
+/* An archive that was cut has no directory. What is in it is the business of whoever reads it. */
+static fc_status check_zip(const char *path, fc_err *err)
+{
+    fc_mapping map;
+    fc_arena arena;
+    fc_zip zip;
+    fc_status status = fc_map_open(&map, path, err);
+    if (status != FC_OK) return status;
+    fc_arena_init(&arena, MAX_DIRECTORY);
+    status = fc_zip_open(&zip, map.data, map.size, &arena, err);
+    if (status == FC_OK) fc_zip_close(&zip);
+    fc_arena_fini(&arena);
+    fc_map_close(&map);
+    return status == FC_UNSUPPORTED ? FC_OK : status;
+}
+
 fc_status fc_fetch_check_kind(const char *path, const char *final_name, fc_err *err)
 {
     fc_safetensors st;
-    if (!fc_str_ends_nocase(final_name, ".safetensors")) return sniff(path, final_name, err);
-    fc_status status = fc_safetensors_open(&st, path, err);
+    fc_file_kind kind = FC_KIND_UNKNOWN;
+    fc_status status;
+    if (!fc_str_ends_nocase(final_name, ".safetensors")) {
+        status = sniff(path, final_name, &kind, err);
+        return status == FC_OK && kind == FC_KIND_ZIP ? check_zip(path, err) : status;
+    }
+    status = fc_safetensors_open(&st, path, err);
     if (status == FC_OK) fc_safetensors_close(&st);
     return status;
 }

@@ -147,6 +147,9 @@ static void test_get_and_verify(void **state)
     assert_ok(fc_modelstore_verify(home, path, &m, NULL, &r, &err), &err);
     assert_int_equal(r.verdict, FC_VERIFIED_BROKEN);
     assert_non_null(strstr(r.problem, "web page"));
+    put("models/my_vae/x.bin", "PK\003\004 and then it was cut");
+    assert_ok(fc_modelstore_verify(home, path, &m, NULL, &r, &err), &err);
+    assert_int_equal(r.verdict, FC_VERIFIED_BROKEN);
     put("models/vae/own.pt", "somebody's own");
     snprintf(sums, sizeof sums, "%s/models/vae/own.pt", home);
     assert_ok(fc_modelstore_verify(home, sums, NULL, NULL, &r, &err), &err);
