@@ -201,7 +201,8 @@ static fc_status find_loras(const fc_params *params, bool names_only, const char
         status = find_one(&folder, "lora", params->loras.items[i].path, names_only, &chosen[i].path, err);
     }
     files->loras = (fc_lora_list){chosen, params->loras.count};
-    const fc_performance *mode = fc_performance_find(FC_RECIPE_2_5, params->performance);
+    const fc_performance *mode =
+        fc_performance_find(fc_recipe_from_name(params->recipe), params->performance);
     if (status != FC_OK || !mode || !mode->forced) return status;
     const char *own = find_in(&folder, mode->forced->lora);
     if (!own)

@@ -1,0 +1,29 @@
+/* Arguments of `fooocus generate`: picture settings into a request, the rest into options. */
+#ifndef FC_CLI_ARGS_H
+#define FC_CLI_ARGS_H
+
+#include <stdbool.h>
+#include "base/status.h"
+
+typedef struct cli_option_row {
+    const char *name, *flag, *value, *help; /* value NULL: a switch */
+    char short_flag;
+} cli_option_row;
+/* NULL behind the last. */
+const cli_option_row *cli_option_at(int index);
+
+typedef enum cli_help { CLI_HELP_NO, CLI_HELP_SHORT, CLI_HELP_ALL } cli_help;
+
+typedef struct cli_args {
+    fc_request *request;
+    fc_engine_config engine;
+    const char *from; /* picture to repeat, or NULL */
+    bool json, quiet;
+    cli_help help;
+} cli_args;
+
+/* Fills args; what its texts point to is argv. The request is made here and freed by cli_args_fini. */
+fc_status cli_args_parse(cli_args *args, int argc, char **argv, fc_err *err) FC_MUST_USE;
+void cli_args_fini(cli_args *args);
+
+#endif

@@ -1,0 +1,22 @@
+/* The command line: shared by its commands. Only this folder prints and ends the process. */
+#ifndef FC_CLI_CLI_H
+#define FC_CLI_CLI_H
+
+#include <stdbool.h>
+#include "base/status.h"
+
+/* argv[0] is the command's name. Returns the exit code. */
+int cli_generate(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
+
+/* "fooocus: MESSAGE" on stderr; returns the exit code of the status. */
+int cli_fail(const fc_err *err);
+
+typedef struct cli_command {
+    const char *name, *usage, *summary;
+    int (*run)(int argc, char **argv);
+} cli_command;
+/* NULL behind the last. */
+const cli_command *cli_command_at(int index);
+
+#endif

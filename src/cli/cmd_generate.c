@@ -1,0 +1,196 @@
+/* fooocus generate: arguments -> fc_generate, events -> terminal, file names or JSON lines. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "app/jsontext.h"
+#include "app/metadata.h"
+#include "app/record.h"
+#include "cli/args.h"
+#include "cli/cli.h"
+#include "cli/help.h"
+#include "cli/tty.h"
+
+/* Signal handlers have no argument of their own; this is the one job of the process. */
+static int stop_request = FC_RUN;
+
+static void on_signal(int number)
+{
+    static const char text[] = "\nStopping. Finished pictures are kept; once more ends at once.\n";
+    (void)number;
+    if (__atomic_exchange_n(&stop_request, FC_STOP, __ATOMIC_RELAXED) == FC_STOP)
+        _exit(fc_status_exit_code(FC_CANCELLED));
+    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)written;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a reader that goes away does not end the pictures */
+}
+
+typedef struct screen {
+    tty tty;
+    bool json;
+} screen;
+
+/* ---- JSON lines ---- */
+
+static void print_json(json_t *line)
+{
+    fc_buf text;
+    fc_buf_init(&text, 16 << 20);
+    fc_json_write(line, JSON_COMPACT, &text);
+    if (text.status == FC_OK) puts(fc_buf_cstr(&text));
+    fflush(stdout);
+    fc_buf_fini(&text);
+    json_decref(line);
+}
+
+static void json_event(const fc_event *e)
+{
+    char seed[24];
+    json_t *left = e->seconds_left >= 0 ? json_real(e->seconds_left) : json_null();
+    switch (e->kind) {
+    case FC_EVENT_PHASE:
+        print_json(json_pack("{s:s, s:s}", "event", "phase", "text", e->text));
+        break;
+    case FC_EVENT_WARNING:
+        print_json(json_pack("{s:s, s:s}", "event", "warning", "text", e->text));
+        break;
+    case FC_EVENT_STEP:
+        print_json(json_pack("{s:s, s:i, s:i, s:i, s:i, s:f, s:O}", "event", "step", "image", e->image,
+                             "images", e->images, "step", e->step, "steps", e->steps, "fraction", e->fraction,
+                             "seconds_left", left));
+        break;
+    case FC_EVENT_IMAGE:
+        snprintf(seed, sizeof seed, "%" PRIu64, e->seed);
+        print_json(json_pack("{s:s, s:i, s:i, s:s?, s:i, s:i, s:s, s:o?}", "event", "image", "image",
+                             e->image, "images", e->images, "path", e->path, "width", e->width, "height",
+                             e->height, "seed", seed, "settings",
+                             e->metadata ? json_loads(e->metadata, 0, NULL) : NULL));
+        break;
+    case FC_EVENT_PREVIEW:
+        break;
+    }
+    json_decref(left);
+}
+
+static void json_error(const fc_err *err)
+{
+    print_json(json_pack("{s:s, s:s, s:i, s:s}", "event", "error", "status", fc_status_name(err->status),
+                         "exit_code", fc_status_exit_code(err->status), "message", err->message));
+}
+
+/* ---- for people ---- */
+
+static void person_event(screen *s, const fc_event *e)
+{
+    switch (e->kind) {
+    case FC_EVENT_PHASE:
+        tty_phase(&s->tty, e->text);
+        break;
+    case FC_EVENT_STEP:
+        tty_step(&s->tty, e);
+        break;
+    case FC_EVENT_WARNING:
+        tty_warning(&s->tty, e->text);
+        break;
+    case FC_EVENT_IMAGE:
+        tty_clear(&s->tty);
+        if (e->path) puts(e->path);
+        fflush(stdout);
+        break;
+    case FC_EVENT_PREVIEW:
+        break;
+    }
+}
+
+static void on_event(void *user, const fc_event *e)
+{
+    screen *s = user;
+    if (s->json)
+        json_event(e);
+    else
+        person_event(s, e);
+}
+
+static void on_warning(void *user, const char *text)
+{
+    on_event(user, &(fc_event){.kind = FC_EVENT_WARNING, .text = text, .seconds_left = -1});
+}
+
+/* ---- the command ---- */
+
+/* --from: the picture's settings first, then the flags over them. */
+static fc_status merge_picture(cli_args *args, screen *s, fc_err *err)
+{
+    json_t *record = NULL;
+    fc_request *request = fc_request_new();
+    if (!request) return fc_fail(err, FC_NOMEM, "out of memory");
+    fc_status status = fc_metadata_read_file(args->from, &record, err);
+    if (status == FC_OK) status = fc_record_apply(record, request, (fc_warn){on_warning, s}, err);
+    if (status == FC_OK) status = fc_request_merge(request, args->request, err);
+    if (status == FC_OK) {
+        fc_request_free(args->request);
+        args->request = request;
+        request = NULL;
+    }
+    fc_request_free(request);
+    json_decref(record);
+    return status;
+}
+
+static fc_status generate(cli_args *args, screen *s, fc_err *err)
+{
+    fc_engine *engine = NULL;
+    const fc_hooks hooks = {.user = s, .on_event = on_event, .cancel = &stop_request};
+    fc_status status = args->from ? merge_picture(args, s, err) : FC_OK;
+    if (status == FC_OK && !args->from && !fc_request_is_set(args->request, FC_P_prompt))
+        status = fc_fail(err, FC_ARG, "there is no prompt, write fooocus generate \"a fox in the snow\"");
+    if (status == FC_OK) status = fc_engine_open(&args->engine, &engine, err);
+    if (status != FC_OK) return status;
+    catch_signals();
+    status = fc_generate(engine, args->request, &hooks, err);
+    fc_engine_close(engine);
+    return status;
+}
+
+static void print_help(bool all)
+{
+    fc_buf text;
+    fc_buf_init(&text, 1 << 20);
+    cli_help_generate(all, tty_width(), &text);
+    fputs(fc_buf_cstr(&text), stdout);
+    fc_buf_fini(&text);
+}
+
+int cli_generate(int argc, char **argv)
+{
+    cli_args args;
+    fc_err err = {0};
+    screen s = {0};
+    int code = 0;
+    fc_status status = cli_args_parse(&args, argc, argv, &err);
+    s.json = args.json;
+    tty_init(&s.tty, args.quiet);
+    if (args.help != CLI_HELP_NO) {
+        print_help(args.help == CLI_HELP_ALL);
+        status = FC_OK;
+    } else if (status == FC_OK) {
+        status = generate(&args, &s, &err);
+    }
+    if (status != FC_OK) {
+        tty_clear(&s.tty);
+        if (s.json) json_error(&err);
+        code = cli_fail(&err);
+    }
+    cli_args_fini(&args);
+    return code;
+}

@@ -1,0 +1,239 @@
+#include "cli/help.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "app/params.h"
+#include "base/status.h"
+#include "cli/args.h"
+#include "cli/cli.h"
+
+enum { LEFT_WIDTH = 26, MIN_WIDTH = 60, MAX_WIDTH = 100 };
+
+/* One flag, from whichever table. */
+typedef struct entry {
+    const char *flag, *value;
+    char short_flag;
+    bool is_bool;
+    fc_buf text; /* help, choices, default */
+} entry;
+
+typedef struct printer {
+    fc_buf *out;
+    int width;
+    void (*group)(struct printer *p, const char *title);
+    void (*flag)(struct printer *p, const entry *e);
+} printer;
+
+static void describe(const fc_param *p, fc_buf *out)
+{
+    fc_buf extra;
+    fc_buf_init(&extra, 4096);
+    fc_buf_puts(out, p->help);
+    if (p->kind == FC_KIND_ENUM || p->kind == FC_KIND_INT || p->kind == FC_KIND_NUM) {
+        fc_param_describe_values(p, &extra);
+        fc_buf_printf(out, " %s: %s.", p->kind == FC_KIND_ENUM ? "One of" : "Range", fc_buf_cstr(&extra));
+    }
+    fc_buf_reset(&extra);
+    fc_param_describe_default(p, &extra);
+    if (extra.len) fc_buf_printf(out, " Default: %s.", fc_buf_cstr(&extra));
+    if (p->marks & FC_MARK_V25) fc_buf_puts(out, " Recipe 2.5 only.");
+    fc_buf_fini(&extra);
+}
+
+static void print_param(printer *pr, const fc_param *p)
+{
+    entry e = {p->flag, p->value, p->short_flag, p->kind == FC_KIND_BOOL, {0}};
+    if (!p->flag) return;
+    fc_buf_init(&e.text, 8192);
+    describe(p, &e.text);
+    pr->flag(pr, &e);
+    fc_buf_fini(&e.text);
+}
+
+static void print_plain(printer *pr, const char *flag, const char *value, char short_flag, const char *help)
+{
+    entry e = {flag, value, short_flag, false, {0}};
+    fc_buf_init(&e.text, 8192);
+    fc_buf_puts(&e.text, help);
+    pr->flag(pr, &e);
+    fc_buf_fini(&e.text);
+}
+
+static void print_composite(printer *pr, const fc_composite *c)
+{
+    fc_buf text;
+    fc_buf_init(&text, 8192);
+    fc_buf_puts(&text, c->help);
+    fc_buf_puts(&text, " Default: ");
+    fc_composite_describe_default(c, &text);
+    fc_buf_putc(&text, '.');
+    print_plain(pr, c->flag, c->value, 0, fc_buf_cstr(&text));
+    fc_buf_fini(&text);
+}
+
+static void print_group(printer *pr, fc_param_group group)
+{
+    pr->group(pr, fc_param_group_title(group));
+    for (int i = 0; i < FC_PARAM_COUNT; i++)
+        if (fc_param_table[i].group == group) print_param(pr, &fc_param_table[i]);
+    for (size_t i = 0; i < fc_composite_count; i++) {
+        const fc_composite *c = &fc_composite_table[i];
+        if (c->group == group) print_composite(pr, c);
+    }
+}
+
+static void print_flags(printer *pr, bool all)
+{
+    for (int g = 0; g < FC_GROUP_COUNT; g++)
+        if (all || g < FC_GROUP_ADVANCED) print_group(pr, (fc_param_group)g);
+    pr->group(pr, "Program");
+    const cli_option_row *o;
+    for (int i = 0; (o = cli_option_at(i)); i++) print_plain(pr, o->flag, o->value, o->short_flag, o->help);
+}
+
+/* ---- for terminals ---- */
+
+static void spaces(fc_buf *out, int count)
+{
+    for (int i = 0; i < count; i++) fc_buf_putc(out, ' ');
+}
+
+/* Words of text from column `left` on, broken before `width`. */
+static void wrap(fc_buf *out, const char *text, int left, int width)
+{
+    int column = left;
+    while (*text) {
+        int n = (int)strcspn(text, " ");
+        if (column > left && column + 1 + n > width) {
+            fc_buf_putc(out, '\n');
+            spaces(out, left);
+            column = left;
+        } else if (column > left) {
+            fc_buf_putc(out, ' ');
+            column++;
+        }
+        fc_buf_append(out, text, (size_t)n);
+        column += n;
+        text += n;
+        while (*text == ' ') text++;
+    }
+    fc_buf_putc(out, '\n');
+}
+
+static void terminal_group(printer *p, const char *title)
+{
+    fc_buf_printf(p->out, "\n%s:\n", title);
+}
+
+static void terminal_flag(printer *p, const entry *e)
+{
+    char left[80], letter[8] = "    ";
+    if (e->short_flag) snprintf(letter, sizeof letter, "-%c, ", e->short_flag);
+    int n = snprintf(left, sizeof left, "  %s--%s%s%s%s", letter, e->is_bool ? "[no-]" : "", e->flag,
+                     e->value ? " " : "", e->value ? e->value : "");
+    fc_buf_puts(p->out, left);
+    if (n >= LEFT_WIDTH - 1) {
+        fc_buf_putc(p->out, '\n');
+        n = 0;
+    }
+    spaces(p->out, LEFT_WIDTH - n);
+    wrap(p->out, fc_buf_cstr(&e->text), LEFT_WIDTH, p->width);
+}
+
+void cli_help_generate(bool all, int width, fc_buf *out)
+{
+    width = width < MIN_WIDTH ? MIN_WIDTH : width > MAX_WIDTH ? MAX_WIDTH : width;
+    printer p = {out, width, terminal_group, terminal_flag};
+    fc_buf_puts(out, "usage: fooocus generate \"PROMPT\" [--model FILE] [flags]\n\n"
+                     "Makes pictures from a sentence and prints their file names.\n");
+    print_flags(&p, all);
+    if (!all)
+        fc_buf_puts(
+            out, "\nfooocus generate --help all shows every flag: steps, cfg, sampler, recipe and more.\n");
+}
+
+void cli_help_main(fc_buf *out)
+{
+    const cli_command *c;
+    fc_buf_printf(out, "fooocus %s: pictures from a sentence, with SDXL models\n\n", fc_version());
+    fc_buf_puts(out, "usage: fooocus COMMAND [arguments]\n\n");
+    for (int i = 0; (c = cli_command_at(i)); i++) fc_buf_printf(out, "  %-10s %s\n", c->name, c->summary);
+    fc_buf_puts(out, "\nfooocus COMMAND --help says more. fooocus --version prints the version.\n");
+}
+
+/* ---- for man(1) ---- */
+
+/* '\' and leading '.' and ''' mean something to roff; '-' must not become a hyphen. */
+static void roff(fc_buf *out, const char *text)
+{
+    for (const char *s = text; *s; s++) {
+        if ((*s == '.' || *s == '\'') && s == text) fc_buf_puts(out, "\\&");
+        if (*s == '\\')
+            fc_buf_puts(out, "\\e");
+        else if (*s == '-')
+            fc_buf_puts(out, "\\-");
+        else
+            fc_buf_putc(out, *s);
+    }
+}
+
+static void man_group(printer *p, const char *title)
+{
+    fc_buf_printf(p->out, ".SS %s\n", title);
+}
+
+static void man_flag(printer *p, const entry *e)
+{
+    fc_buf_puts(p->out, ".TP\n");
+    if (e->short_flag) fc_buf_printf(p->out, "\\fB\\-%c\\fR, ", e->short_flag);
+    fc_buf_puts(p->out, "\\fB\\-\\-");
+    if (e->is_bool) fc_buf_puts(p->out, "[no\\-]");
+    roff(p->out, e->flag);
+    fc_buf_puts(p->out, "\\fR");
+    if (e->value) {
+        fc_buf_puts(p->out, " \\fI");
+        roff(p->out, e->value);
+        fc_buf_puts(p->out, "\\fR");
+    }
+    fc_buf_putc(p->out, '\n');
+    roff(p->out, fc_buf_cstr(&e->text));
+    fc_buf_putc(p->out, '\n');
+}
+
+static void man_commands(fc_buf *out)
+{
+    const cli_command *c;
+    for (int i = 0; (c = cli_command_at(i)); i++) {
+        fc_buf_puts(out, ".TP\n\\fBfooocus ");
+        roff(out, c->usage);
+        fc_buf_puts(out, "\\fR\n");
+        roff(out, c->summary);
+        fc_buf_putc(out, '\n');
+    }
+}
+
+static void man_exit_codes(fc_buf *out)
+{
+    fc_buf_puts(out, ".SH EXIT STATUS\n");
+#define X(name, text, http, code) fc_buf_printf(out, ".TP\n%d\n%s\n", code, text);
+    FC_STATUS_TABLE(X)
+#undef X
+}
+
+void cli_help_man(fc_buf *out)
+{
+    printer p = {out, 0, man_group, man_flag};
+    fc_buf_printf(out, ".TH FOOOCUS 1 \"\" \"fooocus %s\"\n", fc_version());
+    fc_buf_puts(out, ".SH NAME\nfooocus \\- pictures from a sentence, with SDXL models\n.SH SYNOPSIS\n"
+                     ".B fooocus\n\\fICOMMAND\\fR [\\fIarguments\\fR]\n.SH COMMANDS\n");
+    man_commands(out);
+    fc_buf_puts(out, ".SH FLAGS OF GENERATE\n");
+    print_flags(&p, true);
+    fc_buf_puts(
+        out,
+        ".SH ENVIRONMENT\n.TP\nFOOOCUS_HOME\nThe folder that holds models/ and outputs/, unless \\-\\-home "
+        "names one.\n.TP\nFC_BACKEND\nWhat computes, unless \\-\\-backend names it.\n.TP\nFC_LOG\nerror, "
+        "warn, "
+        "info or debug: diagnostics on standard error.\n");
+    man_exit_codes(out);
+}

@@ -1,0 +1,133 @@
+#include "support/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "support/support.h"
+
+enum { MAX_ARGS = 40, MAX_OUTPUT = 8 << 20, POLL_MICROSECONDS = 2000 };
+
+const char *program_folder(void)
+{
+    static char folder[300];
+    fc_err err = {0};
+    if (!folder[0]) {
+        snprintf(folder, sizeof folder, "%s/work", fc_test_tmpdir());
+        assert_ok(fc_mkdir_all(folder, &err), &err);
+    }
+    return folder;
+}
+
+const char *program_path(const char *name)
+{
+    static char paths[4][600];
+    static int next;
+    next = (next + 1) % 4;
+    snprintf(paths[next], sizeof paths[next], "%s/%s", program_folder(), name);
+    return paths[next];
+}
+
+static void redirect(const char *path, int to)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (fd < 0 || dup2(fd, to) < 0) _exit(120);
+    close(fd);
+}
+
+static void become(const program *p, const char *path, char *const *argv)
+{
+    redirect(p->out_path, STDOUT_FILENO);
+    redirect(p->err_path, STDERR_FILENO);
+    unsetenv("FOOOCUS_HOME");
+    if (chdir(program_folder()) != 0) _exit(121);
+    if (p->file_limit) {
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){(rlim_t)p->file_limit, (rlim_t)p->file_limit});
+    }
+    execv(path, argv);
+    _exit(122);
+}
+
+void program_start(program *p, const char *name, const char *const *args)
+{
+    static int number;
+    char path[600];
+    char *argv[MAX_ARGS + 2] = {path};
+    int count = 0;
+    for (; args[count]; count++) {
+        assert_true(count < MAX_ARGS);
+        argv[count + 1] = (char *)(uintptr_t)args[count];
+    }
+    *p = (program){.file_limit = p->file_limit};
+    snprintf(path, sizeof path, "%s/%s", FC_BINARY_DIR, name);
+    snprintf(p->out_path, sizeof p->out_path, "%s/out%d", fc_test_tmpdir(), ++number);
+    snprintf(p->err_path, sizeof p->err_path, "%s/err%d", fc_test_tmpdir(), number);
+    p->pid = fork();
+    assert_true(p->pid >= 0);
+    if (p->pid == 0) become(p, path, argv);
+}
+
+static char *content(const char *path)
+{
+    fc_buf text;
+    fc_buf_init(&text, MAX_OUTPUT);
+    if (fc_file_read(path, &text, NULL) != FC_OK) fc_buf_reset(&text);
+    return fc_buf_take(&text);
+}
+
+static void finish(program *p, int status)
+{
+    p->code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    p->pid = 0;
+    p->out = content(p->out_path);
+    p->err = content(p->err_path);
+    if (p->code >= 120 && p->code <= 122) fail_msg("the program could not be started (%d)", p->code);
+}
+
+void program_wait(program *p)
+{
+    int status;
+    while (p->pid && waitpid(p->pid, &status, 0) < 0) assert_int_equal(errno, EINTR);
+    if (p->pid) finish(p, status);
+}
+
+void program_run(program *p, const char *name, const char *const *args)
+{
+    program_start(p, name, args);
+    program_wait(p);
+}
+
+bool program_wait_for(program *p, const char *text)
+{
+    while (p->pid) {
+        int status;
+        char *now = content(p->out_path);
+        bool found = strstr(now, text) != NULL;
+        fc_free(now);
+        if (found) return true;
+        if (waitpid(p->pid, &status, WNOHANG) == p->pid) finish(p, status);
+        usleep(POLL_MICROSECONDS);
+    }
+    return strstr(p->out, text) != NULL;
+}
+
+void program_free(program *p)
+{
+    if (p->pid) {
+        kill(p->pid, SIGKILL);
+        program_wait(p);
+    }
+    fc_free(p->out);
+    fc_free(p->err);
+    *p = (program){0};
+}

@@ -1,0 +1,29 @@
+/* Runs the built programs as people do, and keeps what they print. */
+#ifndef FC_TESTS_PROGRAM_H
+#define FC_TESTS_PROGRAM_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+typedef struct program {
+    pid_t pid;
+    int code;        /* exit code; -signal when a signal ended it */
+    char *out, *err; /* what it printed */
+    char out_path[300], err_path[300];
+    long file_limit; /* bytes a file may have, 0: no limit; set before starting */
+} program;
+
+/* A folder for the programs to run in; empty at first. */
+const char *program_folder(void);
+/* In program_folder(); static buffers used in turn. */
+const char *program_path(const char *name);
+
+/* name: in the build folder. args: without the name, NULL at the end. */
+void program_start(program *p, const char *name, const char *const *args);
+void program_wait(program *p);
+void program_run(program *p, const char *name, const char *const *args);
+/* Waits until `text` stands in its output; false when the program ended without it. */
+bool program_wait_for(program *p, const char *text);
+void program_free(program *p);
+
+#endif
