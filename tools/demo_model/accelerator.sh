@@ -14,8 +14,13 @@ if [ ! -e "$WORK/vae.model.pt" ] && ls build/demo-state/state.* >/dev/null 2>&1;
 fi
 
 pack() {    # checkpoints and logs in parts below 16 MiB
-    tar -cf - -C "$WORK" $(cd "$WORK" && ls *.pt merges.txt log.jsonl *.png 2>/dev/null | grep -v latents.pt) |
+    tar -cf - -C "$WORK" $(cd "$WORK" && ls *.pt merges.txt log.jsonl *.png *.jpg 2>/dev/null | grep -v latents.pt) |
         split -b 15000000 - "$RESULTS/state."
+}
+
+look() {    # a contact sheet of what the UNet can do so far
+    python3 $TOOLS/export.py --partial --work $WORK --out $WORK/partial
+    python3 $TOOLS/sample.py sheet --model $WORK/partial --out "$WORK/sheet-call$1.jpg"
 }
 
 case $1 in
@@ -25,26 +30,28 @@ check)      # half a minute: every stage runs at all on this machine
     python3 $TOOLS/sample.py sheet --model /tmp/demo-check/model --out /tmp/demo-check/sheet.png --limit 16 --steps 4
     ;;
 1)
-    python3 $TOOLS/train.py $PLAN --work $WORK --pictures 220000 --first 12000 --call "${CALL:-500}"
+    python3 $TOOLS/train.py $PLAN --work $WORK --pictures 220000 --first 12000 --call "${CALL:-480}"
+    look 1
     pack
     ;;
 2)
     python3 $TOOLS/score.py train --work $WORK --seconds 150 --pictures 60000 --workers 8 >"$RESULTS/judge.txt" 2>&1 &
-    python3 $TOOLS/train.py $PLAN --work $WORK --pictures 220000 --first 12000 --call "${CALL:-540}"
+    python3 $TOOLS/train.py $PLAN --work $WORK --pictures 220000 --first 12000 --call "${CALL:-530}"
     wait
+    look 2
     pack
     ;;
 3)
     python3 $TOOLS/train.py $PLAN refiner=110 lora=40 --work $WORK --pictures 220000 --first 12000 --call "${CALL:-400}"
     python3 $TOOLS/export.py --work $WORK --out "$WORK/model"
     for cfg in 2 4 6; do
-        python3 $TOOLS/sample.py sheet --model $WORK/model --out "$WORK/sheet-cfg$cfg.png" --cfg $cfg
+        python3 $TOOLS/sample.py sheet --model $WORK/model --out "$WORK/sheet-cfg$cfg.jpg" --cfg $cfg
     done
     python3 $TOOLS/score.py prompts --out $WORK/prompts.jsonl
     python3 $TOOLS/sample.py prompts --model $WORK/model --prompts $WORK/prompts.jsonl --out $WORK/pictures
     python3 $TOOLS/score.py judge --work $WORK --prompts $WORK/prompts.jsonl --pictures $WORK/pictures
     tar -cf "$RESULTS/model.tar" -C $WORK/model .
-    tar -cf "$RESULTS/looks.tar" -C $WORK sheet-cfg2.png sheet-cfg4.png sheet-cfg6.png prompts.jsonl log.jsonl \
+    tar -cf "$RESULTS/looks.tar" -C $WORK sheet-cfg2.jpg sheet-cfg4.jpg sheet-cfg6.jpg prompts.jsonl log.jsonl \
         judge.model.pt judge.ema.pt vae.png taesd.png
     ls -l "$RESULTS"
     ;;

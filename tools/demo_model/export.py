@@ -55,37 +55,50 @@ def prefixed(module, prefix):
     return {prefix + k: v for k, v in module.state_dict().items()}
 
 
-def main():
-    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("--work", required=True)
-    a.add_argument("--out", required=True)
-    o = a.parse_args()
-    run = Run(o.work, device="cpu")
-    os.makedirs(o.out, exist_ok=True)
+def collect(run, partial):
+    """{file name: tensors} of all stages; a partial export leaves out what is not trained yet."""
     p = models.parts(run.tokenizer.size)
-    files = RECIPE["files"]
+    files, out = RECIPE["files"], {}
+
+    def trained(stage, modules):
+        if partial and not os.path.exists(run.path(f"{stage}.ema.pt")):
+            return False
+        load_average(run, stage, modules)
+        return True
+
     load_average(run, "vae", dict(vae=p["vae"]))
     load_average(run, "unet", {k: p[k] for k in ("unet", "clip_l", "clip_g")})
     base = {}
     for k in ("clip_l", "clip_g", "vae", "unet"):
         base.update(prefixed(p[k], models.PREFIX[k]))
-    out = {files["base"]: base}
-    load_average(run, "refiner", dict(refiner=p["refiner"], refiner_g=p["refiner_g"]))
-    out[files["refiner"]] = {
-        **prefixed(p["refiner"], models.PREFIX["unet"]),
-        **prefixed(p["refiner_g"], models.PREFIX["refiner_g"]),
-    }
-    load_average(run, "taesd", dict(taesd=p["taesd"]))
-    out[files["preview"]] = prefixed(p["taesd"], models.PREFIX["taesd"])
+    out[files["base"]] = base
+    if trained("refiner", dict(refiner=p["refiner"], refiner_g=p["refiner_g"])):
+        ref = prefixed(p["refiner"], models.PREFIX["unet"])
+        out[files["refiner"]] = {**ref, **prefixed(p["refiner_g"], models.PREFIX["refiner_g"])}
+    if trained("taesd", dict(taesd=p["taesd"])):
+        out[files["preview"]] = prefixed(p["taesd"], models.PREFIX["taesd"])
     patches = lora.attach(p["unet"])
-    load_average(run, "lora", dict(lora=patches))
-    out[files["lora"]] = lora.kohya(patches)
+    if trained("lora", dict(lora=patches)):
+        out[files["lora"]] = lora.kohya(patches)
+    return out
+
+
+def main():
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("--work", required=True)
+    a.add_argument("--out", required=True)
+    a.add_argument(
+        "--partial", action="store_true", help="before all stages are trained, to look at pictures"
+    )
+    o = a.parse_args()
+    run = Run(o.work, device="cpu")
+    os.makedirs(o.out, exist_ok=True)
     total = 0
-    for name, tensors in out.items():
+    for name, tensors in collect(run, o.partial).items():
         size = write_safetensors(os.path.join(o.out, name), tensors, LICENCE)
         total += size
         print(f"{name:24s} {len(tensors):4d} tensors {size / 1e6:6.2f} MB")
-    shutil.copy(run.merges, os.path.join(o.out, files["merges"]))
+    shutil.copy(run.merges, os.path.join(o.out, RECIPE["files"]["merges"]))
     write_recipe(o.out)
     print(f"together {total / 1e6:.2f} MB of {LIMIT / 1e6:.0f}")
     if total > LIMIT:

@@ -209,7 +209,7 @@ def main():
         from PIL import Image
         from contact import grid
 
-        Image.fromarray(grid([np.asarray(i) for i in images], 8)).save(o.out)
+        Image.fromarray(grid([np.asarray(i) for i in images], 8)).save(o.out, quality=92)
         return
     os.makedirs(o.out, exist_ok=True)
     for i, image in enumerate(images):
