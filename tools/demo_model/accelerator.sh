@@ -24,7 +24,8 @@ look() {    # a contact sheet of what the UNet can do so far
 }
 
 case $1 in
-check)      # half a minute: every stage runs at all on this machine
+check)      # under a minute: every stage runs at all on this machine, with every picture size
+    python3 $TOOLS/quick.py /tmp/demo-quick
     python3 $TOOLS/train.py vae=6 taesd=4 unet=10 refiner=4 lora=4 --steps --work /tmp/demo-check --pictures 2048 --first 1024
     python3 $TOOLS/export.py --work /tmp/demo-check --out /tmp/demo-check/model
     python3 $TOOLS/sample.py sheet --model /tmp/demo-check/model --out /tmp/demo-check/sheet.png --limit 16 --steps 4

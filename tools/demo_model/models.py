@@ -249,8 +249,8 @@ class Up(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(c, c, 3, padding=1)
 
-    def forward(self, x, emb, context):
-        return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
+    def forward(self, x, size):
+        return self.conv(F.interpolate(x, size=size, mode="nearest"))
 
 
 class ConvIn(nn.Conv2d):
@@ -308,7 +308,7 @@ class UNet(nn.Module):
         for layers in self.output_blocks:
             x = torch.cat([x, skips.pop()], 1)
             for layer in layers:
-                x = layer(x, emb, context)
+                x = layer(x, skips[-1].shape[2:]) if isinstance(layer, Up) else layer(x, emb, context)
         return self.out(x)
 
 

@@ -131,7 +131,7 @@ def calibrate(run, model, pool, gen):
     """Scales the latents: zero mean and deviation 1 / SCALE for each channel, by the two 1x1 convolutions alone."""
     total = []
     with torch.no_grad():
-        for _ in range(24):
+        for _ in range(24 if run.gpu else 3):
             total.append(model.encode(crops(run, pool, gen, 16, 0))[0].float().transpose(0, 1).flatten(1))
         z = torch.cat(total, 1)
         mean, std = z.mean(1), z.std(1)
