@@ -20,7 +20,6 @@ typedef struct run {
     fc_guidance guidance;
     fc_predictor predictor; /* of the model whose turn it is */
     fc_rng rng;
-    fc_brownian *path;
     int32_t h, w;
     size_t count;
     float *scaled, *positive, *negative;
@@ -151,7 +150,6 @@ static fc_sample_job make_job(run *r, const fc_sampler *sampler, const float *no
                          .latent = t->start.latent,
                          .rng = &r->rng,
                          .seed = t->seed,
-                         .path = r->path,
                          .user = r,
                          .denoise = denoise,
                          .on_step = on_step};
@@ -160,12 +158,11 @@ static fc_sample_job make_job(run *r, const fc_sampler *sampler, const float *no
     return job;
 }
 
-/* Two samplers in a row, the second with the refiner (or the base again): nothing but the latent passes
- * between them. */
-static fc_status sample_separately(run *r, fc_sample_job job, float *out, fc_err *err)
+/* Two samplers in a row, the second with the refiner (or the base again): the latent and the path of noise
+ * pass between them, the history of the first does not. */
+static fc_status sample_in_turn(run *r, fc_sample_job job, float *out, fc_err *err)
 {
     int cut = r->task->switch_step, count = job.sigma_count;
-    if (cut < 1 || cut >= count - 1) return fc_sample(&job, r->arena, out, err);
     job.sigma_count = cut + 1;
     fc_status s = fc_sample(&job, r->arena, out, err);
     if (s) return s;
@@ -185,6 +182,19 @@ static fc_status sample_separately(run *r, fc_sample_job job, float *out, fc_err
     return fc_sample(&job, r->arena, out, err);
 }
 
+static fc_status sample_separately(run *r, const fc_sample_job *job, float *out, fc_err *err)
+{
+    int cut = r->task->switch_step;
+    float low, high;
+    if (cut < 1 || cut >= job->sigma_count - 1) return fc_sample(job, r->arena, out, err);
+    fc_sample_job shared = *job;
+    fc_schedule_range(job->sigmas, job->sigma_count, &low, &high);
+    fc_status s = fc_brownian_new(&shared.path, r->count, low, high, r->task->seed, err);
+    if (!s) s = sample_in_turn(r, shared, out, err);
+    fc_brownian_free(shared.path);
+    return s;
+}
+
 static fc_status sample(run *r, float *out, fc_err *err)
 {
     const fc_sampler *sampler;
@@ -199,7 +209,7 @@ static fc_status sample(run *r, float *out, fc_err *err)
     if (s) return s;
     fc_emit_phase(r->hooks, "Drawing");
     fc_sample_job job = make_job(r, sampler, noise);
-    s = r->task->swap == FC_SWAP_SEPARATE ? sample_separately(r, job, out, err)
+    s = r->task->swap == FC_SWAP_SEPARATE ? sample_separately(r, &job, out, err)
                                           : fc_sample(&job, r->arena, out, err);
     if (s) return s;
     fc_latent_scale_out(&r->sampling.latent, out, (size_t)r->h * (size_t)r->w);
