@@ -31,7 +31,7 @@ check)      # under a minute: every stage runs at all on this machine, with ever
     python3 $TOOLS/sample.py sheet --model /tmp/demo-check/model --out /tmp/demo-check/sheet.png --limit 16 --steps 4
     ;;
 1)
-    python3 $TOOLS/train.py $PLAN --work $WORK --pictures 220000 --first 12000 --call "${CALL:-480}"
+    python3 $TOOLS/train.py $PLAN --work $WORK --pictures 220000 --first 12000 --call "${CALL:-450}"
     look 1
     pack
     ;;

@@ -7,6 +7,7 @@ import glob
 import os
 import queue
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -24,6 +25,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 CAPTIONS = 6  # wordings kept for each picture; the last one is long (two chunks)
 SHARD = 128
 MAX_WAITING = 96  # shards in the spool before workers pause
+SPARE = 400_000_000  # bytes left free in the spool's file system
 SEED_BASE = dict(train=1_000_000, chalk=500_000_000, score=700_000_000)
 LABELS = ("object", "colour", "time", "style", "place", "weather", "count")
 STYLE_IDS = world.STYLES + (world.LORA_STYLE,)
@@ -101,11 +103,16 @@ def unconditional_rows(tokenizer, templates, n=1024):
     return np.array([tokenizer.chunks(t)[0][0] for t in texts], np.int16)
 
 
+def full(spool):
+    waiting = len(glob.glob(os.path.join(spool, "*.npz")))
+    return waiting > MAX_WAITING or waiting > 2 and shutil.disk_usage(spool).free < SPARE
+
+
 def worker(kind, spool, merges, side, first, step, until):
     os.nice(5)
     tokenizer, templates = bpe.Tokenizer.load(merges), captions.load_templates(ROOT)
     for index in range(first, until, step):
-        while len(glob.glob(os.path.join(spool, "*.npz"))) > MAX_WAITING:
+        while full(spool):
             time.sleep(0.2)
         path = os.path.join(spool, f"{kind}-{index:06d}")
         with open(path + ".part", "wb") as f:

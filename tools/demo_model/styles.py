@@ -326,6 +326,9 @@ def neon(scene, rng):
         c = tube(s.fill)
         if not subject and s.kind != "celestial":
             c = mix(c, base, 0.5 if s.kind in ("far", "cloud") else 0.35)
+        if s.kind == "cloud" and s.emit:  # a rainbow's bands
+            pen.fill(s.pts, c, None, 0.7)
+            continue
         if len(s.pts) < 13 and s.emit and not subject:  # stars, windows, rain
             pen.fill(s.pts, mix(c, base, 0.3))
             lights.fill(s.pts, mix(c, (0, 0, 0), 0.3))
