@@ -10,6 +10,7 @@
 static const cli_command commands[] = {
     {"generate", "generate \"PROMPT\" [--model FILE] [flags]", "Make pictures from a sentence.",
      cli_generate},
+    {"doctor", "doctor [FILE ...]", "Describe model files, or this machine.", cli_doctor},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 

@@ -287,6 +287,27 @@ static void test_latent(void **state)
     fc_safetensors_close(&file);
 }
 
+static void check_doctor(const char *const *args, const char *const *parts)
+{
+    program p = {0};
+    program_run(&p, "fooocus", args);
+    if (p.code != 0) fail_msg("exit code %d: %s", p.code, p.err);
+    for (; *parts; parts++)
+        if (!strstr(p.out, *parts)) fail_msg("no '%s' in: %s", *parts, p.out);
+    program_free(&p);
+}
+
+static void test_doctor(void **state)
+{
+    (void)state;
+    check_doctor((const char *const[]){"doctor", "tiny.safetensors", "other.safetensors", NULL},
+                 (const char *const[]){"tiny.safetensors: an SDXL base model", "other.safetensors: ", NULL});
+    check_doctor((const char *const[]){"doctor", NULL},
+                 (const char *const[]){"computes with: ", "models/checkpoints: 0 files", NULL});
+    check_doctor((const char *const[]){"doctor", "--help", NULL},
+                 (const char *const[]){"usage: fooocus doctor", NULL});
+}
+
 /* Changes bytes of the model for one run. */
 static void run_with_patch(uint64_t offset, const void *bytes, size_t size, int code, const char *part)
 {
@@ -424,6 +445,7 @@ int main(void)
         cmocka_unit_test(test_json_error),
         cmocka_unit_test(test_same_seed_and_repeats),
         cmocka_unit_test(test_latent),
+        cmocka_unit_test(test_doctor),
         cmocka_unit_test(test_weights_that_are_no_numbers),
         cmocka_unit_test(test_weights_of_another_kind),
         cmocka_unit_test(test_refused_writes),
