@@ -22,8 +22,8 @@ const MODELS = {
 };
 
 class Mock {
-  constructor({ history = 0, stepMs = 30, installed = false, loadingMs = 60 } = {}) {
-    Object.assign(this, { stepMs, installed, loadingMs });
+  constructor({ history = 0, stepMs = 30, installed = false, loadingMs = 60, password = null } = {}) {
+    Object.assign(this, { stepMs, installed, loadingMs, password });
     this.table = parameters();
     this.jobs = new Map();
     this.order = [];
@@ -119,7 +119,7 @@ class Mock {
       const picture = this.makePicture({ id, created: Date.now(), seed: String(base + i), parameters: job.parameters, job: job.id, index: i });
       this.pictures.push(picture);
       job.images.push(picture);
-      this.emit("picture", { picture: this.brief(picture) });
+      this.emit("picture", this.brief(picture));
     }
   }
 
@@ -204,7 +204,7 @@ async function jobRoutes(mock, req, res, [, , , , id, action]) {
   if (!id) {
     const states = (new URL(req.url, "http://x").searchParams.get("state") || "").split(",");
     const jobs = [...mock.jobs.values()].filter((j) => states.includes(j.state));
-    jobs.forEach((j) => (j.position = mock.order.indexOf(j.id)));
+    jobs.forEach((j) => (j.position = mock.order.indexOf(j.id) + 1 || null));
     return json(res, { jobs: jobs.map(({ preview, ...j }) => j) });
   }
   const job = mock.jobs.get(id);
@@ -213,7 +213,7 @@ async function jobRoutes(mock, req, res, [, , , , id, action]) {
   if (action === "move") {
     const { position } = JSON.parse(await bodyOf(req));
     mock.order = mock.order.filter((other) => other !== id);
-    mock.order.splice(position, 0, id);
+    mock.order.splice(position - 1, 0, id);
     mock.emit("queue", { order: mock.order });
   }
   if (action === "preview") {
@@ -225,12 +225,14 @@ async function jobRoutes(mock, req, res, [, , , , id, action]) {
 }
 
 async function pictureRoutes(mock, req, res, [, , , , idText, action], query) {
+  if (idText === "terms") return json(res, terms(mock));
   if (!idText) return json(res, mock.list(query));
   const id = Number(idText);
   if (action === "restore" && mock.trash.has(id)) {
     mock.pictures.push(mock.trash.get(id));
     mock.pictures.sort((a, b) => a.id - b.id);
     mock.trash.delete(id);
+    mock.emit("picture-changed", { ...mock.brief(mock.pictures.find((p) => p.id === id)), deleted: null });
     return json(res, mock.pictures.find((p) => p.id === id));
   }
   const picture = mock.pictures.find((p) => p.id === id);
@@ -238,18 +240,23 @@ async function pictureRoutes(mock, req, res, [, , , , idText, action], query) {
   if (req.method === "DELETE") {
     mock.pictures = mock.pictures.filter((p) => p !== picture);
     mock.trash.set(id, picture);
-    mock.emit("picture_removed", { id });
+    mock.emit("picture-changed", { ...mock.brief(picture), deleted: Date.now() });
     return void res.writeHead(204).end();
   }
   if (action === "favourite") {
     picture.favourite = JSON.parse(await bodyOf(req)).favourite;
-    mock.emit("picture", { picture: mock.brief(picture) });
+    mock.emit("picture-changed", { ...mock.brief(picture), deleted: null });
   }
   if (action === "file" || action === "thumbnail") {
     const bytes = mock.bytes(picture, action === "file" ? 1000 : 256);
     return void res.writeHead(200, { "Content-Type": "image/png", "Cache-Control": "max-age=60" }).end(bytes);
   }
   return json(res, picture);
+}
+
+function terms(mock) {
+  const count = (values) => [...new Set(values)].map((name) => ({ name, count: values.filter((v) => v === name).length }));
+  return { models: count(mock.pictures.map((p) => p.model)), styles: count(mock.pictures.flatMap((p) => p.styles)), pictures: mock.pictures.length };
 }
 
 function system(mock) {
@@ -264,6 +271,12 @@ async function route(mock, req, res) {
   const url = new URL(req.url, "http://x");
   const parts = url.pathname.split("/").map(decodeURIComponent);
   if (parts[1] !== "api") return void file(res, url.pathname);
+  if (parts[3] === "login") {
+    if (JSON.parse(await bodyOf(req)).password !== mock.password) return problem(res, 401, "wrong name or password");
+    res.setHeader("Set-Cookie", "session=1; HttpOnly; SameSite=Strict");
+    return json(res, { authentication: true, user: "me" });
+  }
+  if (mock.password && !/session=1/.test(req.headers.cookie || "")) return problem(res, 401, "log in, or send an API token");
   switch (parts[3]) {
     case "system": return json(res, system(mock));
     case "parameters": return json(res, mock.table);

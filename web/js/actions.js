@@ -93,7 +93,7 @@ export async function moveQueued(job, position) {
   const order = waitingJobs().map((j) => j.id).filter((id) => id !== job.id);
   order.splice(position, 0, job.id);
   app.set({ order }); // shown at once; the server's order event confirms it
-  await api.move(job.id, position).catch((error) => {
+  await api.move(job.id, position + 1).catch((error) => {
     showError(error);
     document.dispatchEvent(new CustomEvent("fooocus:resync"));
   });

@@ -9,7 +9,7 @@ import { follow, helpOf, isFast, labelOf } from "./settings.js";
 
 const MAIN = ["cfg", "sharpness"];
 // shown elsewhere on the page
-const ELSEWHERE = new Set(["prompt", "negative_prompt", "styles", "performance", "count", "seed", "width", "height", "model", "refiner", "loras", "vae", "refiner_switch", "format", ...MAIN]);
+const ELSEWHERE = new Set(["prompt", "negative_prompt", "styles", "performance", "count", "seed", "width", "height", "model", "refiner", "loras", "vae", "preview_decoder", "refiner_switch", "format", ...MAIN]);
 const SOFT_MAX = { steps: 100, switch_step: 100, cfg: 30 };
 const OFF_WHEN_FAST = new Set(["cfg", "sharpness", "sampler", "scheduler", "adm_positive", "adm_negative", "adm_end", "adaptive_cfg", "swap_method", "switch_step"]);
 const FEW_CHOICES = 3;

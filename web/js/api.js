@@ -71,6 +71,8 @@ export const api = {
   previewUrl: (job, seq) => `${BASE}/jobs/${id(job)}/preview?n=${seq}`,
 
   pictures: (filters, signal) => call("GET", `/pictures?${query(filters)}`, { signal }),
+  terms: () => call("GET", "/pictures/terms"),
+  login: (user, password) => call("POST", "/login", { body: { user, password } }),
   picture: (picture) => call("GET", `/pictures/${id(picture)}`),
   favourite: (picture, favourite) => call("POST", `/pictures/${id(picture)}/favourite`, { body: { favourite } }),
   remove: (picture) => call("DELETE", `/pictures/${id(picture)}`),

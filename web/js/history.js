@@ -96,7 +96,8 @@ function makeTile(picture) {
 }
 
 function openFrom(index) {
-  openViewer(state.items[index].id, state.items, { more: loadMore });
+  if (state.picked) pick(state.items[index]);
+  else openViewer(state.items[index].id, state.items, { more: loadMore, compare: pick });
 }
 
 function pick(picture) {
@@ -260,8 +261,13 @@ function filterBar() {
     const today = new Date().setHours(0, 0, 0, 0);
     setFilters({ from: v ? today - (Number(v) - 1) * DAY_MS : "" });
   });
-  app.watch(["models"], ({ models }) => model.fill([["", t("history.anyModel")], ...models.checkpoints.map((m) => [m.name, m.name])]));
-  app.watch(["styles"], ({ styles }) => style.fill([["", t("history.anyStyle")], ...styles.map((s) => [s.name, s.name])]));
+  const named = (list) => list.map(({ name, count }) => [name, `${name} (${count})`]);
+  app.watch(["view"], async ({ view }) => {
+    if (view !== "history") return;
+    const terms = await api.terms().catch(() => ({ models: [], styles: [] })); // the rest of the history works without
+    model.fill([["", t("history.anyModel")], ...named(terms.models)]);
+    style.fill([["", t("history.anyStyle")], ...named(terms.styles)]);
+  });
   return h(
     "div.history-bar",
     { role: "search", "aria-label": t("history.searchLabel") },

@@ -98,8 +98,16 @@ export function when(ms) {
 /** Today, yesterday, or the date: headings of the history. */
 export function day(ms) {
   const date = new Date(ms);
-  const start = (d) => new Date(d.getFullYear(), d.getMonth(), d.getDate()).getTime();
-  const days = Math.round((start(new Date()) - start(date)) / 86400000);
+  const days = Math.round((new Date().setHours(0, 0, 0, 0) - new Date(ms).setHours(0, 0, 0, 0)) / 86400000);
+  const today = new Date().toDateString();
+  if (dayTexts.today !== today) Object.assign(dayTexts, { today, texts: new Map() });
+  if (!dayTexts.texts.has(days)) dayTexts.texts.set(days, dayText(days, date));
+  return dayTexts.texts.get(days);
+}
+
+const dayTexts = { today: "", texts: new Map() }; // days ago -> text; thousands of pictures share a few days
+
+function dayText(days, date) {
   if (days === 0 || days === 1) {
     const text = new Intl.RelativeTimeFormat(current, { numeric: "auto" }).format(-days, "day");
     return text.charAt(0).toUpperCase() + text.slice(1);

@@ -41,6 +41,12 @@ function forgetOld() {
   app.set({ jobs: next });
 }
 
+function forget(id) {
+  const next = new Map(app.get("jobs"));
+  next.delete(id);
+  app.set({ jobs: next });
+}
+
 function jobChanged(job) {
   const before = app.get("jobs").get(job.id)?.state;
   putJob(job);
@@ -50,17 +56,17 @@ function jobChanged(job) {
   if (app.get("progress")?.job === job.id) app.set({ progress: null, preview: null });
   if (job.state === "failed" && job.error) toast(job.error.detail || job.error.title || t("error.unknown"), { kind: "error" });
   if (job.state === "done" && before === "running") announce(t("stage.done"));
-  for (const warning of job.warnings || []) toast(typeof warning === "string" ? warning : warning.detail || warning.text || "", { kind: "warning" });
   forgetOld();
 }
 
 const handlers = {
   job: (data) => jobChanged(data.job && typeof data.job === "object" ? data.job : data),
-  queue: ({ order }) => app.set({ order }),
+  queue: ({ order }) => (order ? app.set({ order }) : document.dispatchEvent(new CustomEvent("fooocus:resync"))), // a long queue is not listed
+  "job-deleted": ({ id }) => forget(id),
   progress: (data) => app.set({ progress: data }),
   preview: (data) => app.set({ preview: data }),
   picture: (data) => pictureChanged({ picture: data.picture || data }),
-  picture_removed: ({ id }) => pictureChanged({ removed: id }),
+  "picture-changed": (picture) => pictureChanged(picture.deleted ? { removed: picture.id } : { picture, restored: true }),
   warning: (data) => toast(data.text || data.detail || data.title || "", { kind: "warning" }),
   models: () => api.models().then((models) => app.set({ models }), () => {}),
   download: (data) => {

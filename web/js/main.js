@@ -12,6 +12,7 @@ import { queue } from "./queue.js";
 import { history } from "./history.js";
 import { dropAnywhere } from "./metadata.js";
 import { follow, resync } from "./live.js";
+import { signIn } from "./login.js";
 import { problemText, toast } from "./toast.js";
 
 const RETRY_MS = 3000;
@@ -44,6 +45,10 @@ async function untilLoaded() {
       said?.remove();
       return;
     } catch (error) {
+      if (error.status === 401) {
+        await signIn();
+        continue;
+      }
       const text = problemText(error);
       said ??= document.getElementById("stage").appendChild(h("div.starting", { role: "alert" }, h("p")));
       said.firstChild.textContent = text;

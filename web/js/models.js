@@ -43,14 +43,14 @@ function loraRow(index) {
   const id = uid("lora");
   const select = h("select", { id, "aria-label": t("loras.file", { n: index + 1 }), onchange: () => setRow(index, { file: select.value }) });
   const weight = numberControl({
-    label: t("loras.weight", { n: index + 1 }),
+    label: t("loras.weight"),
     min: -SOFT_WEIGHT,
     max: limits.max ?? 10,
     softMax: SOFT_WEIGHT,
     step: 0.01,
     oninput: (v) => setRow(index, { weight: v ?? 1 }),
   });
-  const node = h("div.lora", {}, h("div.lora-head", {}, on, h("div.select", {}, select),
+  const node = h("div.lora", { role: "group", "aria-label": t("loras.row", { n: index + 1 }) }, h("div.lora-head", {}, on, h("div.select", {}, select),
     iconButton("trash", t("loras.remove", { n: index + 1 }), () => setValues({ lora_rows: rows().filter((_, i) => i !== index) }))), weight.node);
   const show = (row) => {
     const names = (app.get("models").loras || []).map((f) => f.name);
@@ -113,11 +113,12 @@ export function modelsTab() {
   const range = parameter("refiner_switch") || { min: 0, max: 1, step: 0.0001 };
   const change = follow(numberControl({ label: labelOf("refiner_switch"), help: helpOf("refiner_switch"), min: range.min, max: range.max, step: 0.01, oninput: (v) => setValues({ refiner_switch: v }), reset: () => setValues({ refiner_switch: undefined }) }), "refiner_switch");
   const vae = modelSelect("vae", "vae", ["", t("models.ownVae")]);
+  const decoder = modelSelect("preview_decoder", "vae_approx", ["", t("models.automaticDecoder")]);
   const fast = h("p.help.notice", { hidden: true }, t("models.fastNote"));
   form.watch(["values"], ({ values }) => {
     change.node.hidden = !values.refiner;
     fast.hidden = !isFast();
     refiner.disable(isFast());
   });
-  return h("div.tab-content", {}, base.node, refiner.node, change.node, fast, vae.node, loras(), h("div.tab-foot", {}, refreshButton()));
+  return h("div.tab-content", {}, base.node, refiner.node, change.node, fast, vae.node, decoder.node, loras(), h("div.tab-foot", {}, refreshButton()));
 }

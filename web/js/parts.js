@@ -1,16 +1,15 @@
 // Bits that several views show.
 
 import { icon, replace } from "./dom.js";
-import { t } from "./i18n.js";
+import { has, t } from "./i18n.js";
+
+const DRAWING = ["sampling", "drawing", "the-refiner-takes-over"]; // here the step says more than the phase
 
 /** What the worker is at, in words. */
 export function phaseText(progress) {
   const { phase, step = 0, steps = 0, image = 1, images = 1 } = progress;
-  if (phase && phase !== "sampling") {
-    const key = `phase.${phase}`;
-    const text = t(key);
-    return text === key ? String(phase) : text;
-  }
+  const slug = String(phase || "").toLowerCase().replace(/[^a-z0-9]+/g, "-");
+  if (slug && !DRAWING.includes(slug)) return has(`phase.${slug}`) ? t(`phase.${slug}`) : String(phase);
   const steps_ = steps ? t("progress.step", { step, steps }) : t("phase.starting");
   return images > 1 ? `${steps_} · ${t("progress.image", { image, images })}` : steps_;
 }

@@ -12,15 +12,16 @@ const SWIPE = 50; // pixels
 
 onPictureChange((change) => open?.changed(change));
 
-export function openViewer(id, source, { more = null } = {}) {
+export function openViewer(id, source, { more = null, compare = null } = {}) {
   if (open) return;
-  open = new Viewer(id, source, more);
+  open = new Viewer(id, source, { more, compare });
 }
 
 class Viewer {
-  constructor(id, source, more) {
+  constructor(id, source, { more, compare }) {
     this.source = source;
     this.more = more;
+    this.compare = compare;
     this.list = source.slice();
     this.index = Math.max(0, this.list.findIndex((p) => p.id === id));
     this.full = new Map(); // id -> picture with its parameters
@@ -56,6 +57,7 @@ class Viewer {
         iconButton("reuse", `${t("picture.useSettings")} (U)`, () => this.use()),
         iconButton("download", `${t("picture.download")} (D)`, () => downloadPicture(this.picture)),
         iconButton("trash", `${t("picture.delete")} (Del)`, () => removePicture(this.picture)),
+        this.compare && iconButton("compare", t("compare.pick"), () => this.pickForCompare()),
         this.infoButton,
         iconButton("close", t("action.close"), () => this.dialog.close()),
       ),
@@ -143,6 +145,12 @@ class Viewer {
     this.canvas.classList.toggle("zoomed", on);
   }
 
+  pickForCompare() {
+    const picture = this.picture;
+    this.dialog.close();
+    this.compare(picture);
+  }
+
   use() {
     useSettings(this.full.get(this.picture.id) || this.picture);
     this.dialog.close();
@@ -159,6 +167,7 @@ class Viewer {
       d: () => downloadPicture(this.picture),
       u: () => this.use(),
       i: () => this.setInfo(!this.showInfo),
+      c: () => this.compare && this.pickForCompare(),
       z: () => this.setZoom(!this.zoomed),
       Delete: () => removePicture(this.picture),
       Backspace: () => removePicture(this.picture),
