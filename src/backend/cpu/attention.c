@@ -58,7 +58,7 @@ fc_status fc_cpu_attention(fc_dev *dev, fc_tensor y, fc_tensor q, fc_tensor k, f
     if (heads <= 0 || q.c % heads != 0 || q.h != 1 || k.h != 1 || k.w <= 0) return FC_INTERNAL;
     struct job j = {.y = y, .q = q, .k = k, .v = v, .heads = heads, .d = q.c / heads, .causal = causal};
     bool narrow = q.dtype == FC_BF16 && k.dtype == FC_BF16 && v.dtype == FC_BF16;
-    j.kernels = narrow && dev->attention_bf16 ? dev->attention_bf16 : dev->kernels->attention;
+    j.kernels = narrow && dev->bf16 ? dev->bf16->attention : dev->kernels->attention;
     j.packed = up64(j.kernels->packed_bytes(k.w, j.d));
     size_t work = up64(j.kernels->work_bytes(j.d)), pairs = (size_t)q.n * (size_t)heads;
     j.pack = fc_cpu_scratch(dev, FC_SCRATCH_PACK, pairs * 2 * j.packed);

@@ -1,5 +1,5 @@
 /* The text of the attention kernel: blocked, with a running softmax, so that never more than q_block x KEYS
- * scores exist. Included after tile_impl.h, with these macros besides its own:
+ * scores exist. Included after a tile_*.h, with these macros besides its own:
  * - SOFTEXP, UNIT: softmax weights are SOFTEXP(UNIT * score): UNIT is log2(e) when SOFTEXP is 2^x, 1 when it
  * is e^x
  * - PUT_P(ptr, V): stores weights as ELEM and gives back what was stored, as V
@@ -8,10 +8,10 @@
  * - keys [panel of NR keys][d / STEP][NR][STEP]
  * - values, per key block: [panel of NR channels][keys of the block / STEP][NR][STEP]
  *
- * Sizes round up: keys to NR, d to STEP for keys and to NR for values; what is beyond is zero. */
+ * Sizes round up: keys to NR, d to DEPTH for keys and to NR for values; what is beyond is zero. */
 
-#define KEYS    256 /* per block; a multiple of NR */
-#define Q_BLOCK (8 * MR)
+#define KEYS    256            /* per block; a multiple of NR */
+#define Q_BLOCK (64 / MR * MR) /* 64, or what of it is a multiple of MR */
 
 static size_t attn_packed_bytes(int32_t keys, int32_t d)
 {
@@ -66,7 +66,7 @@ static void attn_pack(void *pk, void *pv, fc_in k, int64_t ldk, fc_in v, int64_t
                       int32_t block, void *work)
 {
     int32_t first = block * KEYS, count = keys - first < KEYS ? keys - first : KEYS;
-    int32_t padded = round_up(count, NR), dk = round_up(d, STEP), dv = round_up(d, NR);
+    int32_t padded = round_up(count, NR), dk = round_up(d, DEPTH), dv = round_up(d, NR);
     ELEM *kp = (ELEM *)pk + (size_t)first * (size_t)dk, *vp = (ELEM *)pv + (size_t)first * (size_t)dv;
     ELEM *rows = work; /* [STEP][dv] */
     const size_t panel = (size_t)padded * NR;
@@ -107,7 +107,7 @@ static void attn_softmax_row(float *score, ELEM *weight, int32_t seen, int32_t p
 
 static void attn_load_queries(const fc_attn *job, const struct attn_work *w)
 {
-    int32_t dk = round_up(job->d, STEP);
+    int32_t dk = round_up(job->d, DEPTH);
     for (int32_t r = 0; r < round_up(job->rows, MR); r++) {
         elem_row(w->q + r * w->ldq, fc_in_at(job->q, r * job->ldq), r < job->rows ? job->d : 0, dk);
         w->top[r] = -__builtin_inff();
@@ -121,7 +121,7 @@ static void attn_block(const fc_attn *job, const struct attn_work *w, int32_t bl
 {
     int32_t first = block * KEYS, count = job->keys - first < KEYS ? job->keys - first : KEYS;
     int32_t padded = round_up(count, NR), rows = round_up(job->rows, MR);
-    int32_t dk = round_up(job->d, STEP), dv = round_up(job->d, NR);
+    int32_t dk = round_up(job->d, DEPTH), dv = round_up(job->d, NR);
     const ELEM *k = (const ELEM *)job->k + (size_t)first * (size_t)dk;
     const ELEM *v = (const ELEM *)job->v + (size_t)first * (size_t)dv;
     for (int32_t j = 0; j < padded; j += NR)
@@ -144,8 +144,10 @@ static void attn_run(const fc_attn *job)
 {
     struct attn_work w = split_work(job->work, job->d);
     attn_load_queries(job, &w);
+    TILES_BEGIN();
     int32_t keys = job->causal && job->first + job->rows < job->keys ? job->first + job->rows : job->keys;
     for (int32_t b = 0; b * KEYS < keys; b++) attn_block(job, &w, b);
+    TILES_END();
     for (int32_t r = 0; r < job->rows; r++) {
         fc_out row = fc_out_at(job->y, r * job->ldy);
         const float *out = w.out + r * w.ldo;

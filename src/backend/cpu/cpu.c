@@ -15,7 +15,8 @@ static void choose_kernels(fc_dev *dev)
         dev->kernels = &fc_kernels_avx512;
     else if (dev->isa >= FC_ISA_AVX2)
         dev->kernels = &fc_kernels_avx2;
-    if (dev->isa >= FC_ISA_AVX512BF16) dev->attention_bf16 = &fc_attention_avx512bf16;
+    if (dev->isa >= FC_ISA_AMX) dev->bf16 = fc_products_amx();
+    if (dev->isa >= FC_ISA_AVX512BF16 && !dev->bf16) dev->bf16 = &fc_products_avx512bf16;
 #endif
 }
 

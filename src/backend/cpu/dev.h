@@ -20,8 +20,8 @@ struct fc_dev {
     int threads;
     fc_isa isa;
     const fc_kernels *kernels;
-    const fc_attn_kernels *attention_bf16; /* NULL: the machine has no bf16 products */
-    bool own_products;                     /* never oneDNN's */
+    const fc_products *bf16; /* NULL: the machine has no bf16 products */
+    bool own_products;       /* never oneDNN's */
     fc_prims *prims;
     struct {
         void *p;

@@ -24,7 +24,7 @@ struct sink {
 /* One output channel [cin][taps] -> its column of a panel [taps * cin / step][nr][step]. */
 static void put_row(const struct sink *s, int32_t row, const float *values)
 {
-    int32_t nr = s->kernels->nr, step = s->kernels->step, c = up(s->cin, step);
+    int32_t nr = s->kernels->nr, step = s->kernels->step, c = up(s->cin, s->kernels->depth);
     size_t panel = (size_t)(row / nr) * (size_t)s->taps * (size_t)c * (size_t)nr;
     for (int32_t i = 0; i < s->cin; i++) {
         for (int32_t t = 0; t < s->taps; t++) {
@@ -51,9 +51,9 @@ fc_status fc_cpu_gemm_pack(fc_dev *dev, const fc_pack_src *src, const fc_gemm_ke
 {
     *data = NULL;
     struct sink s = {kernels, NULL, src->cin, src->kh * src->kw, stored};
-    if (src->rows > INT32_MAX - kernels->nr || src->cin > INT32_MAX - kernels->step ||
+    if (src->rows > INT32_MAX - kernels->nr || src->cin > INT32_MAX - kernels->depth ||
         !fc_size_mul((size_t)up(src->rows, kernels->nr) * fc_dtype_size(stored),
-                     (size_t)up(src->cin, kernels->step), bytes) ||
+                     (size_t)up(src->cin, kernels->depth), bytes) ||
         !fc_size_mul(*bytes, (size_t)s.taps, bytes))
         return fc_fail(err, FC_INTERNAL, "%s: a weight of impossible size", src->name);
     s.data = fc_alloc_aligned(FC_HOST_ALIGN, *bytes);

@@ -1,6 +1,6 @@
-/* The text of the matrix product and convolution kernel. Included after tile_impl.h. A convolution is the
+/* The text of the matrix product and convolution kernel. Included after a tile_*.h. A convolution is the
  * product of gathered pixels with the weight: the summed dimension runs over taps and channels, the channels
- * rounded up to STEP, and is cut into chunks whose pixels are gathered into dense rows, which also converts
+ * rounded up to DEPTH, and is cut into chunks whose pixels are gathered into dense rows, which also converts
  * the dtype. Weight: [panel of NR outputs][taps * channels / STEP][NR][STEP]. */
 
 #define ROWS  192                            /* of a block: a multiple of every MR */
@@ -20,7 +20,7 @@ static void gemm_gather(const fc_gemm *g, int64_t row, int32_t k, int32_t count,
 {
     const fc_tensor *x = &g->x, *y = &g->y;
     const fc_conv_geom *geom = &g->geom;
-    int32_t oy = (int32_t)(row / y->w % y->h), ox = (int32_t)(row % y->w), c = round_up(x->c, STEP);
+    int32_t oy = (int32_t)(row / y->w % y->h), ox = (int32_t)(row % y->w), c = round_up(x->c, DEPTH);
     int64_t image = row / y->w / y->h;
     while (count > 0) {
         int32_t tap = k / c, from = k % c, len = c - from < count ? c - from : count;
@@ -75,21 +75,23 @@ static const ELEM *gemm_panel(const fc_gemm *g, int32_t col, int32_t k, int32_t 
 static void gemm_block(const fc_gemm *g, int64_t row, int32_t rows, int32_t col, int32_t cols, void *work)
 {
     struct gemm_work *w = work;
-    int32_t length = round_up(g->x.c, STEP) * g->geom.kh * g->geom.kw, tall = round_up(rows, MR);
+    int32_t length = round_up(g->x.c, DEPTH) * g->geom.kh * g->geom.kw, tall = round_up(rows, MR);
     for (int32_t r = 0; r < rows; r++) gemm_start(g, row + r, col, cols, w->acc[r]);
     for (int32_t k = 0; k < length; k += CHUNK) {
         int32_t count = length - k < CHUNK ? length - k : CHUNK;
         for (int32_t r = 0; r < rows; r++) gemm_gather(g, row + r, k, count, w->rows[r]);
+        TILES_BEGIN();
         for (int32_t j = 0; j < cols; j += NR) {
             const ELEM *panel = gemm_panel(g, col + j, k, count, length, w->panel);
             for (int32_t r = 0; r < tall; r += MR)
                 tile(&w->acc[r][j], COLS, w->rows[r], ROW_LEN, panel, count / STEP, NULL, true);
         }
+        TILES_END();
     }
     for (int32_t r = 0; r < rows; r++) gemm_finish(g, row + r, col, cols, w->acc[r]);
 }
 
 #define GEMM_TABLE                                                                                           \
     {                                                                                                        \
-        NR, STEP, ROWS, COLS, sizeof(struct gemm_work), gemm_block                                           \
+        NR, STEP, DEPTH, ROWS, COLS, sizeof(struct gemm_work), gemm_block                                    \
     }

@@ -13,6 +13,8 @@ static const struct {
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static bool bit(uint32_t word, int n)
 {
@@ -26,6 +28,13 @@ static uint64_t saved_states(void)
     uint32_t lo, hi;
     __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
     return ((uint64_t)hi << 32) | lo;
+}
+
+/* Linux hands out the tile registers on request only. */
+static bool tiles_permitted(void)
+{
+    const long request_permission = 0x1023, tile_data = 18; /* ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA */
+    return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
 }
 
 fc_isa fc_isa_detect(void)
@@ -42,7 +51,7 @@ fc_isa fc_isa_detect(void)
     bool has_amx = bit(d, 22) && bit(d, 24) && (saved & tiles) == tiles; /* AMX-BF16, AMX-TILE */
     uint32_t a1, b1, c1, d1;
     if (!__get_cpuid_count(7, 1, &a1, &b1, &c1, &d1) || !bit(a1, 5)) return FC_ISA_AVX512;
-    return has_amx ? FC_ISA_AMX : FC_ISA_AVX512BF16;
+    return has_amx && tiles_permitted() ? FC_ISA_AMX : FC_ISA_AVX512BF16;
 }
 
 void fc_cpu_brand(char *out, size_t size)

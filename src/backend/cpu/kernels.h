@@ -56,12 +56,18 @@ typedef struct fc_gemm {
 } fc_gemm;
 
 typedef struct fc_gemm_kernels {
-    int32_t nr, step;   /* of the packed weight: see gemm_impl.h */
-    int32_t rows, cols; /* most rows (pixels of y) and columns (channels of y) of one block */
+    int32_t nr, step, depth; /* of the packed weight: see gemm_impl.h */
+    int32_t rows, cols;      /* most rows (pixels of y) and columns (channels of y) of one block */
     size_t work_bytes;
     /* Rows and columns of y; col is a multiple of nr, cols too (beyond y's last column nothing is stored). */
     void (*block)(const fc_gemm *g, int64_t row, int32_t rows, int32_t col, int32_t cols, void *work);
 } fc_gemm_kernels;
+
+/* Products of bf16 values, which not every machine has. */
+typedef struct fc_products {
+    const fc_attn_kernels *attention;
+    const fc_gemm_kernels *gemm;
+} fc_products;
 
 typedef struct fc_kernels {
     void (*copy)(fc_out y, fc_in x, size_t n);
@@ -84,8 +90,9 @@ extern const fc_kernels fc_kernels_generic;
 #if defined(__x86_64__)
 extern const fc_kernels fc_kernels_avx2;
 extern const fc_kernels fc_kernels_avx512;
-extern const fc_attn_kernels fc_attention_avx512bf16; /* bf16 only, products of bf16 */
-extern const fc_gemm_kernels fc_gemm_avx512bf16;
+extern const fc_products fc_products_avx512bf16;
+/* NULL when the tiles do not compute as they should */
+const fc_products *fc_products_amx(void);
 #endif
 
 /* Advances by count elements. The sizes are spelt out: this stands in inner loops. */

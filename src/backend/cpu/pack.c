@@ -52,7 +52,7 @@ static fc_prim_shape typical_shape(const fc_pack_src *src, const fc_conv_geom *g
  * products. */
 static bool library_can(const fc_dev *dev, const fc_conv_geom *geom, fc_dtype compute)
 {
-    if (dev->own_products || compute != FC_BF16 || dev->isa < FC_ISA_AVX512BF16) return false;
+    if (dev->own_products || compute != FC_BF16 || !dev->bf16) return false;
     return !geom || (geom->kh == 3 && geom->kw == 3);
 }
 
@@ -77,10 +77,7 @@ static fc_status pack_for_library(fc_dev *dev, const fc_pack_src *src, const fc_
 static fc_status pack_for_own(fc_dev *dev, const fc_pack_src *src, fc_packed *p, fc_err *err)
 {
     size_t bytes = 0;
-    p->gemm = dev->kernels->gemm;
-#if defined(__x86_64__)
-    if (p->stored == FC_BF16 && dev->isa >= FC_ISA_AVX512BF16) p->gemm = &fc_gemm_avx512bf16;
-#endif
+    p->gemm = p->stored == FC_BF16 && dev->bf16 ? dev->bf16->gemm : dev->kernels->gemm;
     fc_status s = fc_cpu_gemm_pack(dev, src, p->gemm, p->stored, &p->panels, &bytes, err);
     p->bytes += bytes;
     return s;

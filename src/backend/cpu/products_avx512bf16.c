@@ -38,12 +38,15 @@ static inline V put_weights(uint16_t *p, V x)
     return v_widen(narrow);
 }
 
+#include "backend/cpu/elem.h"
+
 #include "backend/cpu/tile_impl.h"
 
 #include "backend/cpu/attention_impl.h"
 
 #include "backend/cpu/gemm_impl.h"
 
-const fc_attn_kernels fc_attention_avx512bf16 = ATTENTION_TABLE;
-const fc_gemm_kernels fc_gemm_avx512bf16 = GEMM_TABLE;
+static const fc_attn_kernels attention = ATTENTION_TABLE;
+static const fc_gemm_kernels gemm = GEMM_TABLE;
+const fc_products fc_products_avx512bf16 = {&attention, &gemm};
 #endif

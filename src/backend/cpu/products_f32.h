@@ -15,6 +15,8 @@ static inline V put_weights(float *p, V x)
 }
 #define PUT_P(p, x) put_weights(p, x)
 
+#include "backend/cpu/elem.h"
+
 #include "backend/cpu/tile_impl.h"
 
 #include "backend/cpu/attention_impl.h"

@@ -1,0 +1,89 @@
+/* Products of bf16 values with AMX tiles. */
+#include "backend/cpu/kernels.h"
+
+#if defined(__x86_64__)
+#include "backend/cpu/vec_avx512.h"
+
+#include "backend/cpu/vmath.h"
+
+#include "backend/cpu/vio.h"
+
+#undef MR
+#define MR          32
+#define ELEM        uint16_t
+#define ELEM_TYPE   FC_BF16
+#define STEP        2
+#define SOFTEXP(x)  v_exp2_rough(x)
+#define UNIT        1.44269504f
+#define PUT_P(p, x) put_weights(p, x)
+
+/* The compiler does not know that loads read memory: no store may move past them. */
+#define TILE_LOAD(t, p, stride)                                                                              \
+    do {                                                                                                     \
+        __asm__ volatile("" ::: "memory");                                                                   \
+        _tile_loadd(t, p, stride);                                                                           \
+    } while (0)
+#define TILE_STORE(t, p, stride) _tile_stored(t, p, stride)
+#define TILE_ZERO(t)             _tile_zero(t)
+#define TILE_MULADD(c, a, b)     _tile_dpbf16ps(c, a, b)
+#define TILES_BEGIN()            _tile_loadconfig(&full_tiles)
+#define TILES_END()              _tile_release()
+
+/* Palette 1: eight registers of 16 rows with 64 bytes each. */
+static const struct tile_config {
+    uint8_t palette, start_row, reserved[14];
+    uint16_t row_bytes[16];
+    uint8_t rows[16];
+} full_tiles __attribute__((aligned(64))) = {
+    .palette = 1,
+    .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
+    .rows = {16, 16, 16, 16, 16, 16, 16, 16},
+};
+
+static inline V put_weights(uint16_t *p, V x)
+{
+    __m256i narrow = (__m256i)_mm512_cvtneps_pbh(x);
+    _mm256_storeu_si256((__m256i *)(void *)p, narrow);
+    return v_widen(narrow);
+}
+
+#include "backend/cpu/elem.h"
+
+#include "backend/cpu/tile_amx.h"
+
+#include "backend/cpu/attention_impl.h"
+
+#include "backend/cpu/gemm_impl.h"
+
+static const fc_attn_kernels attention = ATTENTION_TABLE;
+static const fc_gemm_kernels gemm = GEMM_TABLE;
+static const fc_products products = {&attention, &gemm};
+
+/* Small whole numbers have one right answer. */
+static bool tiles_compute(void)
+{
+    uint16_t a[32 * 64], b[64 * 32];
+    float c[32 * 32];
+    for (int i = 0; i < 32 * 64; i++) {
+        a[i] = fc_f32_to_bf16((float)(i * 7 % 13 - 6));
+        b[i] = fc_f32_to_bf16((float)(i * 5 % 11 - 5));
+    }
+    TILES_BEGIN();
+    tile(c, 32, a, 64, b, 32, NULL, false);
+    TILES_END();
+    for (int r = 0; r < 32; r++) {
+        for (int j = 0; j < 32; j++) {
+            float want = 0.0f;
+            for (int k = 0; k < 64; k++)
+                want += fc_bf16_to_f32(a[r * 64 + k]) * fc_bf16_to_f32(b[(k / 2 * 32 + j) * 2 + k % 2]);
+            if (c[r * 32 + j] != want) return false;
+        }
+    }
+    return true;
+}
+
+const fc_products *fc_products_amx(void)
+{
+    return tiles_compute() ? &products : NULL;
+}
+#endif
