@@ -146,6 +146,9 @@ static fc_status set_option(cli_args *args, option_id id, const char *value, fc_
     case OPTION_from:
         args->from = value;
         return FC_OK;
+    case OPTION_preset:
+        args->preset = value;
+        return FC_OK;
     case OPTION_json:
         args->json = true;
         return FC_OK;

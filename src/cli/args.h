@@ -17,7 +17,8 @@ typedef enum cli_help { CLI_HELP_NO, CLI_HELP_SHORT, CLI_HELP_ALL } cli_help;
 typedef struct cli_args {
     fc_request *request;
     fc_engine_config engine;
-    const char *from; /* picture to repeat, or NULL */
+    const char *from;   /* picture to repeat, or NULL */
+    const char *preset; /* name, or NULL */
     bool json, quiet;
     cli_help help;
 } cli_args;

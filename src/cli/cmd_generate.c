@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "app/config.h"
 #include "app/jsontext.h"
 #include "app/metadata.h"
+#include "app/modelfiles.h"
 #include "app/record.h"
 #include "cli/args.h"
 #include "cli/cli.h"
@@ -147,11 +149,33 @@ static fc_status merge_picture(cli_args *args, screen *s, fc_err *err)
     return status;
 }
 
+/* config.txt, the preset and the environment fill what no flag sets. They speak of version 2.5. */
+static fc_status apply_config(cli_args *args, screen *s, fc_err *err)
+{
+    fc_config *config = NULL;
+    fc_params params;
+    fc_arena arena;
+    fc_arena_init(&arena, 1 << 20);
+    fc_status status = fc_request_resolve(args->request, &arena, &params, err);
+    bool wanted = status == FC_OK && (args->preset || fc_recipe_from_name(params.recipe) == FC_RECIPE_2_5);
+    if (wanted)
+        status =
+            fc_config_open(&config, fc_home_dir(params.home), args->preset, (fc_warn){on_warning, s}, err);
+    if (status == FC_OK && wanted)
+        status = fc_config_apply(config, args->request, (fc_warn){on_warning, s}, err);
+    fc_config_close(config);
+    fc_arena_fini(&arena);
+    return status;
+}
+
 static fc_status generate(cli_args *args, screen *s, fc_err *err)
 {
     fc_engine *engine = NULL;
     const fc_hooks hooks = {.user = s, .on_event = on_event, .cancel = &stop_request};
+    if (args->from && args->preset)
+        return fc_fail(err, FC_ARG, "--from takes all settings from the picture: leave --preset out");
     fc_status status = args->from ? merge_picture(args, s, err) : FC_OK;
+    if (status == FC_OK && !args->from) status = apply_config(args, s, err);
     if (status == FC_OK && !args->from && !fc_request_is_set(args->request, FC_P_prompt))
         status = fc_fail(err, FC_ARG, "there is no prompt, write fooocus generate \"a fox in the snow\"");
     if (status == FC_OK) status = fc_engine_open(&args->engine, &engine, err);

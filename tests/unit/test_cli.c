@@ -271,6 +271,22 @@ static void test_same_seed_and_repeats(void **state)
     fc_image_fini(&b);
 }
 
+static void test_preset(void **state)
+{
+    (void)state;
+    static const char preset[] = "{\"default_cfg_scale\": 9.0, \"default_sampler\": \"euler\"}";
+    static const char *const args[] = {"generate", "x",         MODEL,  SMALL, "--json", "--preset",
+                                       "mine",     "--sampler", "heun", "-o",  "p.png",  NULL};
+    program p = {0};
+    assert_int_equal(mkdir(program_path("presets"), 0700), 0);
+    write_file("presets/mine.json", preset, sizeof preset - 1);
+    program_run(&p, "fooocus", args);
+    if (p.code != 0) fail_msg("exit code %d: %s", p.code, p.err);
+    assert_non_null(strstr(p.out, "\"guidance_scale\":9,"));
+    assert_non_null(strstr(p.out, "\"sampler\":\"heun\"")); /* flags win */
+    program_free(&p);
+}
+
 static void test_latent(void **state)
 {
     (void)state;
@@ -444,6 +460,7 @@ int main(void)
         cmocka_unit_test(test_json_lines),
         cmocka_unit_test(test_json_error),
         cmocka_unit_test(test_same_seed_and_repeats),
+        cmocka_unit_test(test_preset),
         cmocka_unit_test(test_latent),
         cmocka_unit_test(test_doctor),
         cmocka_unit_test(test_weights_that_are_no_numbers),
