@@ -1,67 +1,7 @@
-/* Weights: see weights.h. The entries mirror the file's tensor list; data stay in the mapping. */
-#include "nn/weights.h"
-
+/* Weights: see weights.h. Looking up and reading; opening is in weights_open.c. */
 #include <string.h>
 
-#include "base/mem.h"
-#include "format/safetensors.h"
-
-struct fc_weights {
-    fc_safetensors file;
-    fc_weight *entries;
-    fc_strmap index;
-    char *path;
-    size_t count;
-};
-
-static fc_status fill_entries(fc_weights *w, fc_err *err)
-{
-    w->count = w->file.count;
-    w->entries = fc_calloc(w->count ? w->count : 1, sizeof *w->entries);
-    if (!w->entries) return fc_fail(err, FC_NOMEM, "out of memory while opening %s", w->path);
-    for (size_t i = 0; i < w->count; i++) {
-        const fc_st_tensor *t = &w->file.tensors[i];
-        fc_weight *e = &w->entries[i];
-        if (t->ndim > FC_MAX_DIMS) {
-            return fc_fail(err, FC_UNSUPPORTED,
-                           "%s: the tensor %.100s has %d dimensions, at most %d are supported", w->path,
-                           t->name, t->ndim, FC_MAX_DIMS);
-        }
-        *e = (fc_weight){.name = t->name, .dtype = t->dtype, .ndim = t->ndim, .data = t->data};
-        memcpy(e->shape, t->shape, (size_t)t->ndim * sizeof *e->shape);
-        if (fc_strmap_put(&w->index, e->name, strlen(e->name), (uint32_t)i, NULL))
-            return fc_fail(err, FC_NOMEM, "out of memory while opening %s", w->path);
-    }
-    return FC_OK;
-}
-
-fc_status fc_weights_open(fc_weights **out, const char *path, fc_err *err)
-{
-    *out = NULL;
-    fc_weights *w = fc_calloc(1, sizeof *w);
-    if (!w) return fc_fail(err, FC_NOMEM, "out of memory while opening %s", path);
-    fc_strmap_init(&w->index);
-    w->path = fc_strdup(path);
-    fc_status s = w->path ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory while opening %s", path);
-    if (!s) s = fc_safetensors_open(&w->file, path, err);
-    if (!s) s = fill_entries(w, err);
-    if (s) {
-        fc_weights_close(w);
-        return s;
-    }
-    *out = w;
-    return FC_OK;
-}
-
-void fc_weights_close(fc_weights *w)
-{
-    if (!w) return;
-    fc_strmap_fini(&w->index);
-    fc_safetensors_close(&w->file);
-    fc_free(w->entries);
-    fc_free(w->path);
-    fc_free(w);
-}
+#include "nn/weights_impl.h"
 
 const char *fc_weights_path(const fc_weights *w)
 {
@@ -110,12 +50,31 @@ int64_t fc_weight_cols(const fc_weight *w)
     return cols;
 }
 
+static void read_block(const fc_weight *w, const void *data, int64_t first, int64_t count, float *dst)
+{
+    size_t cols = (size_t)fc_weight_cols(w), row_bytes = cols * fc_dtype_size(w->dtype);
+    fc_to_f32(dst, (const char *)data + (size_t)first * row_bytes, w->dtype, (size_t)count * cols);
+}
+
+static void read_stack(const fc_weight *w, int64_t first, int64_t count, float *dst)
+{
+    int64_t each = fc_weight_rows(w) / FC_WEIGHT_PARTS;
+    while (count > 0) {
+        int64_t at = first % each, n = each - at < count ? each - at : count;
+        read_block(w, w->part[first / each], at, n, dst);
+        dst += n * fc_weight_cols(w);
+        first += n;
+        count -= n;
+    }
+}
+
 fc_status fc_weight_read(const fc_weight *w, int32_t first, int32_t count, float *dst)
 {
-    int64_t cols = fc_weight_cols(w);
     if (first < 0 || count < 0 || (int64_t)first + count > fc_weight_rows(w)) return FC_INTERNAL;
-    size_t row_bytes = (size_t)cols * fc_dtype_size(w->dtype);
-    fc_to_f32(dst, (const char *)w->data + (size_t)first * row_bytes, w->dtype, (size_t)count * (size_t)cols);
+    if (w->data)
+        read_block(w, w->data, first, count, dst);
+    else
+        read_stack(w, first, count, dst);
     for (const fc_weight_patch *p = w->patches; p; p = p->next) {
         fc_status s = p->apply(p->user, w, first, count, dst);
         if (s) return s;

@@ -1,6 +1,7 @@
-/* Weights: the tensors of one opened model file under canonical (single-file, sgm) names, still in the file's
- * dtype and mapping. Opening touches only the header. Owned by the engine, shared by the models bound to it.
- */
+/* Weights: the tensors of one opened model under canonical (single-file, sgm) names, still in the file's
+ * dtype and mapping. A model is a safetensors file, a PyTorch checkpoint, or a folder of the many-files
+ * layout (diffusers). Opening touches only the headers. Owned by the engine, shared by the models bound to
+ * it. */
 #ifndef FC_NN_WEIGHTS_H
 #define FC_NN_WEIGHTS_H
 
@@ -22,12 +23,15 @@ typedef struct fc_weight_patch {
     struct fc_weight_patch *next; /* applied in list order */
 } fc_weight_patch;
 
+enum { FC_WEIGHT_PARTS = 3 };
+
 struct fc_weight {
     const char *name; /* canonical */
     fc_dtype dtype;
     int32_t ndim;
     int64_t shape[FC_MAX_DIMS];
-    const void *data; /* in the mapping; any alignment */
+    const void *data;                  /* in the mapping; any alignment. NULL when the rows are a stack: */
+    const void *part[FC_WEIGHT_PARTS]; /* tensors of equal shape, one below the other (q, k, v) */
     fc_weight_patch *patches;
     uint64_t version; /* raised whenever the patches change: packed copies of older versions are stale */
     bool used;        /* a model has bound it */
@@ -35,7 +39,11 @@ struct fc_weight {
 
 typedef struct fc_weights fc_weights;
 
+/* path: a file (its content decides what it is) or a folder with model_index.json. Names in a single file
+ * stay as they are, those of a folder become canonical. */
 fc_status fc_weights_open(fc_weights **out, const char *path, fc_err *err) FC_MUST_USE;
+/* Whether path is a folder of the many-files layout. */
+bool fc_weights_is_folder(const char *path);
 void fc_weights_close(fc_weights *w); /* NULL is fine */
 const char *fc_weights_path(const fc_weights *w);
 
