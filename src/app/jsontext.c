@@ -1,3 +1,4 @@
+/* See jsontext.h. */
 #include "app/jsontext.h"
 
 static int append(const char *data, size_t size, void *user)

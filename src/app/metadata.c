@@ -1,3 +1,4 @@
+/* See metadata.h. */
 #include "app/metadata.h"
 
 #include <string.h>

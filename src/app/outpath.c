@@ -1,3 +1,4 @@
+/* See outpath.h. */
 #include "app/outpath.h"
 
 #include <errno.h>

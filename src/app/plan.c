@@ -1,3 +1,4 @@
+/* See plan.h. */
 #include "app/plan.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* See progress.h. */
 #include "app/progress.h"
 
 #include <stddef.h>

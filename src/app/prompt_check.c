@@ -1,3 +1,4 @@
+/* See prompt_check.h. */
 #include "app/prompt_check.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* See save.h. */
 #include "app/save.h"
 
 #include <string.h>

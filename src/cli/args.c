@@ -1,3 +1,4 @@
+/* See args.h. */
 #include "cli/args.h"
 
 #include <stdlib.h>

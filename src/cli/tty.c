@@ -1,3 +1,4 @@
+/* See tty.h. */
 #include "cli/tty.h"
 
 #include <inttypes.h>
