@@ -1,5 +1,7 @@
-# Sources made at build time. Each block appends to FC_GENERATED_SOURCES (library) or FC_GENERATED_EXE_SOURCES (program).
+# Sources made at build time. Each block appends to FC_GENERATED_SOURCES (library), FC_GENERATED_SERVER_SOURCES (server) or
+# FC_GENERATED_EXE_SOURCES (program).
 set(FC_GENERATED_SOURCES)
+set(FC_GENERATED_SERVER_SOURCES)
 set(FC_GENERATED_EXE_SOURCES)
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated)
 
@@ -18,7 +20,7 @@ list(APPEND FC_GENERATED_SOURCES ${CLIP_VOCAB_C})
 
 # data/ -> a table of embedded files, fc_app_data.
 file(GLOB_RECURSE APP_DATA RELATIVE ${CMAKE_SOURCE_DIR}/data CONFIGURE_DEPENDS data/styles/*.json data/presets/*.json
-     data/wildcards/*.txt data/catalog.json)
+     data/wildcards/*.txt data/catalog.json data/openapi.json)
 list(TRANSFORM APP_DATA PREPEND ${CMAKE_SOURCE_DIR}/data/ OUTPUT_VARIABLE APP_DATA_FILES)
 add_executable(gen_embed tools/gen_embed.c src/base/buf.c src/base/file.c src/base/mem.c src/base/path.c src/base/status.c
                src/base/str.c)
@@ -27,3 +29,12 @@ set(APP_DATA_C ${CMAKE_BINARY_DIR}/generated/app_data.c)
 add_custom_command(OUTPUT ${APP_DATA_C} COMMAND gen_embed ${APP_DATA_C} fc_app_data ${CMAKE_SOURCE_DIR}/data ${APP_DATA}
                    DEPENDS gen_embed ${APP_DATA_FILES} COMMENT "data files" VERBATIM)
 list(APPEND FC_GENERATED_SOURCES ${APP_DATA_C})
+
+# web/ -> a table of embedded files, fc_web.
+file(GLOB_RECURSE WEB_ASSETS RELATIVE ${CMAKE_SOURCE_DIR}/web CONFIGURE_DEPENDS web/*.html web/*.js web/*.css web/*.json web/*.svg
+     web/*.png web/*.jpg web/*.webp web/*.ico web/*.woff2 web/*.mp3 web/*.ogg web/*.webmanifest)
+list(TRANSFORM WEB_ASSETS PREPEND ${CMAKE_SOURCE_DIR}/web/ OUTPUT_VARIABLE WEB_ASSET_FILES)
+set(WEB_C ${CMAKE_BINARY_DIR}/generated/web.c)
+add_custom_command(OUTPUT ${WEB_C} COMMAND gen_embed ${WEB_C} fc_web ${CMAKE_SOURCE_DIR}/web ${WEB_ASSETS}
+                   DEPENDS gen_embed ${WEB_ASSET_FILES} COMMENT "the page" VERBATIM)
+list(APPEND FC_GENERATED_SERVER_SOURCES ${WEB_C})

@@ -105,7 +105,7 @@ json_t *fc_job_to_json(const fc_job_row *job, int32_t position, fc_json_detail d
 {
     json_t *out = json_pack(
         "{s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:o, s:o, s:o}", "id", job->id, "state",
-        fc_job_state_name(job->state), "position", position > 0 ? json_integer(position) : json_null(),
+        fc_job_state_name(job->state), "position", position >= 0 ? json_integer(position) : json_null(),
         "created", moment(job->created), "started", moment(job->started), "finished", moment(job->finished),
         "count", job->images, "finished_count", job->next_image, "prompt", text_of(job->prompt, detail),
         "error",

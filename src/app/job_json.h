@@ -15,6 +15,7 @@ json_t *fc_json_text(const char *text);
 /* At most max bytes, with an ellipsis when something was cut. */
 json_t *fc_json_text_cut(const char *text, size_t max);
 
+/* position: as fc_jobs_position. */
 json_t *fc_job_to_json(const fc_job_row *job, int32_t position, fc_json_detail detail);
 json_t *fc_picture_to_json(const fc_picture_row *picture, fc_json_detail detail);
 json_t *fc_progress_to_json(const fc_job_progress *p);

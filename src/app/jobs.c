@@ -62,7 +62,7 @@ void fc_jobs_announce(fc_jobs *j, const char *id)
     fc_arena_init(&arena, FC_JOBS_MEMORY);
     if (fc_library_job_get(j->config.library, id, &arena, &row, NULL) == FC_OK) {
         size_t at = fc_jobs_find(j, id);
-        json_t *job = fc_job_to_json(&row, at < j->count ? (int32_t)at + 1 : 0, FC_JSON_SHORT);
+        json_t *job = fc_job_to_json(&row, at < j->count ? (int32_t)at : -1, FC_JSON_SHORT);
         fc_events_publish(j->config.events, "job", id, job);
     }
     fc_arena_fini(&arena);
@@ -197,7 +197,7 @@ fc_status fc_jobs_move(fc_jobs *j, const char *id, int32_t position, fc_err *err
     if (from == j->count) {
         status = not_fitting(j, name, "only a waiting job can be moved", err);
     } else {
-        size_t to = position < 1 ? 0 : (size_t)position - 1;
+        size_t to = position < 0 ? 0 : (size_t)position;
         fc_jobs_remove(j, from);
         if (to > j->count) to = j->count;
         fc_jobs_insert(j, to, name);
@@ -223,7 +223,7 @@ fc_status fc_jobs_delete(fc_jobs *j, const char *id, fc_err *err)
                                          : fc_library_job_delete(j->config.library, id, err);
     if (status == FC_OK) {
         if (at < j->count) fc_jobs_remove(j, at);
-        fc_events_publish(j->config.events, "job-deleted", id, json_pack("{s:s}", "id", id));
+        fc_events_publish(j->config.events, "job_removed", id, json_pack("{s:s}", "id", id));
         fc_jobs_announce_queue(j);
     }
     pthread_mutex_unlock(&j->queue);
@@ -236,7 +236,7 @@ int32_t fc_jobs_position(fc_jobs *j, const char *id)
 {
     pthread_mutex_lock(&j->queue);
     size_t at = fc_jobs_find(j, id);
-    int32_t position = at < j->count ? (int32_t)at + 1 : 0;
+    int32_t position = at < j->count ? (int32_t)at : -1;
     pthread_mutex_unlock(&j->queue);
     return position;
 }

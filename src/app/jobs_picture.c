@@ -116,7 +116,7 @@ fc_status fc_jobs_keep_picture(fc_jobs *j, const fc_event *event, fc_err *err)
     if (status == FC_OK) {
         make_thumbnail(j, row.id, event);
         fc_events_publish(j->config.events, "picture", j->current.id,
-                          fc_picture_to_json(&row, FC_JSON_SHORT));
+                          json_pack("{s:o}", "picture", fc_picture_to_json(&row, FC_JSON_SHORT)));
     }
     fc_arena_fini(&arena);
     return status;

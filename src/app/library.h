@@ -133,6 +133,9 @@ fc_status fc_library_picture_add(fc_library *l, const fc_picture_row *picture, i
 fc_status fc_library_picture_get(fc_library *l, int64_t id, fc_arena *arena, fc_picture_row *picture,
                                  fc_err *err) FC_MUST_USE;
 
+fc_status fc_library_picture_by_path(fc_library *l, const char *path, fc_arena *arena,
+                                     fc_picture_row *picture, fc_err *err) FC_MUST_USE;
+
 typedef struct fc_picture_filter {
     const char *text;                /* words that the prompt must contain, at most 16 count; NULL: any */
     const char *model, *style, *job; /* NULL: any */

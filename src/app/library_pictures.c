@@ -35,6 +35,15 @@ static void read_row(fc_query *q, fc_arena *arena, fc_picture_row *p)
     p->parameters = fc_query_get_text(q, 16, arena);
 }
 
+static fc_status end_get(fc_query *q, fc_arena *arena, fc_picture_row *picture)
+{
+    fc_err *err = q->err;
+    bool found = fc_query_row(q);
+    if (found) read_row(q, arena, picture);
+    fc_status status = fc_query_end(q, NULL);
+    return status == FC_OK && !found ? fc_fail(err, FC_NOT_FOUND, "there is no such picture") : status;
+}
+
 fc_status fc_library_picture_get(fc_library *l, int64_t id, fc_arena *arena, fc_picture_row *picture,
                                  fc_err *err)
 {
@@ -42,11 +51,17 @@ fc_status fc_library_picture_get(fc_library *l, int64_t id, fc_arena *arena, fc_
     fc_query_begin(&q, &l->reader, "SELECT " SHORT_COLUMNS ", p.parameters FROM pictures p WHERE p.id = ?",
                    err);
     fc_query_int(&q, id);
-    bool found = fc_query_row(&q);
-    if (found) read_row(&q, arena, picture);
-    fc_status status = fc_query_end(&q, NULL);
-    return status == FC_OK && !found ? fc_fail(err, FC_NOT_FOUND, "there is no picture %lld", (long long)id)
-                                     : status;
+    return end_get(&q, arena, picture);
+}
+
+fc_status fc_library_picture_by_path(fc_library *l, const char *path, fc_arena *arena,
+                                     fc_picture_row *picture, fc_err *err)
+{
+    fc_query q;
+    fc_query_begin(&q, &l->reader, "SELECT " SHORT_COLUMNS ", p.parameters FROM pictures p WHERE p.path = ?",
+                   err);
+    fc_query_text(&q, path);
+    return end_get(&q, arena, picture);
 }
 
 /* ---- search ---- */

@@ -177,6 +177,32 @@ static fc_status set_option(cli_args *args, option_id id, const char *value, fc_
     return fc_fail(err, FC_INTERNAL, "an option without meaning");
 }
 
+static int find_engine_option(const char *name, size_t size)
+{
+    static const option_id ids[] = {OPTION_precision, OPTION_memory,  OPTION_memory_budget,
+                                    OPTION_threads,   OPTION_backend, OPTION_isa};
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
+        if (flag_is(options[ids[i]].flag, name, size)) return (int)ids[i];
+    return -1;
+}
+
+bool cli_engine_option_is(const char *name, size_t size)
+{
+    return find_engine_option(name, size) >= 0;
+}
+
+fc_status cli_engine_option(fc_engine_config *config, const char *name, size_t size, const char *value,
+                            bool *known, fc_err *err)
+{
+    int id = find_engine_option(name, size);
+    *known = id >= 0;
+    if (!*known) return FC_OK;
+    cli_args args = {.engine = *config};
+    fc_status status = set_option(&args, (option_id)id, value, err);
+    *config = args.engine;
+    return status;
+}
+
 /* ---- arguments ---- */
 
 /* The value behind '=' or in the next argument. */

@@ -27,4 +27,10 @@ typedef struct cli_args {
 fc_status cli_args_parse(cli_args *args, int argc, char **argv, fc_err *err) FC_MUST_USE;
 void cli_args_fini(cli_args *args);
 
+/* The flags of the engine (--threads, --precision ...) for other commands. */
+bool cli_engine_option_is(const char *name, size_t size);
+/* *known: whether there is such a flag; FC_OK without change when not. */
+fc_status cli_engine_option(fc_engine_config *config, const char *name, size_t size, const char *value,
+                            bool *known, fc_err *err) FC_MUST_USE;
+
 #endif

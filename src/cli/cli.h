@@ -7,6 +7,8 @@
 
 /* argv[0] is the command's name. Returns the exit code. */
 int cli_generate(int argc, char **argv);
+int cli_serve(int argc, char **argv);
+int cli_auth(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 
 /* "fooocus: MESSAGE" on stderr; returns the exit code of the status. */

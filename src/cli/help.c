@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "cli/args.h"
 #include "cli/cli.h"
+#include "cli/serve_args.h"
 
 enum { LEFT_WIDTH = 26, MIN_WIDTH = 60, MAX_WIDTH = 100 };
 
@@ -92,6 +93,18 @@ static void print_flags(printer *pr, bool all)
     for (int i = 0; (o = cli_option_at(i)); i++) print_plain(pr, o->flag, o->value, o->short_flag, o->help);
 }
 
+static void print_serve_flags(printer *pr)
+{
+    const cli_option_row *o;
+    pr->group(pr, "Server");
+    for (int i = 0; (o = cli_serve_option_at(i)); i++)
+        print_plain(pr, o->flag, o->value, o->short_flag, o->help);
+    pr->group(pr, "Engine");
+    for (int i = 0; (o = cli_option_at(i)); i++)
+        if (cli_engine_option_is(o->flag, strlen(o->flag)))
+            print_plain(pr, o->flag, o->value, o->short_flag, o->help);
+}
+
 /* ---- for terminals ---- */
 
 static void spaces(fc_buf *out, int count)
@@ -151,6 +164,15 @@ void cli_help_generate(bool all, int width, fc_buf *out)
     if (!all)
         fc_buf_puts(
             out, "\nfooocus generate --help all shows every flag: steps, cfg, sampler, recipe and more.\n");
+}
+
+void cli_help_serve(int width, fc_buf *out)
+{
+    width = width < MIN_WIDTH ? MIN_WIDTH : width > MAX_WIDTH ? MAX_WIDTH : width;
+    printer p = {out, width, terminal_group, terminal_flag};
+    fc_buf_puts(out,
+                "usage: fooocus serve [flags]\n\nServes the web page and the API, and works on the queue.\n");
+    print_serve_flags(&p);
 }
 
 void cli_help_main(fc_buf *out)
@@ -230,6 +252,8 @@ void cli_help_man(fc_buf *out)
     man_commands(out);
     fc_buf_puts(out, ".SH FLAGS OF GENERATE\n");
     print_flags(&p, true);
+    fc_buf_puts(out, ".SH FLAGS OF SERVE\n");
+    print_serve_flags(&p);
     fc_buf_puts(
         out,
         ".SH ENVIRONMENT\n.TP\nFOOOCUS_HOME\nThe folder that holds models/ and outputs/, unless \\-\\-home "

@@ -10,6 +10,9 @@
 static const cli_command commands[] = {
     {"generate", "generate \"PROMPT\" [--model FILE] [flags]", "Make pictures from a sentence.",
      cli_generate},
+    {"serve", "serve [--listen [IP]] [--port N] [--auth FILE] [flags]", "The web page and the API.",
+     cli_serve},
+    {"auth", "auth add|token|remove NAME [--file FILE]", "Users and API tokens of the server.", cli_auth},
     {"doctor", "doctor [FILE ...]", "Describe model files, or this machine.", cli_doctor},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

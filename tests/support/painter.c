@@ -5,15 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "base/file.h"
 #include "base/str.h"
 #include "format/image.h"
 
-enum { STEPS = 3, SIDE = 16 };
+enum { MAX_SIDE = 64 };
 
 void painter_init(painter *p, const char *outputs)
 {
-    *p = (painter){.outputs = outputs, .steps_allowed = -1};
+    *p = (painter){.outputs = outputs, .steps_allowed = -1, .steps = 3, .side = 16};
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->changed, NULL);
 }
@@ -47,6 +48,7 @@ static int cancelled(const fc_hooks *hooks)
 /* Waits for its turn as a real step takes its time: cancel is looked at meanwhile. */
 static bool do_step(painter *p, const fc_hooks *hooks)
 {
+    for (int slept = 0; slept < p->step_millis && !cancelled(hooks); slept += 2) usleep(2000);
     pthread_mutex_lock(&p->lock);
     while (p->steps_allowed >= 0 && p->steps_done >= p->steps_allowed && !cancelled(hooks)) {
         struct timespec soon;
@@ -70,7 +72,7 @@ typedef struct texts {
 static fc_status save(const painter *p, const char *job, fc_event *e, uint8_t *rgb, texts *t, fc_err *err)
 {
     fc_buf file;
-    const fc_image image = {rgb, SIDE, SIDE};
+    const fc_image image = {rgb, p->side, p->side};
     snprintf(t->path, sizeof t->path, "%s/2024-05-17", p->outputs);
     fc_status status = fc_mkdir_all(t->path, err);
     fc_buf_init(&file, 1 << 20);
@@ -94,20 +96,20 @@ static fc_status save(const painter *p, const char *job, fc_event *e, uint8_t *r
 /* FC_CANCELLED when it was stopped, FC_OK also when it was skipped. */
 static fc_status paint(painter *p, const fc_job_work *work, fc_event e, const fc_hooks *hooks, fc_err *err)
 {
-    uint8_t rgb[SIDE * SIDE * 3];
+    uint8_t rgb[MAX_SIDE * MAX_SIDE * 3];
     memset(rgb, (int)(e.seed & 0xff), sizeof rgb);
-    for (e.step = 1; e.step <= STEPS; e.step++) {
+    for (e.step = 1; e.step <= p->steps; e.step++) {
         if (!do_step(p, hooks)) {
             if (cancelled(hooks) == FC_STOP) return fc_fail(err, FC_CANCELLED, "stopped");
             __atomic_store_n(hooks->cancel, FC_RUN, __ATOMIC_RELAXED);
             return FC_OK;
         }
         e.kind = FC_EVENT_STEP;
-        e.fraction = (double)(e.image - 1) / e.images + (double)e.step / STEPS / e.images;
+        e.fraction = (double)(e.image - 1) / e.images + (double)e.step / p->steps / e.images;
         hooks->on_event(hooks->user, &e);
         if (!__atomic_load_n(hooks->want_preview, __ATOMIC_RELAXED)) continue;
         p->previews++;
-        fc_event preview = {.kind = FC_EVENT_PREVIEW, .rgb = rgb, .width = SIDE, .height = SIDE};
+        fc_event preview = {.kind = FC_EVENT_PREVIEW, .rgb = rgb, .width = p->side, .height = p->side};
         hooks->on_event(hooks->user, &preview);
     }
     texts t;
@@ -136,9 +138,9 @@ fc_status painter_run(void *user, const fc_job_work *work, const fc_hooks *hooks
     for (int32_t i = work->first_image; i < images && status == FC_OK; i++) {
         const fc_event e = {.image = i + 1,
                             .images = images,
-                            .steps = STEPS,
-                            .width = SIDE,
-                            .height = SIDE,
+                            .steps = p->steps,
+                            .width = p->side,
+                            .height = p->side,
                             .seconds_left = -1,
                             .seed = (uint64_t)(seed + i)};
         status = paint(p, work, e, hooks, err);

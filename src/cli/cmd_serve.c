@@ -1,0 +1,108 @@
+/* fooocus serve: the page and the API, until a signal comes. */
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/help.h"
+#include "cli/serve_args.h"
+#include "cli/tty.h"
+
+extern char **environ;
+
+static void print_help(void)
+{
+    fc_buf text;
+    fc_buf_init(&text, 1 << 20);
+    cli_help_serve(tty_width(), &text);
+    fputs(fc_buf_cstr(&text), stdout);
+    fc_buf_fini(&text);
+}
+
+static void on_warning(void *user, const char *text)
+{
+    (void)user;
+    fprintf(stderr, "warning: %s\n", text);
+}
+
+/* Every connection is an open file, and the usual limit is 1024. */
+static void allow_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Threads inherit the mask, so signals reach the one that waits for them. */
+static void block_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+    signal(SIGPIPE, SIG_IGN); /* clients go away */
+}
+
+static void open_browser(const char *url)
+{
+    char *argv[] = {(char *)(uintptr_t) "xdg-open", (char *)(uintptr_t)url, NULL}; /* only read */
+    pid_t child;
+    if (posix_spawnp(&child, argv[0], NULL, NULL, argv, environ) != 0)
+        fprintf(stderr, "The browser cannot be opened: xdg-open is not installed.\n");
+}
+
+static bool is_loopback(const char *ip)
+{
+    return !ip || fc_str_starts(ip, "127.") || strcmp(ip, "::1") == 0;
+}
+
+static void print_welcome(const cli_serve_args *args, const fc_server *server)
+{
+    const fc_server_config *c = &args->server;
+    if (!is_loopback(c->listen) && !c->auth)
+        fprintf(stderr,
+                "warning: everybody who reaches this machine can use this server and see all pictures.\n"
+                "         Make a user with: fooocus auth add USER --file users, and add: --auth users\n");
+    if (!is_loopback(c->listen) && c->auth && !c->tls_key)
+        fprintf(stderr,
+                "warning: passwords travel unencrypted; add --tls CERT,KEY, or put a proxy in front.\n");
+    printf("Fooocus %s is ready: open %s in a browser. Ctrl+C ends it.\n", fc_version(),
+           fc_server_url(server));
+    fflush(stdout);
+}
+
+static fc_status serve(cli_serve_args *args, fc_err *err)
+{
+    fc_server *server;
+    sigset_t signals;
+    int number;
+    allow_files();
+    block_signals(&signals);
+    args->server.warn = (fc_warn){on_warning, NULL};
+    fc_status status = fc_server_open(&args->server, &server, err);
+    if (status != FC_OK) return status;
+    print_welcome(args, server);
+    if (args->open) open_browser(fc_server_url(server));
+    sigwait(&signals, &number);
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL); /* once more ends at once */
+    fprintf(stderr, "\nStopping. What waits in the queue goes on with the next start.\n");
+    fc_server_close(server);
+    return FC_OK;
+}
+
+int cli_serve(int argc, char **argv)
+{
+    cli_serve_args args;
+    fc_err err = {0};
+    fc_status status = cli_serve_args_parse(&args, argc, argv, &err);
+    if (status == FC_OK && args.help) {
+        print_help();
+        return 0;
+    }
+    if (status == FC_OK) status = serve(&args, &err);
+    return status == FC_OK ? 0 : cli_fail(&err);
+}

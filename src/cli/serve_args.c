@@ -1,0 +1,190 @@
+#include "cli/serve_args.h"
+
+#include <string.h>
+#include "base/str.h"
+
+enum { DEFAULT_PORT = 7865, PORT_TRIES = 100 };
+
+static const cli_option_row options[] = {
+#define CLI_OPTION(name_, flag_, short_, value_, text)                                                       \
+    {.name = #name_, .flag = flag_, .value = value_, .help = text, .short_flag = short_},
+#include "cli/serve_options.def"
+#undef CLI_OPTION
+};
+enum { OPTION_COUNT = sizeof options / sizeof options[0] };
+
+typedef enum option_id {
+#define CLI_OPTION(name, ...) OPTION_##name,
+#include "cli/serve_options.def"
+#undef CLI_OPTION
+} option_id;
+
+const cli_option_row *cli_serve_option_at(int index)
+{
+    return index < OPTION_COUNT ? &options[index] : NULL;
+}
+
+/* ---- values ---- */
+
+static fc_status set_port(cli_serve_args *a, const char *value, fc_err *err)
+{
+    int64_t port;
+    if (!fc_parse_i64(value, &port) || port < 0 || port > 65535)
+        return fc_fail(err, FC_ARG, "--port: '%.60s' is no number from 0 to 65535", value);
+    a->server.port = (int)port;
+    a->server.port_tries = 0; /* this one, and no other */
+    return FC_OK;
+}
+
+static fc_status set_tls(cli_serve_args *a, const char *value, fc_err *err)
+{
+    const char *comma = strchr(value, ',');
+    size_t n = comma ? (size_t)(comma - value) : 0;
+    if (!n || !comma[1] || n >= sizeof a->tls_cert || strlen(comma + 1) >= sizeof a->tls_key)
+        return fc_fail(err, FC_ARG, "--tls: give two files, as in --tls cert.pem,key.pem");
+    memcpy(a->tls_cert, value, n);
+    a->tls_cert[n] = '\0';
+    memcpy(a->tls_key, comma + 1, strlen(comma + 1) + 1);
+    a->server.tls_cert = a->tls_cert;
+    a->server.tls_key = a->tls_key;
+    return FC_OK;
+}
+
+static fc_status add_host(cli_serve_args *a, const char *value, fc_err *err)
+{
+    if (a->host_count == FC_SERVER_MAX_HOSTS)
+        return fc_fail(err, FC_LIMIT, "--host: more than %d names", FC_SERVER_MAX_HOSTS);
+    a->server.hosts[a->host_count++] = value;
+    return FC_OK;
+}
+
+static fc_status set_pixels(cli_serve_args *a, const char *value, fc_err *err)
+{
+    if (fc_parse_i64(value, &a->server.max_pixels) && a->server.max_pixels > 0) return FC_OK;
+    return fc_fail(err, FC_ARG, "--max-pixels: '%.60s' is no number above 0", value);
+}
+
+static fc_status set_option(cli_serve_args *a, option_id id, const char *value, fc_err *err)
+{
+    switch (id) {
+    case OPTION_listen:
+        a->server.listen = value ? value : "0.0.0.0";
+        return FC_OK;
+    case OPTION_port:
+        return set_port(a, value, err);
+    case OPTION_open:
+        a->open = true;
+        return FC_OK;
+    case OPTION_auth:
+        a->server.auth = value;
+        return FC_OK;
+    case OPTION_tls:
+        return set_tls(a, value, err);
+    case OPTION_host:
+        return add_host(a, value, err);
+    case OPTION_home:
+        a->server.home = value;
+        return FC_OK;
+    case OPTION_model:
+        a->server.model = value;
+        return FC_OK;
+    case OPTION_max_pixels:
+        return set_pixels(a, value, err);
+    case OPTION_web:
+        a->server.web = value;
+        return FC_OK;
+    case OPTION_help:
+        a->help = true;
+        return FC_OK;
+    }
+    return fc_fail(err, FC_INTERNAL, "an option without meaning");
+}
+
+/* ---- arguments ---- */
+
+typedef struct flag {
+    const char *name; /* without dashes */
+    size_t size;
+    char letter; /* of -p, else 0 */
+    const char *attached;
+} flag;
+
+static flag read_flag(const char *argument)
+{
+    flag f = {0};
+    if (argument[1] != '-') {
+        f.letter = argument[1];
+        f.attached = argument[1] && argument[2] ? argument + 2 : NULL;
+        return f;
+    }
+    const char *equals = strchr(argument, '=');
+    f.name = argument + 2;
+    f.size = equals ? (size_t)(equals - f.name) : strlen(f.name);
+    f.attached = equals ? equals + 1 : NULL;
+    return f;
+}
+
+static int find_option(const flag *f)
+{
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        if (f->letter ? options[i].short_flag == f->letter
+                      : strlen(options[i].flag) == f->size && memcmp(options[i].flag, f->name, f->size) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static fc_status unknown(const char *argument, fc_err *err)
+{
+    const char *names[OPTION_COUNT];
+    for (int i = 0; i < OPTION_COUNT; i++) names[i] = options[i].flag;
+    const char *near = fc_str_closest(argument + strspn(argument, "-"), names, OPTION_COUNT);
+    if (near) return fc_fail(err, FC_ARG, "there is no flag %.60s, did you mean --%s?", argument, near);
+    return fc_fail(err, FC_ARG, "there is no flag %.60s, see fooocus serve --help", argument);
+}
+
+/* Takes the value of a flag that needs one; *at moves on when it is the next argument. */
+static fc_status take_value(const flag *f, int argc, char **argv, int *at, const char **value, fc_err *err)
+{
+    *value = f->attached;
+    if (*value) return FC_OK;
+    if (*at + 1 >= argc) return fc_fail(err, FC_ARG, "%.60s needs a value behind it", argv[*at]);
+    *value = argv[++*at];
+    return FC_OK;
+}
+
+static fc_status parse_one(cli_serve_args *a, int argc, char **argv, int *at, fc_err *err)
+{
+    const char *argument = argv[*at], *value = NULL;
+    bool known = false;
+    if (argument[0] != '-' || !argument[1])
+        return fc_fail(err, FC_ARG, "'%.60s' is no flag, see fooocus serve --help", argument);
+    const flag f = read_flag(argument);
+    int i = find_option(&f);
+    if (i < 0 && f.name) {
+        fc_status status = FC_OK;
+        if (cli_engine_option_is(f.name, f.size)) status = take_value(&f, argc, argv, at, &value, err);
+        if (status == FC_OK)
+            status = cli_engine_option(&a->server.engine, f.name, f.size, value, &known, err);
+        return known || status != FC_OK ? status : unknown(argument, err);
+    }
+    if (i < 0) return unknown(argument, err);
+    if (i == OPTION_listen) { /* its value may be missing */
+        value = f.attached;
+        if (!value && *at + 1 < argc && argv[*at + 1][0] != '-') value = argv[++*at];
+    } else if (options[i].value) {
+        fc_status status = take_value(&f, argc, argv, at, &value, err);
+        if (status != FC_OK) return status;
+    } else if (f.attached) {
+        return fc_fail(err, FC_ARG, "%.60s takes no value", argument);
+    }
+    return set_option(a, (option_id)i, value, err);
+}
+
+fc_status cli_serve_args_parse(cli_serve_args *args, int argc, char **argv, fc_err *err)
+{
+    fc_status status = FC_OK;
+    *args = (cli_serve_args){.server = {.port = DEFAULT_PORT, .port_tries = PORT_TRIES}};
+    for (int at = 1; at < argc && status == FC_OK; at++) status = parse_one(args, argc, argv, &at, err);
+    return status;
+}

@@ -1,0 +1,20 @@
+/* Arguments of `fooocus serve`. */
+#ifndef FC_CLI_SERVE_ARGS_H
+#define FC_CLI_SERVE_ARGS_H
+
+#include "cli/args.h"
+#include "server/server.h"
+
+typedef struct cli_serve_args {
+    fc_server_config server;
+    char tls_cert[4096], tls_key[4096];
+    int host_count;
+    bool open, help;
+} cli_serve_args;
+
+/* NULL behind the last. */
+const cli_option_row *cli_serve_option_at(int index);
+/* What texts point to is argv, or the struct itself. */
+fc_status cli_serve_args_parse(cli_serve_args *args, int argc, char **argv, fc_err *err) FC_MUST_USE;
+
+#endif

@@ -1,0 +1,129 @@
+/* Files as answers: ETag, Last-Modified, one range, 304 and 416. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/str.h"
+#include "server/server_impl.h"
+
+enum { ETAG_SIZE = 80, DATE_SIZE = 40 };
+
+/* If-None-Match is a list of tags, each perhaps weak, or a star. */
+static bool tag_listed(const char *list, const char *etag)
+{
+    size_t n = strlen(etag);
+    for (const char *at = list; (at = strstr(at, etag)) != NULL; at += n)
+        if (at[n] == '\0' || at[n] == ',' || at[n] == ' ') return true;
+    return strcmp(list, "*") == 0;
+}
+
+bool fc_http_client_has(fc_http *h, const char *etag)
+{
+    const char *have = fc_http_header(h, "If-None-Match");
+    return have && tag_listed(have, etag);
+}
+
+static void http_date(time_t when, char out[DATE_SIZE])
+{
+    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    struct tm t; /* strftime would follow the locale */
+    gmtime_r(&when, &t);
+    snprintf(out, DATE_SIZE, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[t.tm_wday], t.tm_mday,
+             months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+}
+
+typedef enum range_kind { RANGE_NONE, RANGE_ONE, RANGE_BAD } range_kind;
+
+static bool digits_of(const char **at, uint64_t *out)
+{
+    char text[24];
+    size_t n = strspn(*at, "0123456789");
+    if (n == 0 || n >= sizeof text) return false;
+    memcpy(text, *at, n);
+    text[n] = '\0';
+    *at += n;
+    return fc_parse_u64(text, out);
+}
+
+/* "bytes=0-99", "bytes=100-", "bytes=-50". Several ranges, and what cannot be read, give the whole file, as
+ * RFC 9110 allows. */
+static range_kind parse_range(const char *text, uint64_t size, uint64_t *first, uint64_t *last)
+{
+    if (!text || !fc_str_starts(text, "bytes=")) return RANGE_NONE;
+    text += 6;
+    bool has_first = digits_of(&text, first);
+    if (*text++ != '-') return RANGE_NONE;
+    bool has_last = digits_of(&text, last);
+    if (*text || (!has_first && !has_last)) return RANGE_NONE;
+    if (!has_first) { /* the last n bytes */
+        if (*last == 0 || size == 0) return RANGE_BAD;
+        *first = *last >= size ? 0 : size - *last;
+        *last = size - 1;
+        return RANGE_ONE;
+    }
+    if (has_last && *last < *first) return RANGE_NONE;
+    if (*first >= size) return RANGE_BAD;
+    if (!has_last || *last >= size) *last = size - 1;
+    return RANGE_ONE;
+}
+
+static void send_part(fc_http *h, int fd, uint64_t size, const char *etag)
+{
+    char text[80];
+    uint64_t first = 0, last = 0;
+    const char *if_range = fc_http_header(h, "If-Range");
+    range_kind kind = if_range && strcmp(if_range, etag) != 0
+                          ? RANGE_NONE
+                          : parse_range(fc_http_header(h, "Range"), size, &first, &last);
+    if (kind == RANGE_BAD) {
+        close(fd);
+        fc_http_problem_as(h, 416, FC_ARG, "the range is behind the end of the file", "Range");
+        snprintf(text, sizeof text, "bytes */%" PRIu64, size);
+        fc_http_add_header(h, "Content-Range", text);
+        return;
+    }
+    uint64_t count = kind == RANGE_ONE ? last - first + 1 : size;
+    h->response = MHD_create_response_from_fd_at_offset64(count, fd, first);
+    h->status = kind == RANGE_ONE ? 206 : 200;
+    if (!h->response) {
+        close(fd);
+        fc_http_problem(h, FC_NOMEM, "out of memory");
+    } else if (kind == RANGE_ONE) {
+        snprintf(text, sizeof text, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, first, last, size);
+        fc_http_add_header(h, "Content-Range", text);
+    }
+}
+
+bool fc_http_file(fc_http *h, const char *path, const char *type, const char *cache)
+{
+    struct stat info;
+    char etag[ETAG_SIZE], date[DATE_SIZE];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return false;
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+        close(fd);
+        return false;
+    }
+    snprintf(etag, sizeof etag, "\"%llx-%llx-%llx\"", (unsigned long long)info.st_size,
+             (unsigned long long)info.st_mtim.tv_sec, (unsigned long long)info.st_mtim.tv_nsec);
+    http_date(info.st_mtim.tv_sec, date);
+    const char *since = fc_http_header(h, "If-Modified-Since");
+    bool same_date = since && !fc_http_header(h, "If-None-Match") && strcmp(since, date) == 0;
+    if (same_date || fc_http_client_has(h, etag)) {
+        close(fd);
+        fc_http_empty(h, 304);
+    } else {
+        send_part(h, fd, (uint64_t)info.st_size, etag);
+        fc_http_add_header(h, "Content-Type", type);
+        fc_http_add_header(h, "Accept-Ranges", "bytes");
+    }
+    fc_http_add_header(h, "ETag", etag);
+    fc_http_add_header(h, "Last-Modified", date);
+    fc_http_add_header(h, "Cache-Control", cache);
+    return true;
+}
