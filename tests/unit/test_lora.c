@@ -215,7 +215,7 @@ static void test_full_differences(void **state)
             if (cases[i].use[u].file == 0) assert_int_equal(report.misfit, 2);
         }
         /* measured: 1.8e-7 with GLoRA, which multiplies by the weight itself */
-        assert_true(check_tag(&r, &golden, cases[i].tag, 5e-7) >= 7);
+        assert_true(check_tag(&r, &golden, cases[i].tag, 5e-7) >= 8);
         fc_lora_detach_all(r.weights);
     }
     fc_lora_close(files[0]);
