@@ -202,10 +202,14 @@ async function jobRoutes(mock, req, res, [, , , , id, action]) {
     return json(res, job, 201);
   }
   if (!id) {
-    const states = (new URL(req.url, "http://x").searchParams.get("state") || "").split(",");
-    const jobs = [...mock.jobs.values()].filter((j) => states.includes(j.state));
+    const query = new URL(req.url, "http://x").searchParams;
+    const states = (query.get("state") || "").split(",");
+    const limit = Number(query.get("limit") || 50);
+    if (!(limit >= 1 && limit <= 200)) return problem(res, 400, "limit: want a whole number from 1 to 200", "limit");
+    const all = [...mock.jobs.values()].reverse().filter((j) => states.includes(j.state) && (!query.get("before") || j.id < query.get("before")));
+    const jobs = all.slice(0, limit);
     jobs.forEach((j) => (j.position = mock.order.indexOf(j.id) + 1 || null));
-    return json(res, { jobs: jobs.map(({ preview, ...j }) => j) });
+    return json(res, { jobs: jobs.map(({ preview, ...j }) => j), more: all.length > limit });
   }
   const job = mock.jobs.get(id);
   if (!job) return problem(res, 404, "There is no such job.");

@@ -9,15 +9,28 @@ import { t } from "./i18n.js";
 import { problemText, toast } from "./toast.js";
 
 const RECENT = 48;
+const PAGE = 200; // the most the server gives at once
+const JOB_PAGES = 10;
 const ENDED = ["done", "failed", "cancelled"];
 const KEPT_ENDED = 20; // jobs that ended stay known for a while, for late events
 
 let known = false;
 
+/** The server gives a list in pages; a very long queue is cut, the drawer shows its beginning anyway. */
+async function openJobs() {
+  const all = [];
+  for (let page = 0; page < JOB_PAGES; page++) {
+    const { jobs, more } = await api.jobs({ state: "queued,running", limit: PAGE, before: all.at(-1)?.id });
+    all.push(...jobs);
+    if (!more || !jobs.length) break;
+  }
+  return all;
+}
+
 /** Everything that may have changed while nobody listened. */
 export async function resync() {
-  const [{ jobs }, { pictures }, system] = await Promise.all([
-    api.jobs({ state: "queued,running", limit: 1000 }),
+  const [jobs, { pictures }, system] = await Promise.all([
+    openJobs(),
     api.pictures({ limit: RECENT }),
     api.system(),
   ]);
