@@ -2,19 +2,7 @@
 #include "diffusion/adm.h"
 #include <math.h>
 #include <string.h>
-#include "diffusion/f32.h"
-
-void fc_timestep_embedding(float t, int width, float *out)
-{
-    int half = width / 2;
-    for (int i = 0; i < half; i++) {
-        /* float32 on purpose: arguments reach 1536, where a more exact frequency differs by 1e-4 */
-        float frequency = f32_exp(-9.210340371976184f * (float)i / (float)half); /* 10000 ^ (-i / half) */
-        float angle = t * frequency;
-        out[i] = (float)cos((double)angle);
-        out[half + i] = (float)sin((double)angle);
-    }
-}
+#include "model/timestep.h"
 
 /* Ties go to the even multiple. */
 static float nearest_64(int size)

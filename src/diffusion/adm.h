@@ -34,7 +34,4 @@ void fc_adm_vector(const fc_adm_request *request, const float *pooled, int poole
  * does. */
 bool fc_adm_emphasised(const fc_recipe *recipe, double adm_end, float timestep);
 
-/* Sinusoidal embedding [cos | sin], width even, as networks embed timesteps and sizes. */
-void fc_timestep_embedding(float t, int width, float *out);
-
 #endif

@@ -2,7 +2,7 @@
  * it. */
 #include "diffusion/model_sampling.h"
 #include <math.h>
-#include "diffusion/f32.h"
+#include "base/f32.h"
 #include "diffusion/linspace.h"
 
 enum { DISTILLED_LEVELS = 50 };

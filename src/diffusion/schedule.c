@@ -2,7 +2,7 @@
 #include "diffusion/schedule.h"
 #include <math.h>
 #include <string.h>
-#include "diffusion/f32.h"
+#include "base/f32.h"
 #include "diffusion/linspace.h"
 
 /* Room for the schedulers whose tables do not divide: ddim_uniform at most doubles the steps. */

@@ -4,7 +4,7 @@
 #define FC_DIFFUSION_SOLVER_IMPL_H
 
 #include <math.h>
-#include "diffusion/f32.h"
+#include "base/f32.h"
 #include "diffusion/solvers.h"
 #include "diffusion/vec.h"
 

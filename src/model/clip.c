@@ -191,11 +191,6 @@ int32_t fc_clip_pooled_width(const fc_clip *c)
     return c->projection_width ? c->projection_width : c->width;
 }
 
-int32_t fc_clip_layers(const fc_clip *c)
-{
-    return c->layers;
-}
-
 int32_t fc_clip_tokens(const fc_clip *c)
 {
     return c->tokens;

@@ -20,7 +20,6 @@ void fc_clip_close(fc_clip *c); /* NULL is fine */
 
 int32_t fc_clip_width(const fc_clip *c);
 int32_t fc_clip_pooled_width(const fc_clip *c);
-int32_t fc_clip_layers(const fc_clip *c);
 int32_t fc_clip_tokens(const fc_clip *c); /* positions of one chunk: 77 */
 
 typedef struct fc_clip_request {

@@ -1,10 +1,10 @@
 /* UNet: binds the layers that unet_layout.c found and runs them. Must match sgm openaimodel.UNetModel. */
 #include "model/unet_parts.h"
 
-#include <math.h>
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "model/timestep.h"
 
 enum { GROUPS = 32, NAME_SIZE = 160 };
 static const float EPS = 1e-5f;
@@ -117,17 +117,6 @@ const fc_unet_layout *fc_unet_layout_get(const fc_unet *u)
 
 /* ---- time, label and text ---- */
 
-void fc_sinusoid(float *out, int32_t width, float value)
-{
-    int32_t half = width / 2;
-    float log_period = -9.210340371976184f; /* -ln 10000 */
-    for (int32_t i = 0; i < half; i++) {
-        float frequency = expf(log_period * (float)i / (float)half);
-        out[i] = cosf(value * frequency);
-        out[half + i] = sinf(value * frequency);
-    }
-}
-
 void fc_unet_set_label(fc_cx *cx, const fc_unet *u, const float *y, int32_t n, fc_unet_cond *cond)
 {
     cond->label = fc_new(cx, FC_F32, n, 1, 1, u->layout.time_width);
@@ -141,15 +130,25 @@ void fc_unet_set_label(fc_cx *cx, const fc_unet *u, const float *y, int32_t n, f
 
 void fc_unet_set_context(fc_cx *cx, const fc_unet *u, fc_tensor context, fc_unet_cond *cond)
 {
+    const fc_unet_layout *l = &u->layout;
+    for (int32_t i = 0; i < block_count(l); i++)
+        for (int32_t k = 0; k < l->block[i].layer_count; k++) {
+            const fc_unet_layer *y = &l->block[i].layer[k];
+            for (int32_t j = 0; j < y->depth; j++)
+                cond->kv[y->cross + j] = fc_new(cx, cx->act, context.n, 1, context.w, 2 * y->cin);
+        }
+    fc_mark m = fc_enter(cx, "unet");
     context = fc_convert(cx, context, cx->act);
-    for (int32_t i = 0; i < block_count(&u->layout); i++) {
-        const fc_unet_block *block = &u->layout.block[i];
-        for (int32_t k = 0; k < block->layer_count; k++) {
-            const fc_unet_layer *y = &block->layer[k];
+    for (int32_t i = 0; i < block_count(l); i++) {
+        fc_mark inner = fc_enter(cx, l->block[i].name);
+        for (int32_t k = 0; k < l->block[i].layer_count; k++) {
+            const fc_unet_layer *y = &l->block[i].layer[k];
             if (y->kind == FC_UNET_ATTN)
                 unet_attn_context(cx, u->module[i][k].attn, context, &cond->kv[y->cross]);
         }
+        fc_leave(cx, inner);
     }
+    fc_leave(cx, m);
 }
 
 /* Sum of time and label embedding after its activation: [n,1,1,time_width] in the dtype of the activations.
@@ -162,7 +161,8 @@ static fc_tensor embed_time(fc_cx *cx, const fc_unet *u, const float *timesteps,
         fc_cx_fail(cx, FC_NOMEM, "out of memory");
         return (fc_tensor){0};
     }
-    for (int32_t i = 0; i < n; i++) fc_sinusoid(host + (size_t)i * (size_t)width, width, timesteps[i]);
+    for (int32_t i = 0; i < n; i++)
+        fc_timestep_embedding(timesteps[i], width, host + (size_t)i * (size_t)width);
     fc_tensor h = fc_upload(cx, FC_F32, host, n, 1, 1, width);
     fc_free(host);
     h = fc_linear(cx, h, &u->time_in, (fc_epi){.act = FC_ACT_SILU});

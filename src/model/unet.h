@@ -81,9 +81,4 @@ void fc_unet_set_label(fc_cx *cx, const fc_unet *u, const float *y, int32_t n, f
 fc_tensor fc_unet_forward(fc_cx *cx, const fc_unet *u, fc_tensor x, const float *timesteps,
                           const fc_unet_cond *cond);
 
-/* Sinusoidal embedding of a number: [cos | sin], width/2 frequencies 10000^(-2i/width), all in float32 as the
- * reference does it (arguments reach 1536: frequencies in double would move the result by 1e-4). width is
- * even. */
-void fc_sinusoid(float *out, int32_t width, float value);
-
 #endif

@@ -30,7 +30,7 @@ void unet_attn_bind(fc_binder *b, struct unet_attn *a, const char *name, const f
                     int32_t context_width)
 {
     int32_t c = layer->cin;
-    *a = (struct unet_attn){.heads = c / HEAD_WIDTH, .depth = layer->depth, .cross = layer->cross};
+    *a = (struct unet_attn){.heads = c / HEAD_WIDTH, .depth = layer->depth};
     a->block = fc_arena_array(b->arena, (size_t)layer->depth, sizeof *a->block);
     if (!a->block) return; /* the arena remembers */
     fc_bind_norm(b, &a->norm, c, GROUPS, SPATIAL_EPS, "%s.norm", name);
@@ -45,13 +45,11 @@ void unet_attn_bind(fc_binder *b, struct unet_attn *a, const char *name, const f
     }
 }
 
-void unet_attn_context(fc_cx *cx, const struct unet_attn *a, fc_tensor context, fc_tensor *kv)
+void unet_attn_context(fc_cx *cx, const struct unet_attn *a, fc_tensor context, const fc_tensor *kv)
 {
     for (int32_t i = 0; i < a->depth; i++) {
-        const fc_linear_w *w = &a->block[i].kv;
-        kv[i] = fc_new(cx, context.dtype, context.n, 1, context.w, w->cout);
         fc_mark m = fc_enter(cx, a->block[i].name);
-        fc_linear_to(cx, kv[i], context, w, FC_PLAIN);
+        fc_linear_to(cx, kv[i], context, &a->block[i].kv, FC_PLAIN);
         fc_leave(cx, m);
     }
 }

@@ -27,8 +27,8 @@ struct unet_tblock {
 struct unet_attn {
     fc_norm_w norm;
     fc_linear_w proj_in, proj_out;
-    int32_t heads;        /* each 64 wide */
-    int32_t depth, cross; /* as in fc_unet_layer */
+    int32_t heads; /* each 64 wide */
+    int32_t depth;
     struct unet_tblock *block;
 };
 
@@ -39,10 +39,9 @@ void unet_res_run(fc_cx *cx, const struct unet_res *r, fc_tensor y, fc_tensor x,
 
 void unet_attn_bind(fc_binder *b, struct unet_attn *a, const char *name, const fc_unet_layer *layer,
                     int32_t context_width);
-/* Keys and values of the text for each cross attention: kv[i] = [n,1,T,2c], made outside any scope of its
- * own. */
-void unet_attn_context(fc_cx *cx, const struct unet_attn *a, fc_tensor context, fc_tensor *kv);
-/* x [n,h,w,c], changed in place; kv as unet_attn_context made it */
+/* Writes keys and values of the text for each cross attention: kv[i] [n,1,T,2c] */
+void unet_attn_context(fc_cx *cx, const struct unet_attn *a, fc_tensor context, const fc_tensor *kv);
+/* x [n,h,w,c], changed in place; kv as unet_attn_context wrote it */
 void unet_attn_run(fc_cx *cx, const struct unet_attn *a, fc_tensor x, const fc_tensor *kv);
 
 #endif

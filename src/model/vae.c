@@ -29,7 +29,7 @@ struct vae_res {
     fc_conv_w conv1, conv2;
     fc_linear_w skip; /* 1x1, only when the width changes */
     bool has_skip;
-    int32_t cin, cout;
+    int32_t cout;
 };
 
 struct vae_attn { /* one head as wide as the image is deep */
@@ -44,7 +44,7 @@ struct vae_mid {
 
 struct vae_level {
     char name[24]; /* "up.3" */
-    int32_t blocks, cin, cout;
+    int32_t blocks, cout;
     struct vae_res block[MAX_BLOCKS];
     fc_conv_w resample;
     bool has_resample;
@@ -72,7 +72,6 @@ struct fc_vae {
 static void bind_res(fc_binder *b, struct vae_res *r, int32_t cin, int32_t cout, const char *prefix,
                      const char *name)
 {
-    r->cin = cin;
     r->cout = cout;
     r->has_skip = cin != cout;
     snprintf(r->name, sizeof r->name, "%s", name);
@@ -139,14 +138,11 @@ static void reverse_levels(struct vae_net *n)
 
 /* Binds the levels in running order; cin is the width of what comes in. Returns the width of what goes out.
  */
-static int32_t bind_levels(fc_binder *b, struct vae_net *n, int32_t cin, const char *net,
-                           const char *resample)
+static int32_t bind_levels(fc_binder *b, struct vae_net *n, int32_t cin, const char *net, bool up)
 {
     for (int32_t i = 0; i < n->levels; i++) {
         struct vae_level *l = &n->level[i];
         char prefix[NAME_SIZE];
-        l->cin = cin;
-        l->has_resample = i + 1 < n->levels;
         snprintf(prefix, sizeof prefix, "%s.%s", net, l->name);
         for (int32_t j = 0; j < l->blocks; j++) {
             char name[20];
@@ -154,9 +150,12 @@ static int32_t bind_levels(fc_binder *b, struct vae_net *n, int32_t cin, const c
             bind_res(b, &l->block[j], cin, l->cout, prefix, name);
             cin = l->cout;
         }
-        if (l->has_resample)
-            fc_bind_conv(b, &l->resample, cin, cin, 3, resample[0] == 'd' ? 2 : 1, FC_BIAS, "%s.%s.conv",
-                         prefix, resample);
+        l->has_resample = i + 1 < n->levels;
+        if (!l->has_resample) continue;
+        fc_bind_conv(b, &l->resample, cin, cin, 3, up ? 1 : 2, FC_BIAS, "%s.%s.conv", prefix,
+                     up ? "upsample" : "downsample");
+        /* the reference pads only to the right and below */
+        if (!up) l->resample.geom = (fc_conv_geom){3, 3, 2, 0, 0, 1, 1};
     }
     return cin;
 }
@@ -173,7 +172,7 @@ static fc_status bind_decoder(fc_binder *b, fc_vae *v, const char *prefix, fc_er
     fc_bind_linear(b, &n->quant, z, z, FC_BIAS, "%spost_quant_conv", prefix);
     fc_bind_conv(b, &n->conv_in, z, n->mid_channels, 3, 1, FC_BIAS, "%s.conv_in", net);
     bind_mid(b, &n->mid, n->mid_channels, net);
-    int32_t c = bind_levels(b, n, n->mid_channels, net, "upsample");
+    int32_t c = bind_levels(b, n, n->mid_channels, net, true);
     fc_bind_norm(b, &n->norm_out, c, GROUPS, EPS, "%s.norm_out", net);
     fc_bind_conv(b, &n->conv_out, c, 3, 3, 1, FC_BIAS, "%s.conv_out", net);
     v->factor = 1 << (n->levels - 1);
@@ -192,9 +191,7 @@ static fc_status bind_encoder(fc_binder *b, fc_vae *v, const char *prefix, fc_er
     if (first <= 0 || first % GROUPS)
         return fc_fail(err, FC_FORMAT, "the VAE encoder in this file has no first layer; use an SDXL VAE");
     fc_bind_conv(b, &n->conv_in, 3, first, 3, 1, FC_BIAS, "%s.conv_in", net);
-    int32_t c = bind_levels(b, n, first, net, "downsample");
-    for (int32_t i = 0; i < n->levels; i++) /* the reference pads only to the right and below */
-        if (n->level[i].has_resample) n->level[i].resample.geom = (fc_conv_geom){3, 3, 2, 0, 0, 1, 1};
+    int32_t c = bind_levels(b, n, first, net, false);
     n->mid_channels = c;
     bind_mid(b, &n->mid, c, net);
     fc_bind_norm(b, &n->norm_out, c, GROUPS, EPS, "%s.norm_out", net);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
+#include "model/timestep.h"
 #include "diffusion/rng.h"
 
 static fc_safetensors golden;

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "diffusion/f32.h"
+#include "base/f32.h"
 #include "diffusion/linspace.h"
 
 static fc_model_sampling v1, v2;

@@ -1,6 +1,6 @@
 /* See f32.h. Where one float32 is not enough, a value is an unevaluated sum high + low; each helper states
  * what it keeps of the error. The orders of operations are part of the contract: tests compare bits. */
-#include "diffusion/f32.h"
+#include "base/f32.h"
 #include <math.h>
 
 typedef struct pair {

@@ -2,8 +2,8 @@
  * multiply-adds), the same on every machine. Sigmas and timestep embeddings are built on them: a sigma that
  * is off by its last bit makes the SDE samplers draw other noise, a frequency of the embedding changes it by
  * 1e-4. */
-#ifndef FC_DIFFUSION_F32_H
-#define FC_DIFFUSION_F32_H
+#ifndef FC_BASE_F32_H
+#define FC_BASE_F32_H
 
 float f32_log(float v);          /* v > 0, normal */
 float f32_exp(float v);          /* |v| < 87 */
