@@ -1,6 +1,7 @@
 /* Lookup of model files by path, relative name, file name or stem. */
 #include "app/modelfiles.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "app/config.h"
@@ -35,6 +36,41 @@ bool fc_model_name_is_plain(const char *name)
     return true;
 }
 
+bool fc_path_is_model_folder(const char *path)
+{
+    char index[4096];
+    return fc_path_join(index, sizeof index, path, "model_index.json") == FC_OK && fc_path_exists(index);
+}
+
+/* How much of `name` names a folder of the many-files layout, whose parts are no choices of their own; 0:
+ * none. */
+static size_t model_folder_length(const char *dir, const char *name)
+{
+    char path[4096];
+    for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+        int n = snprintf(path, sizeof path, "%s/%.*s", dir, (int)(slash - name), name);
+        if (n > 0 && (size_t)n < sizeof path && fc_path_is_model_folder(path)) return (size_t)(slash - name);
+    }
+    return 0;
+}
+
+/* Adds what was found below dir; the files of a model's folder as that one folder. */
+static void add_found(fc_model_folder *folder, const char *dir, const fc_lines *found)
+{
+    const char *last = ""; /* the folder added last: its files come one after the other */
+    for (size_t i = 0; i < found->count; i++) {
+        const char *name = found->items[i];
+        size_t n = model_folder_length(dir, name);
+        if (n > 0 && strlen(last) == n && memcmp(last, name, n) == 0) continue;
+        fc_lines_add(&folder->names, name, n ? n : strlen(name));
+        if (folder->names.arena->status != FC_OK) return;
+        const char *added = folder->names.items[folder->names.count - 1];
+        if (n > 0) last = added;
+        const char *path = fc_arena_printf(folder->names.arena, "%s/%s", dir, added);
+        if (path) fc_lines_add(&folder->paths, path, strlen(path));
+    }
+}
+
 fc_status fc_model_folder_open(const char *home, const char *kind, fc_arena *arena, fc_model_folder *folder,
                                fc_err *err)
 {
@@ -45,12 +81,10 @@ fc_status fc_model_folder_open(const char *home, const char *kind, fc_arena *are
     fc_lines_init(&folder->paths, arena);
     fc_status status = fc_config_read_folders(home, kind, &dirs, err);
     for (size_t i = 0; i < dirs.count && status == FC_OK; i++) {
-        size_t first = folder->names.count;
-        status = fc_walk(dirs.items[i], endings, &folder->names, err);
-        for (size_t j = first; j < folder->names.count; j++) {
-            const char *path = fc_arena_printf(arena, "%s/%s", dirs.items[i], folder->names.items[j]);
-            if (path) fc_lines_add(&folder->paths, path, strlen(path));
-        }
+        fc_lines found;
+        fc_lines_init(&found, arena);
+        status = fc_walk(dirs.items[i], endings, &found, err);
+        if (status == FC_OK) add_found(folder, dirs.items[i], &found);
     }
     folder->dir = dirs.count ? dirs.items[0] : NULL;
     if (status == FC_OK && arena->status != FC_OK)
@@ -124,9 +158,10 @@ static fc_status find_one(const fc_model_folder *folder, const char *field, cons
                        name, folder->dir);
     const char *found = find_in(folder, name);
     bool is_path = !names_only && fc_path_exists(name);
-    if (is_path && fc_path_is_dir(name) && !found)
+    bool other_folder = is_path && fc_path_is_dir(name) && !fc_path_is_model_folder(name);
+    if (other_folder && !found)
         return fc_fail(err, FC_ARG, "%s: %s is a folder, give a model file", field, name);
-    if (is_path && !fc_path_is_dir(name))
+    if (is_path && !other_folder)
         *path = fc_arena_strdup(folder->names.arena, name);
     else if (found)
         *path = path_in(folder, found);

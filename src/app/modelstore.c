@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "app/modelfiles.h"
+#include "app/performance.h"
 #include "base/file.h"
 #include "base/str.h"
 
@@ -106,6 +107,38 @@ fc_status fc_modelstore_get(const char *home, const fc_catalog_model *m, const f
     if (!recall(home, name, known) || strcmp(known, result.sha256.hex) != 0)
         remember(home, name, result.sha256.hex);
     return FC_OK;
+}
+
+typedef struct missing {
+    const fc_catalog *catalog;
+    const fc_params *params;
+    const fc_catalog_model **models;
+    size_t count;
+} missing;
+
+static void miss(missing *m, const char *folder, const char *name)
+{
+    char path[4096];
+    bool there = true;
+    const fc_catalog_model *model = name ? fc_catalog_exact(m->catalog, folder, name) : NULL;
+    if (!model || m->count == FC_CATALOG_MAX_NEEDED || fc_path_exists(name)) return;
+    if (fc_modelstore_path(m->params->home, model, path, sizeof path, &there, NULL) != FC_OK || there) return;
+    for (size_t i = 0; i < m->count; i++)
+        if (m->models[i] == model) return;
+    m->models[m->count++] = model;
+}
+
+size_t fc_modelstore_missing(const fc_catalog *catalog, const fc_params *params,
+                             const fc_catalog_model **models)
+{
+    missing m = {catalog, params, models, 0};
+    miss(&m, "checkpoints", params->model);
+    miss(&m, "checkpoints", params->refiner);
+    miss(&m, "vae", params->vae);
+    for (int32_t i = 0; i < params->loras.count; i++) miss(&m, "loras", params->loras.items[i].path);
+    const fc_performance *mode = fc_performance_find(FC_RECIPE_2_5, params->performance);
+    if (mode && mode->forced) miss(&m, "loras", mode->forced->lora);
+    return m.count;
 }
 
 fc_status fc_modelstore_verify(const char *home, const char *path, const fc_catalog_model *m,

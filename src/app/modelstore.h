@@ -14,6 +14,11 @@ fc_status fc_modelstore_path(const char *home, const fc_catalog_model *model, ch
 fc_status fc_modelstore_get(const char *home, const fc_catalog_model *model, const fc_fetch_options *options,
                             char *path, size_t size, fc_err *err) FC_MUST_USE;
 
+/* The models of the catalogue that a resolved request names (base, refiner, VAE, LoRAs, the LoRA of its mode)
+ * and that are nowhere on this machine. models: at least FC_CATALOG_MAX_NEEDED. -> how many */
+size_t fc_modelstore_missing(const fc_catalog *catalog, const fc_params *params,
+                             const fc_catalog_model **models);
+
 typedef enum fc_verified {
     FC_VERIFIED_GOOD,    /* the hash is the expected one */
     FC_VERIFIED_FIRST,   /* nothing was known; the hash is remembered from now on */

@@ -10,6 +10,9 @@ int cli_generate(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_auth(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
+int cli_models(int argc, char **argv);
+int cli_setup(int argc, char **argv);
+int cli_config(int argc, char **argv);
 
 /* "fooocus: MESSAGE" on stderr; returns the exit code of the status. */
 int cli_fail(const fc_err *err);

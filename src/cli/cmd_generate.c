@@ -13,6 +13,7 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/help.h"
+#include "cli/models_args.h"
 #include "cli/tty.h"
 
 /* Signal handlers have no argument of their own; this is the one job of the process. */
@@ -163,6 +164,8 @@ static fc_status apply_config(cli_args *args, screen *s, fc_err *err)
             fc_config_open(&config, fc_home_dir(params.home), args->preset, (fc_warn){on_warning, s}, err);
     if (status == FC_OK && wanted)
         status = fc_config_apply(config, args->request, (fc_warn){on_warning, s}, err);
+    if (status == FC_OK && args->preset)
+        status = models_fetch_for(args->request, config, args->quiet || args->json, err);
     fc_config_close(config);
     fc_arena_fini(&arena);
     return status;

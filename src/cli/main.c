@@ -13,6 +13,9 @@ static const cli_command commands[] = {
     {"serve", "serve [--listen [IP]] [--port N] [--auth FILE] [flags]", "The web page and the API.",
      cli_serve},
     {"auth", "auth add|token|remove NAME [--file FILE]", "Users and API tokens of the server.", cli_auth},
+    {"setup", "setup [--preset NAME]", "Fetch the models that pictures need, after one question.", cli_setup},
+    {"models", "models list|get|verify|remove [NAME ...]", "Fetch and check model files.", cli_models},
+    {"config", "config [KEY ...]", "Show settings and where they come from.", cli_config},
     {"doctor", "doctor [FILE ...]", "Describe model files, or this machine.", cli_doctor},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

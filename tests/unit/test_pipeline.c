@@ -318,7 +318,8 @@ static void test_loras(void **state)
     assert_same(&none, &zero);
     assert_same(&none, &again);
     assert_true(fc_test_rel_error(some.latent, none.latent, latent_count(&none)) > 1e-2);
-    assert_rel_error("+w then -w", both.latent, none.latent, latent_count(&none), 1.5e-5); /* measured 5.1e-6 */
+    assert_rel_error("+w then -w", both.latent, none.latent, latent_count(&none),
+                     1.5e-5); /* measured 5.1e-6 */
     fc_picture_fini(&none);
     fc_picture_fini(&zero);
     fc_picture_fini(&some);

@@ -1,0 +1,79 @@
+/* fooocus config: every setting of the house, its value, and where that comes from. */
+#include <stdio.h>
+#include "app/config.h"
+#include "app/jsontext.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/models_args.h"
+
+static const char help[] = "fooocus config [KEY...] [--preset NAME] [--home DIR] [--all] [--json]\n"
+                           "\n"
+                           "Shows what config.txt, presets and the environment set, with the source of each "
+                           "value; --all also shows what\n"
+                           "nobody has set. Later sources win: built in, preset default, config.txt, "
+                           "--preset, environment variables of the\n"
+                           "same name. Nothing is written.\n";
+
+static bool is_named(const models_args *a, const char *key)
+{
+    for (int i = 0; i < a->name_count; i++)
+        if (fc_str_eq_nocase(a->names[i], key)) return true;
+    return a->name_count == 0;
+}
+
+static void print(const models_args *a, const fc_config *c, const char *key, json_t *all)
+{
+    fc_buf value, source;
+    fc_buf_init(&value, 4 << 20);
+    fc_buf_init(&source, 8192);
+    fc_json_write(fc_config_get(c, key), JSON_ENCODE_ANY, &value);
+    fc_config_describe_source(c, key, &source);
+    if (a->json)
+        json_object_set_new(
+            all, key,
+            json_pack("{s:O, s:s}", "value", fc_config_get(c, key), "source", fc_buf_cstr(&source)));
+    else
+        printf("%s = %s  (%s)\n", key, fc_buf_cstr(&value), fc_buf_cstr(&source));
+    fc_buf_fini(&value);
+    fc_buf_fini(&source);
+}
+
+static fc_status show(const models_args *a, const fc_config *c, fc_err *err)
+{
+    int shown = 0;
+    json_t *all = json_object();
+    if (!a->json)
+        printf("# %s%s\n", fc_config_file(c), fc_path_exists(fc_config_file(c)) ? "" : " (does not exist)");
+    for (size_t i = 0; fc_config_key(i); i++) {
+        const char *key = fc_config_key(i);
+        bool set = fc_config_source_of(c, key) > FC_CONFIG_BUILT_IN;
+        if (!is_named(a, key) || (a->name_count == 0 && !a->all && !set)) continue;
+        print(a, c, key, all);
+        shown++;
+    }
+    if (a->json) {
+        fc_buf text;
+        fc_buf_init(&text, 16 << 20);
+        fc_json_write(all, JSON_INDENT(2), &text);
+        puts(fc_buf_cstr(&text));
+        fc_buf_fini(&text);
+    }
+    json_decref(all);
+    if (shown < a->name_count)
+        return fc_fail(err, FC_NOT_FOUND, "not every one of these is a setting, see --all");
+    return FC_OK;
+}
+
+int cli_config(int argc, char **argv)
+{
+    models_args a;
+    fc_err err = {0};
+    fc_config *c = NULL;
+    fc_status status = models_args_parse(&a, "home preset all json", argc, argv, &err);
+    if (status == FC_OK && a.help) return fputs(help, stdout) < 0;
+    if (status == FC_OK) status = fc_config_open(&c, a.home, a.preset, models_warn(), &err);
+    if (status == FC_OK) status = show(&a, c, &err);
+    fc_config_close(c);
+    return status == FC_OK ? 0 : cli_fail(&err);
+}
