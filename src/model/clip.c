@@ -78,15 +78,21 @@ static void layer_name(const fc_clip *c, int32_t i, char out[32])
     snprintf(out, 32, "%s.%d", c->layout->layers, i);
 }
 
+static bool has_layer_part(const fc_clip *c, fc_weights *w, const char *prefix, int32_t i, const char *part)
+{
+    char name[32], full[64];
+    layer_name(c, i, name);
+    snprintf(full, sizeof full, "%s.%s.weight", name, part);
+    return dim(w, 0, prefix, full) >= 0;
+}
+
+/* Either of two tensors counts, so that a file that lacks one is not taken for a smaller model. */
 static int32_t count_layers(const fc_clip *c, fc_weights *w, const char *prefix)
 {
     int32_t n = 0;
-    char name[32], full[64];
-    for (; n < MAX_LAYERS; n++) {
-        layer_name(c, n, name);
-        snprintf(full, sizeof full, "%s.%s.weight", name, c->layout->norm1);
-        if (dim(w, 0, prefix, full) < 0) break;
-    }
+    while (n < MAX_LAYERS && (has_layer_part(c, w, prefix, n, c->layout->norm1) ||
+                              has_layer_part(c, w, prefix, n, c->layout->mlp_out)))
+        n++;
     return n;
 }
 
@@ -102,7 +108,9 @@ static fc_status read_sizes(fc_clip *c, fc_weights *w, const char *prefix, fc_er
     snprintf(mlp, sizeof mlp, "%s.%s.weight", first, c->layout->mlp_in);
     c->mlp = dim(w, 0, prefix, mlp);
     int32_t projection = dim(w, 1, prefix, "text_projection");
-    c->projection_width = projection > 0 ? projection : 0;
+    if (projection >= 0 ||
+        c->layout == &open_clip) /* bigG must have one: the binder says so when it has not */
+        c->projection_width = projection > 0 ? projection : c->width;
     if (c->width <= 0 || c->layers == 0)
         return fc_fail(err, FC_FORMAT,
                        "the file has no text encoder at %s; choose a complete SDXL checkpoint instead",

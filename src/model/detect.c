@@ -187,7 +187,7 @@ static void add_amount(fc_buf *b, const char *before, const char *name, int64_t 
     if (n >= 1e9)
         fc_buf_printf(b, "%s%s %.2f G", before, name, n / 1e9);
     else if (n >= 1e6)
-        fc_buf_printf(b, "%s%s %.0f M", before, name, n / 1e6);
+        fc_buf_printf(b, "%s%s %.*f M", before, name, n < 1e7 ? 1 : 0, n / 1e6);
     else
         fc_buf_printf(b, "%s%s %.0f k", before, name, n / 1e3);
 }

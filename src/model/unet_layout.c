@@ -1,8 +1,9 @@
 /* Reads the UNet's table of blocks from the names and shapes in a file. The topology stands nowhere else.
  *
- * A block is a list of layers "block.0", "block.1", ...; each kind of layer is known by one tensor that only
- * it has. Widths of outputs come from the file, widths of inputs from the layer before, so that a file whose
- * parts do not fit together is refused here or by the binder, never later. */
+ * A block is a list of layers "block.0", "block.1", ...; each kind of layer is known by a tensor that only it
+ * has, large kinds by either of two, so that a file that lacks one is not taken for a smaller model. Widths
+ * of outputs come from the file, widths of inputs from the layer before, so that a file whose parts do not
+ * fit together is refused here or by the binder, never later. */
 #include "model/unet.h"
 
 #include <stdarg.h>
@@ -16,8 +17,12 @@ static const struct {
     const char *marker; /* tensor that shows the kind */
     const char *width;  /* tensor whose dimension 0 is the output width; NULL: as the input */
 } kinds[] = {
-    {FC_UNET_CONV, "weight", "weight"},         {FC_UNET_RES, "in_layers.0.weight", "in_layers.2.weight"},
-    {FC_UNET_ATTN, "proj_in.weight", NULL},     {FC_UNET_DOWN, "op.weight", "op.weight"},
+    {FC_UNET_CONV, "weight", "weight"},
+    {FC_UNET_RES, "in_layers.0.weight", "in_layers.2.weight"},
+    {FC_UNET_RES, "out_layers.0.weight", "in_layers.2.weight"},
+    {FC_UNET_ATTN, "proj_in.weight", NULL},
+    {FC_UNET_ATTN, "norm.weight", NULL},
+    {FC_UNET_DOWN, "op.weight", "op.weight"},
     {FC_UNET_UP, "conv.weight", "conv.weight"},
 };
 
@@ -57,10 +62,16 @@ static fc_status odd(struct reader *r, const char *block, const char *what)
                    block, block[0] ? ": " : "", what);
 }
 
+static bool has_transformer_block(struct reader *r, const char *block, const char *layer, int32_t i)
+{
+    return dim(r, 0, "%s.%s.transformer_blocks.%d.norm1.weight", block, layer, i) >= 0 ||
+           dim(r, 0, "%s.%s.transformer_blocks.%d.ff.net.2.weight", block, layer, i) >= 0;
+}
+
 static int32_t count_depth(struct reader *r, const char *block, const char *layer)
 {
     int32_t n = 0;
-    while (n <= MAX_DEPTH && dim(r, 0, "%s.%s.transformer_blocks.%d.norm1.weight", block, layer, n) >= 0) n++;
+    while (n <= MAX_DEPTH && has_transformer_block(r, block, layer, n)) n++;
     return n;
 }
 

@@ -107,20 +107,25 @@ static int32_t dim(fc_weights *w, int32_t d, const char *format, ...)
     return n > MAX_CHANNELS ? 0 : (int32_t)n;
 }
 
+/* Output width of block j of a level, -1 when there is none. Either of two tensors tells, so that a file that
+ * lacks one is not taken for a smaller model. */
+static int32_t block_width(fc_weights *w, const char *net, const char *level, int32_t j)
+{
+    int32_t c = dim(w, 0, "%s.%s.block.%d.conv1.weight", net, level, j);
+    return c >= 0 ? c : dim(w, 0, "%s.%s.block.%d.norm2.weight", net, level, j);
+}
+
 /* Reads the widths of a half: direction is "up" or "down". False when it is not an autoencoder of this shape.
  */
 static bool read_levels(struct vae_net *n, fc_weights *w, const char *net, const char *direction)
 {
-    while (n->levels < MAX_LEVELS) {
+    for (; n->levels < MAX_LEVELS; n->levels++) {
         struct vae_level *l = &n->level[n->levels];
-        l->cout = dim(w, 0, "%s.%s.%d.block.0.conv1.weight", net, direction, n->levels);
+        snprintf(l->name, sizeof l->name, "%s.%d", direction, n->levels);
+        l->cout = block_width(w, net, l->name, 0);
         if (l->cout < 0) break;
         if (l->cout == 0 || l->cout % GROUPS) return false;
-        snprintf(l->name, sizeof l->name, "%s.%d", direction, n->levels);
-        while (l->blocks < MAX_BLOCKS &&
-               dim(w, 0, "%s.%s.block.%d.conv1.weight", net, l->name, l->blocks) >= 0)
-            l->blocks++;
-        n->levels++;
+        while (l->blocks < MAX_BLOCKS && block_width(w, net, l->name, l->blocks) >= 0) l->blocks++;
     }
     n->mid_channels = dim(w, 0, "%s.mid.block_1.conv1.weight", net);
     return n->levels > 0 && n->mid_channels > 0 && n->mid_channels % GROUPS == 0;

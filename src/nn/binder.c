@@ -37,8 +37,9 @@ fc_status fc_binder_finish(fc_binder *b, fc_err *err)
         int more = b->problem_count - MAX_PROBLEMS;
         char tail[48] = "";
         if (more > 0) snprintf(tail, sizeof tail, "; and %d more", more);
-        s = fc_fail(err, FC_FORMAT, "%d tensors of the model are missing or have another shape: %.300s%s",
-                    b->problem_count, fc_buf_cstr(&b->problems), tail);
+        s = fc_fail(err, FC_FORMAT, "%d %s missing or %s another shape: %.300s%s", b->problem_count,
+                    b->problem_count == 1 ? "tensor of the model is" : "tensors of the model are",
+                    b->problem_count == 1 ? "has" : "have", fc_buf_cstr(&b->problems), tail);
     }
     fc_buf_fini(&b->problems);
     return s;

@@ -2,6 +2,9 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "support/support.h"
 
 enum { UNET_CHANNELS = 32, TIME_WIDTH = 32, VAE_CHANNELS = 32, LATENT = 4, MLP = 64 };
 
@@ -58,13 +61,10 @@ static void unet_res(fc_synth *s, const char *name, int64_t in, int64_t out)
     if (in != out) conv(s, p, ".skip_connection", out, in, 1);
 }
 
-static void unet_attn(fc_synth *s, const char *name, int64_t c)
+static void unet_transformer(fc_synth *s, const char *p, int number, int64_t c)
 {
-    char p[80], b[80];
-    snprintf(p, sizeof p, UNET "%s", name);
-    snprintf(b, sizeof b, "%.50s.transformer_blocks.0", p);
-    norm(s, p, ".norm", c);
-    linear(s, p, ".proj_in", c, c, 1);
+    char b[96];
+    snprintf(b, sizeof b, "%.50s.transformer_blocks.%d", p, number);
     for (int a = 1; a <= 2; a++) {
         char n[24];
         int64_t in = a == 1 ? c : FC_NANO_CONTEXT;
@@ -82,6 +82,15 @@ static void unet_attn(fc_synth *s, const char *name, int64_t c)
     norm(s, b, ".norm1", c);
     norm(s, b, ".norm2", c);
     norm(s, b, ".norm3", c);
+}
+
+static void unet_attn(fc_synth *s, const char *name, int64_t c, int depth)
+{
+    char p[80];
+    snprintf(p, sizeof p, UNET "%s", name);
+    norm(s, p, ".norm", c);
+    linear(s, p, ".proj_in", c, c, 1);
+    for (int i = 0; i < depth; i++) unet_transformer(s, p, i, c);
     linear(s, p, ".proj_out", c, c, 1);
 }
 
@@ -96,16 +105,16 @@ void fc_nano_unet(fc_synth *s, fc_nano_middle middle)
     unet_res(s, "input_blocks.1.0", c, c);
     conv(s, UNET, "input_blocks.2.0.op", c, c, 3);
     unet_res(s, "input_blocks.3.0", c, d);
-    unet_attn(s, "input_blocks.3.1", d);
+    unet_attn(s, "input_blocks.3.1", d, 1);
     if (middle != FC_NANO_MIDDLE_NONE) unet_res(s, "middle_block.0", d, d);
     if (middle == FC_NANO_MIDDLE_FULL) {
-        unet_attn(s, "middle_block.1", d);
+        unet_attn(s, "middle_block.1", d, 2);
         unet_res(s, "middle_block.2", d, d);
     }
     unet_res(s, "output_blocks.0.0", d + d, d);
-    unet_attn(s, "output_blocks.0.1", d);
+    unet_attn(s, "output_blocks.0.1", d, 1);
     unet_res(s, "output_blocks.1.0", d + c, d);
-    unet_attn(s, "output_blocks.1.1", d);
+    unet_attn(s, "output_blocks.1.1", d, 1);
     conv(s, UNET, "output_blocks.1.2.conv", d, d, 3);
     unet_res(s, "output_blocks.2.0", d + c, c);
     unet_res(s, "output_blocks.3.0", c + c, c);
@@ -228,4 +237,21 @@ void fc_nano_taesd(fc_synth *s)
         add(s, "", name, 4, (int64_t[]){c, c, 3, 3}, 0, 0.4);
     }
     conv(s, "", "19", 3, c, 3);
+}
+
+const char *fc_nano_without(const fc_synth *all, const char *dropped)
+{
+    fc_synth some;
+    fc_err err = {0};
+    const char *path = fc_test_tmp_path("without.safetensors");
+    fc_synth_init(&some);
+    for (size_t i = 0; i < all->count; i++) {
+        const fc_synth_tensor *t = &all->tensors[i];
+        if (strncmp(t->name, dropped, strlen(dropped)) != 0)
+            fc_synth_add(&some, t->name, t->ndim, t->shape, t->offset, t->scale);
+    }
+    assert_true(some.count < all->count);
+    assert_ok(fc_synth_write(path, &some, FC_F16, &err), &err);
+    fc_synth_fini(&some);
+    return path;
 }

@@ -24,4 +24,8 @@ void fc_nano_clip_g(fc_synth *s);
 void fc_nano_vae(fc_synth *s);
 void fc_nano_taesd(fc_synth *s);
 
+/* Writes a file of these tensors but those whose names begin with `dropped` (at least one must), and returns
+ * its path. */
+const char *fc_nano_without(const fc_synth *all, const char *dropped);
+
 #endif

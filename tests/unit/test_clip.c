@@ -233,6 +233,29 @@ static void test_missing(void **state)
     nano_close(&n);
 }
 
+/* No tensor can be missing without being noticed, but for a number that nobody reads. */
+static void test_every_tensor(void **state)
+{
+    (void)state;
+    fc_synth all;
+    fc_synth_init(&all);
+    fc_nano_clip_l(&all);
+    fc_nano_clip_g(&all);
+    for (size_t i = 0; i < all.count; i++) {
+        const char *name = all.tensors[i].name;
+        bool is_g = strncmp(name, FC_CLIP_G_PREFIX, strlen(FC_CLIP_G_PREFIX)) == 0;
+        fc_weights *w = NULL;
+        fc_clip *c = NULL;
+        fc_err err = {0};
+        assert_ok(fc_weights_open(&w, fc_nano_without(&all, name), &err), &err);
+        fc_status s = fc_clip_open(&c, w, is_g ? FC_CLIP_G_PREFIX : FC_CLIP_L_PREFIX, &err);
+        if (s != (strstr(name, "logit_scale") ? FC_OK : FC_FORMAT)) fail_msg("without %s: %d", name, s);
+        fc_clip_close(c);
+        fc_weights_close(w);
+    }
+    fc_synth_fini(&all);
+}
+
 static fc_status open_and_run(void *user)
 {
     fc_rig rig = {0};
@@ -268,9 +291,10 @@ static void test_torture(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),    cmocka_unit_test(test_skip),
-        cmocka_unit_test(test_inversion), cmocka_unit_test(test_unknown_token),
-        cmocka_unit_test(test_missing),   cmocka_unit_test(test_torture),
+        cmocka_unit_test(test_golden),       cmocka_unit_test(test_skip),
+        cmocka_unit_test(test_inversion),    cmocka_unit_test(test_unknown_token),
+        cmocka_unit_test(test_missing),      cmocka_unit_test(test_torture),
+        cmocka_unit_test(test_every_tensor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,7 +124,7 @@ static void test_base(void **state)
     add_base(&s);
     fc_weights *w = open_synth(&s);
     assert_ok(fc_model_require(w, FC_USE_BASE, &info, &err), &err);
-    assert_string_equal(info.line, "SDXL base: UNet 945 k, CLIP-L 62 k, CLIP-G 64 k, VAE 566 k; F16; eps");
+    assert_string_equal(info.line, "SDXL base: UNet 1.0 M, CLIP-L 62 k, CLIP-G 64 k, VAE 566 k; F16; eps");
     assert_ok(fc_model_require(w, FC_USE_VAE, &info, &err), &err);
     assert_fails(fc_model_require(w, FC_USE_REFINER, &info, &err), FC_UNSUPPORTED, &err,
                  "is an SDXL base model, but an SDXL refiner is needed");
@@ -168,7 +168,7 @@ static void test_golden_kinds(void **state)
         const char *line;
     } cases[] = {
         {"tiny_refiner", FC_USE_REFINER, "SDXL refiner: UNet"},
-        {"taesd_decoder", FC_USE_PREVIEW, "TAESD decoder: values 1 M; F16"},
+        {"taesd_decoder", FC_USE_PREVIEW, "TAESD decoder: values 1.2 M; F16"},
     };
     for (int i = 0; i < 2; i++) {
         fc_model_info info;

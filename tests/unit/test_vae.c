@@ -415,6 +415,25 @@ static void test_memory(void **state)
     fixture_close(&f);
 }
 
+/* No tensor can be missing without being noticed. */
+static void test_every_tensor(void **state)
+{
+    (void)state;
+    fc_synth all;
+    fc_synth_init(&all);
+    fc_nano_vae(&all);
+    for (size_t i = 0; i < all.count; i++) {
+        fc_weights *w = NULL;
+        fc_vae *v = NULL;
+        fc_err err = {0};
+        assert_ok(fc_weights_open(&w, fc_nano_without(&all, all.tensors[i].name), &err), &err);
+        if (fc_vae_open(&v, w, FC_VAE_BOTH, &err) != FC_FORMAT)
+            fail_msg("opened without %s", all.tensors[i].name);
+        fc_weights_close(w);
+    }
+    fc_synth_fini(&all);
+}
+
 /* ---- torture ---- */
 
 static fc_status open_and_run(void *user)
@@ -456,6 +475,7 @@ int main(void)
         cmocka_unit_test(test_sample_golden), cmocka_unit_test(test_tiled),
         cmocka_unit_test(test_memory),        cmocka_unit_test(test_tiles_cover),
         cmocka_unit_test(test_tiles_encode),  cmocka_unit_test(test_torture),
+        cmocka_unit_test(test_every_tensor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
