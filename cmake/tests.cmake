@@ -52,15 +52,20 @@ foreach(src ${FUZZ_SOURCES})
     set_tests_properties(${name} PROPERTIES TIMEOUT 120)
   endif()
 endforeach()
-# tests/web/*.test.mjs: the page in Debian's Chromium, against the mock server and against the program when it can serve.
+# tests/web/*.test.mjs: the page in Debian's Chromium, against the program with the tiny synthetic model.
 # Without node or Chromium these tests are skipped, and say so (exit code 77).
 find_program(FC_NODE node)
+if(NOT FC_FUZZ)
+  add_executable(seed_history tests/web/seed_history.c)
+  target_link_libraries(seed_history PRIVATE fc)
+endif()
 file(GLOB WEB_TESTS CONFIGURE_DEPENDS tests/web/*.test.mjs)
 if(FC_NODE)
   foreach(src ${WEB_TESTS})
     get_filename_component(name ${src} NAME_WE)
     add_test(NAME web_${name} COMMAND ${FC_NODE} ${CMAKE_SOURCE_DIR}/tests/web/run.mjs ${src} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(web_${name} PROPERTIES LABELS web TIMEOUT 900 SKIP_RETURN_CODE 77 RUN_SERIAL TRUE)
+    set_tests_properties(web_${name} PROPERTIES LABELS web TIMEOUT 900 SKIP_RETURN_CODE 77 RUN_SERIAL TRUE
+                         ENVIRONMENT "FC_BUILD=${CMAKE_BINARY_DIR}")
   endforeach()
 else()
   message(STATUS "node is not installed: the page's tests are left out")

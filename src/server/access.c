@@ -83,21 +83,11 @@ static bool has_signature(fc_http *h)
            fc_auth_signed(h->server->auth, h->path, signature);
 }
 
-static void redirect_to_login(fc_http *h)
-{
-    fc_http_empty(h, 303);
-    fc_http_add_header(h, "Location", "/login.html");
-}
-
 bool fc_access_check(fc_http *h)
 {
     if (!h->server->auth) return true;
     if (!find_user(h)) return false;
     if (h->user || has_signature(h)) return true;
-    if (strcmp(h->path, "/") == 0 || strcmp(h->path, "/index.html") == 0) {
-        redirect_to_login(h);
-        return false;
-    }
     if (h->route->flags & FC_ROUTE_PUBLIC) return true;
     fc_http_problem_as(h, 401, FC_DENIED, "log in, or send an API token", NULL);
     fc_http_add_header(h, "WWW-Authenticate", "Bearer"); /* Basic would make browsers ask */

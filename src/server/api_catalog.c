@@ -37,8 +37,8 @@ static json_t *default_of(const fc_param *p, fc_recipe_id recipe)
     }
     if (count == 0) return json_null();
     if (p->kind == FC_KIND_BOOL) return json_boolean(strcmp(items[0], "on") == 0);
-    if (p->kind == FC_KIND_INT && fc_parse_i64(items[0], &whole)) return json_integer(whole);
-    if (p->kind == FC_KIND_NUM && fc_parse_f64(items[0], &number)) return json_real(number);
+    if (p->kind == FC_KIND_INT) return fc_parse_i64(items[0], &whole) ? json_integer(whole) : json_null();
+    if (p->kind == FC_KIND_NUM) return fc_parse_f64(items[0], &number) ? json_real(number) : json_null();
     return json_string(items[0]);
 }
 

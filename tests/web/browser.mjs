@@ -1,20 +1,27 @@
-// Starts Debian's Chromium and opens pages whose every request and console message is watched.
+// Starts Debian's Chromium once and opens windows whose every request and console message is watched.
 
 import fs from "node:fs";
-import os from "node:os";
-import path from "node:path";
 import { chromium } from "playwright-core";
 
 const CANDIDATES = [process.env.FC_CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 export const CHROMIUM = CANDIDATES.find((file) => file && fs.existsSync(file)) || null;
-const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+// small and quick pictures, unless a test asks for others
+const FORM = { width: 128, height: 128, steps: 6 };
+let browser = null;
 
-/** A fresh profile per test; {context, page(), troubles, close}. */
-export async function openBrowser(origin, options = {}) {
-  const profile = fs.mkdtempSync(path.join(os.tmpdir(), "fc-web-"));
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath: CHROMIUM, args: FLAGS, viewport: { width: 1280, height: 800 }, locale: "en-GB", ...options,
-  });
+export async function closeBrowser() {
+  await browser?.close();
+  browser = null;
+}
+
+/** A fresh profile per test; {context, page(), troubles, close}. form: what is set on the page at first. */
+export async function openBrowser(origin, { form = {}, ...options } = {}) {
+  browser ??= await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", ...options });
+  await context.addInitScript((values) => {
+    if (location.protocol !== "about:" && !localStorage.getItem("fooocus.form")) localStorage.setItem("fooocus.form", JSON.stringify(values));
+  }, { ...FORM, ...form });
   const troubles = [];
   const host = new URL(origin).host;
   context.on("request", (request) => {
@@ -30,14 +37,25 @@ export async function openBrowser(origin, options = {}) {
     troubles,
     async page(query = "") {
       const page = await context.newPage();
-      page.setDefaultTimeout(15000);
+      page.setDefaultTimeout(40000);
       await page.goto(origin + query);
       await page.waitForSelector("body.ready");
       return page;
     },
-    async close() {
-      await context.close();
-      fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
-    },
+    close: () => context.close(),
   };
+}
+
+export async function generate(page, prompt) {
+  await page.fill("#prompt", prompt);
+  await page.click("#generate");
+}
+
+/** Waits until the picture on the stage has been decoded. */
+export async function finished(page) {
+  await page.waitForSelector("#generate:not([hidden])");
+  await page.waitForFunction(() => {
+    const img = document.querySelector(".picture.final");
+    return img && !img.hidden && img.complete && img.naturalWidth > 0;
+  });
 }

@@ -1,12 +1,13 @@
-// The page in a real browser: making pictures, the queue, history, settings, languages, sizes of screen, accessibility.
-// Runs against the mock server, or with FC_BINARY=build/release/fooocus against the program itself.
+// The page in a real browser against the program itself, drawing with the tiny synthetic model: making pictures, the
+// queue, history, settings, languages, sizes of screen, accessibility.
 
 import assert from "node:assert/strict";
 import fs from "node:fs";
+import path from "node:path";
 import { createRequire } from "node:module";
-import { afterEach, describe, test } from "node:test";
-import { CHROMIUM, openBrowser } from "./browser.mjs";
-import { finished, generate, REAL, startServer } from "./helpers.mjs";
+import { after, afterEach, describe, test } from "node:test";
+import { CHROMIUM, closeBrowser, finished, generate, openBrowser } from "./browser.mjs";
+import { newHome, runTool, startProgram } from "./program.mjs";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const skip = CHROMIUM ? false : "Chromium is not installed (apt-get install chromium)";
@@ -14,11 +15,12 @@ const skip = CHROMIUM ? false : "Chromium is not installed (apt-get install chro
 describe("page", { skip, concurrency: false }, () => {
   let server;
   let browser;
-  const start = async (serverOptions = {}, browserOptions = {}) => {
-    server = await startServer(serverOptions);
-    browser = await openBrowser(server.url, browserOptions);
+  const start = async ({ form, ...browserOptions } = {}, serverOptions = {}) => {
+    server = await startProgram(serverOptions);
+    browser = await openBrowser(server.url, { form, ...browserOptions });
     return browser.page();
   };
+  after(closeBrowser);
   afterEach(async () => {
     const troubles = browser?.troubles ?? [];
     await browser?.close();
@@ -28,7 +30,7 @@ describe("page", { skip, concurrency: false }, () => {
   });
 
   test("generate shows a preview first and then the picture", async () => {
-    const page = await start({ stepMs: 25 });
+    const page = await start({ form: { steps: 40 } });
     await generate(page, "a red house in the mountains");
     await page.waitForSelector(".preview:not([hidden]):not(.away)");
     assert.equal(await page.locator(".picture.final:visible").count(), 0, "the preview comes before the picture");
@@ -40,7 +42,7 @@ describe("page", { skip, concurrency: false }, () => {
   });
 
   test("skip leaves one picture out, stop ends the job", async () => {
-    const page = await start({ stepMs: 20 });
+    const page = await start({ form: { steps: 60 } });
     await page.click(".summary");
     await page.locator("[data-name=count] input.exact").fill("3");
     await page.locator("[data-name=count] input.exact").blur();
@@ -57,7 +59,7 @@ describe("page", { skip, concurrency: false }, () => {
   });
 
   test("three jobs queue, are reordered and removed with undo; a second tab agrees", async () => {
-    const page = await start({ stepMs: 1000 });
+    const page = await start({ form: { steps: 1000, width: 256, height: 256 } });
     await generate(page, "running");
     for (const prompt of ["one", "two", "three"]) {
       await page.fill("#prompt", prompt);
@@ -85,7 +87,7 @@ describe("page", { skip, concurrency: false }, () => {
   });
 
   test("a reload in the middle of a job finds everything again", async () => {
-    const page = await start({ stepMs: 200 });
+    const page = await start({ form: { steps: 120 } });
     await generate(page, "still here");
     await page.waitForSelector(".preview:not([hidden])");
     await page.reload();
@@ -97,7 +99,7 @@ describe("page", { skip, concurrency: false }, () => {
   });
 
   test("history: search, favourite, delete with undo, viewer keys", async () => {
-    const page = await start({ stepMs: 5 });
+    const page = await start();
     for (const prompt of ["a blue boat", "a green tree"]) {
       await generate(page, prompt);
       await page.waitForFunction((p) => document.querySelector(".picture.final:not([hidden])")?.alt === p, prompt);
@@ -127,7 +129,7 @@ describe("page", { skip, concurrency: false }, () => {
   });
 
   test("use these settings makes the same picture again", async () => {
-    const page = await start({ stepMs: 5 });
+    const page = await start();
     await generate(page, "the same once more");
     await finished(page);
     const pixels = () => page.evaluate(async () => {
@@ -152,8 +154,8 @@ describe("page", { skip, concurrency: false }, () => {
     assert.equal((await pixels()).hash, first.hash);
   });
 
-  test("a picture dropped on the page gives its settings back", { skip: REAL && "needs the mock's PNG texts" }, async () => {
-    const page = await start({ stepMs: 5 });
+  test("a picture dropped on the page gives its settings back", async () => {
+    const page = await start({ form: { metadata: "fooocus" } });
     await generate(page, "settings travel");
     await finished(page);
     await page.fill("#prompt", "");
@@ -168,7 +170,7 @@ describe("page", { skip, concurrency: false }, () => {
   });
 
   test("two pictures compare over each other", async () => {
-    const page = await start({ stepMs: 5 });
+    const page = await start();
     for (const prompt of ["first", "second"]) {
       await generate(page, prompt);
       await page.waitForFunction((p) => document.querySelector(".picture.final:not([hidden])")?.alt === p, prompt);
@@ -208,8 +210,11 @@ describe("page", { skip, concurrency: false }, () => {
     await again.waitForFunction(() => document.querySelector("#generate span")?.textContent === "Generate");
   });
 
-  test("a server with a password asks for it", { skip: REAL && "the mock's password" }, async () => {
-    server = await startServer({ password: "amber" });
+  test("a server with a password asks for it", async () => {
+    const home = newHome();
+    const users = path.join(home, "users");
+    runTool("fooocus", ["auth", "add", "me", "--file", users], { input: "amber amber\n" });
+    server = await startProgram({ home, args: ["--auth", users] });
     browser = await openBrowser(server.url);
     const page = await browser.context.newPage();
     await page.goto(server.url);
@@ -217,7 +222,7 @@ describe("page", { skip, concurrency: false }, () => {
     await page.getByLabel("Password").fill("wrong");
     await page.keyboard.press("Enter");
     await page.getByText("do not fit together").waitFor();
-    await page.getByLabel("Password").fill("amber");
+    await page.getByLabel("Password").fill("amber amber");
     await page.keyboard.press("Enter");
     await page.waitForSelector("body.ready");
     const refused = browser.troubles.splice(0).filter((text) => !text.includes("401"));
@@ -225,17 +230,14 @@ describe("page", { skip, concurrency: false }, () => {
   });
 
   test("what the server refuses is said and pointed at", async () => {
-    const page = await start();
-    await page.evaluate(() => localStorage.setItem("fooocus.form", JSON.stringify({ width: 1001, height: 1000, prompt: "odd" })));
-    await page.reload();
-    await page.waitForSelector("body.ready");
+    const page = await start({ form: { width: 1001, height: 1000, prompt: "odd" } });
     await page.click("#generate");
     await page.locator(".toast.error").getByText("multiple of 8").waitFor();
     browser.troubles.splice(0); // the browser logs the answer 400
   });
 
   test("a phone shows everything without sideways scrolling", async () => {
-    const page = await start({ stepMs: 5 }, { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+    const page = await start({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
     const fits = () => page.evaluate(() => innerWidth === 360 && document.documentElement.scrollWidth <= 360);
     assert.ok(await fits());
     await generate(page, "small and whole");
@@ -250,7 +252,7 @@ describe("page", { skip, concurrency: false }, () => {
   });
 
   test("dark by preference, and by choice", async () => {
-    const page = await start({}, { colorScheme: "dark" });
+    const page = await start({ colorScheme: "dark" });
     const light = () => page.evaluate(() => {
       const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
       return (r + g + b) / 3;
@@ -286,7 +288,7 @@ describe("page", { skip, concurrency: false }, () => {
 
   for (const colorScheme of ["light", "dark"]) {
     test(`axe finds nothing serious, ${colorScheme}`, async () => {
-      const page = await start({ stepMs: 40, history: 30 }, { colorScheme, bypassCSP: true, reducedMotion: "reduce" });
+      const page = await start({ form: { steps: 1000, width: 256, height: 256 }, colorScheme, bypassCSP: true, reducedMotion: "reduce" }, { history: 30 });
       await page.addScriptTag({ content: fs.readFileSync(AXE, "utf8") });
       const check = async (state) => {
         await page.waitForTimeout(400); // transitions of colours end
@@ -320,8 +322,8 @@ describe("page", { skip, concurrency: false }, () => {
     });
   }
 
-  test("5,000 pictures scroll smoothly", { skip: REAL && "the real program starts with an empty history" }, async (t) => {
-    const page = await start({ history: 5000 });
+  test("5,000 pictures scroll smoothly", async (t) => {
+    const page = await start({}, { history: 5000 });
     await page.getByRole("button", { name: "History" }).click();
     await page.waitForSelector(".tile");
     const seen = await page.evaluate(async () => {

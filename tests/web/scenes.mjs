@@ -1,4 +1,4 @@
-// Pictures for the mock server: hills under a sky, painted from a seed, and written as PNG with nothing but zlib.
+// Pictures for the tests' history: hills under a sky, painted from a seed, and written as PNG with nothing but zlib.
 
 import zlib from "node:zlib";
 

@@ -6,7 +6,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { changeWeight } from "../../web/js/weights.js";
 import { firstBelow, justify } from "../../web/js/justify.js";
-import { ROOT } from "./table.mjs";
+import { ROOT } from "./program.mjs";
 
 const WEB = path.join(ROOT, "web");
 const files = (dir) => fs.readdirSync(dir, { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? files(path.join(dir, e.name)) : [path.join(dir, e.name)]));

@@ -39,7 +39,7 @@ export async function generate() {
       if (!(error instanceof Problem) || error.status !== 0) throw error;
       job = await api.submit(requestParameters(), key); // the same key: at most one job comes of it
     }
-    putAnswer(job.job || job);
+    putAnswer(job);
     app.set({ shown: null, view: "create" });
     if (waitingJobs().length && runningJob()) toast(t("queue.added", { n: waitingJobs().length }), { ms: 3000 });
     announce(t("stage.started"));
@@ -82,7 +82,7 @@ export async function cancelQueued(job) {
     await api.cancel(job.id, "job");
     putJob({ ...job, state: "cancelled" });
     const parameters = job.parameters || (await api.job(job.id).catch(() => ({}))).parameters;
-    const again = parameters && { label: t("action.undo"), run: () => api.submit(parameters, newKey()).then((j) => putAnswer(j.job || j), showError) };
+    const again = parameters && { label: t("action.undo"), run: () => api.submit(parameters, newKey()).then((j) => putAnswer(j), showError) };
     toast(t("queue.removed"), { action: again });
   } catch (error) {
     showError(error);
@@ -93,7 +93,7 @@ export async function moveQueued(job, position) {
   const order = waitingJobs().map((j) => j.id).filter((id) => id !== job.id);
   order.splice(position, 0, job.id);
   app.set({ order }); // shown at once; the server's order event confirms it
-  await api.move(job.id, position + 1).catch((error) => {
+  await api.move(job.id, position).catch((error) => {
     showError(error);
     document.dispatchEvent(new CustomEvent("fooocus:resync"));
   });

@@ -73,13 +73,13 @@ function jobChanged(job) {
 }
 
 const handlers = {
-  job: (data) => jobChanged(data.job && typeof data.job === "object" ? data.job : data),
+  job: jobChanged,
   queue: ({ order }) => (order ? app.set({ order }) : document.dispatchEvent(new CustomEvent("fooocus:resync"))), // a long queue is not listed
-  "job-deleted": ({ id }) => forget(id),
+  job_removed: ({ id }) => forget(id),
   progress: (data) => app.set({ progress: data }),
   preview: (data) => app.set({ preview: data }),
-  picture: (data) => pictureChanged({ picture: data.picture || data }),
-  "picture-changed": (picture) => pictureChanged(picture.deleted ? { removed: picture.id } : { picture, restored: true }),
+  picture: ({ picture }) => pictureChanged({ picture }), // new, changed, or back from the trash
+  picture_removed: ({ id }) => pictureChanged({ removed: id }),
   warning: (data) => toast(data.text || data.detail || data.title || "", { kind: "warning" }),
   models: () => api.models().then((models) => app.set({ models }), () => {}),
   download: (data) => {
