@@ -54,18 +54,37 @@ typedef struct fc_pack_src {
     fc_status (*read_rows)(void *user, int32_t first, int32_t count, float *dst);
 } fc_pack_src;
 
+/* Who computes linear and conv2d, where a backend has more than one way. */
+typedef enum fc_product_way {
+    FC_PRODUCT_AUTO,   /* the faster one, weight by weight */
+    FC_PRODUCT_OWN,    /* never a library */
+    FC_PRODUCT_LIBRARY /* the library wherever it can */
+} fc_product_way;
+
 typedef struct fc_backend_opts {
     int threads;     /* 0: all cores this process may run on */
     const char *isa; /* NULL: the best the machine has; else "scalar", "avx2", "avx512", "avx512bf16", "amx":
                         an upper bound */
+    fc_product_way products; /* other than AUTO: for tests and measurements */
 } fc_backend_opts;
 
 typedef struct fc_backend_info {
     char name[32];         /* "cpu" */
     char description[160]; /* "AMD EPYC ..., 2 threads, AVX-512 BF16, oneDNN 2.6.3" */
+    char machine[64];      /* "AMD EPYC ..."; "" when the backend does not tell, as the next two */
+    char isa[16];          /* in use, as opts name it: "avx512bf16" */
+    char library[32];      /* "oneDNN 2.6.3" */
     int threads;
     bool fast_bf16; /* bf16 is the faster choice on this device: what --precision auto asks */
 } fc_backend_info;
+
+/* Kinds of arithmetic whose limit can be measured. */
+typedef enum fc_peak {
+    FC_PEAK_F32,         /* float32 multiply-adds, operands in registers */
+    FC_PEAK_BF16,        /* products of bf16 values, operands in registers */
+    FC_PEAK_BF16_LOADED, /* the same, every operand loaded from the second-level cache */
+    FC_PEAK_KINDS
+} fc_peak;
 
 typedef struct fc_backend {
     const char *name;
@@ -92,6 +111,11 @@ typedef struct fc_backend {
                              fc_err *err); /* rows x 1, float32 */
     size_t (*packed_bytes)(const fc_packed *p);
     void (*packed_free)(fc_dev *dev, fc_packed *p); /* NULL is fine */
+    /* OWN or LIBRARY: who computes with this weight. NULL when there is but one way. */
+    fc_product_way (*packed_way)(const fc_packed *p);
+    /* For measuring: does a fixed amount of this arithmetic, some 10 ms, with all threads of the device, and
+     * returns how many FLOP it was; 0: the device has no such instructions. May be NULL. */
+    double (*peak_work)(fc_dev *dev, fc_peak kind);
 
     /* x [n,h,w,cin] -> y [n,h,w,cout]; bias: packed vector or NULL; x has the compute dtype of the weight, y
      * F32 or BF16 */

@@ -23,10 +23,12 @@
 
 static unsigned char registers[8][16][64];
 static bool configured;
+static int loads, muladds; /* so far */
 
 static void tile_load(int t, const void *p, size_t stride)
 {
     assert_true(configured);
+    loads++;
     for (size_t r = 0; r < 16; r++) memcpy(registers[t][r], (const char *)p + r * stride, 64);
 }
 
@@ -40,6 +42,7 @@ static void tile_store(int t, void *p, size_t stride)
 static void tile_muladd(int c, int a, int b)
 {
     assert_true(configured);
+    muladds++;
     for (int m = 0; m < 16; m++) {
         float sums[16];
         uint16_t left[32], right[32];
@@ -85,6 +88,8 @@ static inline V put_weights(uint16_t *p, V x)
 #include "backend/cpu/attention_impl.h"
 
 #include "backend/cpu/gemm_impl.h"
+
+#include "backend/cpu/peak_amx.h"
 
 static const fc_attn_kernels kernels = ATTENTION_TABLE;
 static const fc_gemm_kernels gemm_kernels = GEMM_TABLE;
@@ -193,6 +198,25 @@ static void tiles_multiply(void **state)
     }
 }
 
+/* The loops that measure the peak: what they claim to have computed is what the tiles computed. */
+static void peaks_count_right(void **state)
+{
+    (void)state;
+    enum { BYTES = 16 * 1024 };
+    uint16_t *memory = fc_alloc_aligned(64, BYTES);
+    assert_non_null(memory);
+    loads = muladds = 0;
+    assert_true(peak_registers(5) == 5 * 4 * 2.0 * 16 * 16 * 32);
+    assert_int_equal(loads, 4);
+    assert_int_equal(muladds, 5 * 4);
+    loads = muladds = 0;
+    assert_true(peak_loaded(memory, BYTES, 3) == 3 * 4 * 4 * 2.0 * 16 * 16 * 32);
+    assert_int_equal(loads, muladds);
+    assert_int_equal(muladds, 3 * BYTES / 1024);
+    assert_false(configured);
+    fc_free(memory);
+}
+
 static void convolution_equals_the_reference(void **state)
 {
     (void)state;
@@ -250,6 +274,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tiles_multiply),
+        cmocka_unit_test(peaks_count_right),
         cmocka_unit_test(attention_equals_the_reference),
         cmocka_unit_test(convolution_equals_the_reference),
     };

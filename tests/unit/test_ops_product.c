@@ -103,7 +103,7 @@ static bool own; /* test the own products even where oneDNN's are the default */
 static tt_dev open_cpu(int threads)
 {
     tt_dev d = tt_open("cpu", threads, tt_isa());
-    if (own) d.dev->own_products = true;
+    if (own) d.dev->products = FC_PRODUCT_OWN;
     return d;
 }
 
@@ -359,7 +359,7 @@ static void survives_failing_allocations(void **state)
             struct packs p = {0};
             (void)fc_mem_fail_at((uint64_t)n);
             s = d.be->open(&opts, &d.dev, NULL);
-            if (s == FC_OK && own) d.dev->own_products = true;
+            if (s == FC_OK && own) d.dev->products = FC_PRODUCT_OWN;
             if (s == FC_OK)
                 s = c->geom.kh ? d.be->pack_conv(d.dev, &ws, &g, FC_BF16, &p.weight, NULL)
                                : d.be->pack_linear(d.dev, &ws, FC_BF16, &p.weight, NULL);

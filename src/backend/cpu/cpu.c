@@ -50,6 +50,7 @@ static fc_status cpu_open(const fc_backend_opts *opts, fc_dev **out, fc_err *err
     if (!dev) return fc_fail(err, FC_NOMEM, "out of memory");
     dev->threads = fc_host_threads(opts ? opts->threads : 0);
     dev->isa = isa;
+    dev->products = opts ? opts->products : FC_PRODUCT_AUTO;
     choose_kernels(dev);
     s = fc_prims_open(&dev->prims, dev->threads, isa, err);
     if (s != FC_OK)
@@ -61,13 +62,13 @@ static fc_status cpu_open(const fc_backend_opts *opts, fc_dev **out, fc_err *err
 
 static void cpu_info(const fc_dev *dev, fc_backend_info *out)
 {
-    char brand[64], library[32];
-    fc_cpu_brand(brand, sizeof brand);
-    fc_prims_describe(library, sizeof library);
     memset(out, 0, sizeof *out);
+    fc_cpu_brand(out->machine, sizeof out->machine);
+    fc_prims_describe(out->library, sizeof out->library);
+    (void)snprintf(out->isa, sizeof out->isa, "%s", fc_isa_name(dev->isa));
     (void)snprintf(out->name, sizeof out->name, "cpu");
-    (void)snprintf(out->description, sizeof out->description, "%s, %d thread%s, %s, %s", brand, dev->threads,
-                   dev->threads == 1 ? "" : "s", fc_isa_title(dev->isa), library);
+    (void)snprintf(out->description, sizeof out->description, "%s, %d thread%s, %s, %s", out->machine,
+                   dev->threads, dev->threads == 1 ? "" : "s", fc_isa_title(dev->isa), out->library);
     out->threads = dev->threads;
     out->fast_bf16 = dev->isa >= FC_ISA_AVX512BF16;
 }
@@ -98,6 +99,8 @@ const fc_backend fc_backend_cpu = {
     .pack_vector = fc_cpu_pack_vector,
     .packed_bytes = fc_cpu_packed_bytes,
     .packed_free = fc_cpu_packed_free,
+    .packed_way = fc_cpu_packed_way,
+    .peak_work = fc_cpu_peak_work,
     .linear = fc_cpu_linear,
     .conv2d = fc_cpu_conv2d,
     .group_norm = fc_cpu_group_norm,

@@ -52,7 +52,8 @@ static fc_prim_shape typical_shape(const fc_pack_src *src, const fc_conv_geom *g
  * products. */
 static bool library_can(const fc_dev *dev, const fc_conv_geom *geom, fc_dtype compute)
 {
-    if (dev->own_products || compute != FC_BF16 || !dev->bf16) return false;
+    if (dev->products == FC_PRODUCT_LIBRARY) return true;
+    if (dev->products == FC_PRODUCT_OWN || compute != FC_BF16 || !dev->bf16) return false;
     return !geom || (geom->kh == 3 && geom->kw == 3);
 }
 
@@ -149,6 +150,11 @@ fc_status fc_cpu_pack_vector(fc_dev *dev, const fc_pack_src *src, fc_packed **ou
 size_t fc_cpu_packed_bytes(const fc_packed *p)
 {
     return p->bytes;
+}
+
+fc_product_way fc_cpu_packed_way(const fc_packed *p)
+{
+    return p->weight ? FC_PRODUCT_LIBRARY : FC_PRODUCT_OWN;
 }
 
 void fc_cpu_packed_free(fc_dev *dev, fc_packed *p)
