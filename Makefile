@@ -32,6 +32,9 @@ asan tsan hard: ## all tests with address+undefined checks / with thread checks 
 	@cmake --build build/$@ -j $(JOBS)
 	cd build/$@ && $(CTEST) -LE full
 
+bench: build ## measure speed and memory with a synthetic model of full size, 6.9 GB in build/cache (BENCH="step ..." for a part)
+	@tools/bench.sh $(BENCH)
+
 fuzz: ## fuzz every parser for FUZZ_SECONDS (60) each; needs clang
 	@tools/fuzz.sh
 

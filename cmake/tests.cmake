@@ -31,10 +31,12 @@ if(NOT FC_FUZZ)
     endif()
   endforeach()
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/tmp)
-  if(TARGET test_cli)
-    add_dependencies(test_cli fooocus synth_ckpt) # it runs them
-    set_tests_properties(cli PROPERTIES TIMEOUT 900)
-  endif()
+  foreach(name cli bench)
+    if(TARGET test_${name})
+      add_dependencies(test_${name} fooocus synth_ckpt) # it runs them
+      set_tests_properties(${name} PROPERTIES TIMEOUT 900)
+    endif()
+  endforeach()
 endif()
 # tests/fuzz/fuzz_NAME.c: a libFuzzer target under FC_FUZZ, else a program that replays tests/fuzz/corpus/NAME.
 file(GLOB FUZZ_SOURCES CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)

@@ -12,6 +12,7 @@ int cli_auth(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_models(int argc, char **argv);
 int cli_setup(int argc, char **argv);
+int cli_bench(int argc, char **argv);
 int cli_config(int argc, char **argv);
 
 /* "fooocus: MESSAGE" on stderr; returns the exit code of the status. */

@@ -15,6 +15,7 @@
 #include "cli/help.h"
 #include "cli/models_args.h"
 #include "cli/tty.h"
+#include "engine/engine.h"
 
 /* Signal handlers have no argument of their own; this is the one job of the process. */
 static int stop_request = FC_RUN;
@@ -171,6 +172,18 @@ static fc_status apply_config(cli_args *args, screen *s, fc_err *err)
     return status;
 }
 
+/* FC_PROFILE=1: where the time went. */
+static void print_profile(const fc_engine *engine)
+{
+    const fc_profile *profile = fc_engine_profile(engine);
+    fc_buf text;
+    if (!profile) return;
+    fc_buf_init(&text, 1 << 20);
+    fc_profile_print(profile, &text);
+    fputs(fc_buf_cstr(&text), stderr);
+    fc_buf_fini(&text);
+}
+
 static fc_status generate(cli_args *args, screen *s, fc_err *err)
 {
     fc_engine *engine = NULL;
@@ -185,6 +198,7 @@ static fc_status generate(cli_args *args, screen *s, fc_err *err)
     if (status != FC_OK) return status;
     catch_signals();
     status = fc_generate(engine, args->request, &hooks, err);
+    print_profile(engine);
     fc_engine_close(engine);
     return status;
 }

@@ -6,6 +6,7 @@
 #include "app/params.h"
 #include "base/status.h"
 #include "cli/args.h"
+#include "cli/bench_args.h"
 #include "cli/cli.h"
 #include "cli/serve_args.h"
 
@@ -93,12 +94,12 @@ static void print_flags(printer *pr, bool all)
     for (int i = 0; (o = cli_option_at(i)); i++) print_plain(pr, o->flag, o->value, o->short_flag, o->help);
 }
 
-static void print_serve_flags(printer *pr)
+/* The flags of a command's own table, and those of the engine. */
+static void print_table(printer *pr, const char *title, const cli_option_row *(*at)(int index))
 {
     const cli_option_row *o;
-    pr->group(pr, "Server");
-    for (int i = 0; (o = cli_serve_option_at(i)); i++)
-        print_plain(pr, o->flag, o->value, o->short_flag, o->help);
+    pr->group(pr, title);
+    for (int i = 0; (o = at(i)); i++) print_plain(pr, o->flag, o->value, o->short_flag, o->help);
     pr->group(pr, "Engine");
     for (int i = 0; (o = cli_option_at(i)); i++)
         if (cli_engine_option_is(o->flag, strlen(o->flag)))
@@ -172,7 +173,22 @@ void cli_help_serve(int width, fc_buf *out)
     printer p = {out, width, terminal_group, terminal_flag};
     fc_buf_puts(out,
                 "usage: fooocus serve [flags]\n\nServes the web page and the API, and works on the queue.\n");
-    print_serve_flags(&p);
+    print_table(&p, "Server", cli_serve_option_at);
+}
+
+void cli_help_bench(int width, fc_buf *out)
+{
+    width = width < MIN_WIDTH ? MIN_WIDTH : width > MAX_WIDTH ? MAX_WIDTH : width;
+    printer p = {out, width, terminal_group, terminal_flag};
+    fc_buf_puts(out, "usage: fooocus bench [ops] [step] [text] [vae] [load] [e2e] [flags]\n\n"
+                     "Measures what a model costs on this machine; without a part all but e2e.\n\n"
+                     "  ops   every operation at the model's shapes, as a share of the machine's peak\n"
+                     "  step  one guided step, split by kind of operation and by block\n"
+                     "  text  both text encoders, a prompt and a negative one\n"
+                     "  vae   the decoder: in one piece, in tiles, the small one\n"
+                     "  load  opening the file and preparing its weights\n"
+                     "  e2e   a whole picture\n");
+    print_table(&p, "Bench", cli_bench_option_at);
 }
 
 void cli_help_main(fc_buf *out)
@@ -253,7 +269,9 @@ void cli_help_man(fc_buf *out)
     fc_buf_puts(out, ".SH FLAGS OF GENERATE\n");
     print_flags(&p, true);
     fc_buf_puts(out, ".SH FLAGS OF SERVE\n");
-    print_serve_flags(&p);
+    print_table(&p, "Server", cli_serve_option_at);
+    fc_buf_puts(out, ".SH FLAGS OF BENCH\n");
+    print_table(&p, "Bench", cli_bench_option_at);
     fc_buf_puts(
         out,
         ".SH ENVIRONMENT\n.TP\nFOOOCUS_HOME\nThe folder that holds models/ and outputs/, unless \\-\\-home "

@@ -9,6 +9,7 @@ void cli_help_main(fc_buf *out);
 /* all: also the advanced groups. width: of the terminal in characters. */
 void cli_help_generate(bool all, int width, fc_buf *out);
 void cli_help_serve(int width, fc_buf *out);
+void cli_help_bench(int width, fc_buf *out);
 /* fooocus.1 for man(1). */
 void cli_help_man(fc_buf *out);
 

@@ -16,6 +16,7 @@ static const cli_command commands[] = {
     {"setup", "setup [--preset NAME]", "Fetch the models that pictures need, after one question.", cli_setup},
     {"models", "models list|get|verify|remove [NAME ...]", "Fetch and check model files.", cli_models},
     {"config", "config [KEY ...]", "Show settings and where they come from.", cli_config},
+    {"bench", "bench [ops|step|text|vae|load|e2e ...] [flags]", "Measure speed and memory.", cli_bench},
     {"doctor", "doctor [FILE ...]", "Describe model files, or this machine.", cli_doctor},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include "base/str.h"
+#include "cli/flags.h"
 
 enum { DEFAULT_PORT = 7865, PORT_TRIES = 100 };
 
@@ -102,89 +103,16 @@ static fc_status set_option(cli_serve_args *a, option_id id, const char *value, 
 
 /* ---- arguments ---- */
 
-typedef struct flag {
-    const char *name; /* without dashes */
-    size_t size;
-    char letter; /* of -p, else 0 */
-    const char *attached;
-} flag;
-
-static flag read_flag(const char *argument)
-{
-    flag f = {0};
-    if (argument[1] != '-') {
-        f.letter = argument[1];
-        f.attached = argument[1] && argument[2] ? argument + 2 : NULL;
-        return f;
-    }
-    const char *equals = strchr(argument, '=');
-    f.name = argument + 2;
-    f.size = equals ? (size_t)(equals - f.name) : strlen(f.name);
-    f.attached = equals ? equals + 1 : NULL;
-    return f;
-}
-
-static int find_option(const flag *f)
-{
-    for (int i = 0; i < OPTION_COUNT; i++) {
-        if (f->letter ? options[i].short_flag == f->letter
-                      : strlen(options[i].flag) == f->size && memcmp(options[i].flag, f->name, f->size) == 0)
-            return i;
-    }
-    return -1;
-}
-
-static fc_status unknown(const char *argument, fc_err *err)
-{
-    const char *names[OPTION_COUNT];
-    for (int i = 0; i < OPTION_COUNT; i++) names[i] = options[i].flag;
-    const char *near = fc_str_closest(argument + strspn(argument, "-"), names, OPTION_COUNT);
-    if (near) return fc_fail(err, FC_ARG, "there is no flag %.60s, did you mean --%s?", argument, near);
-    return fc_fail(err, FC_ARG, "there is no flag %.60s, see fooocus serve --help", argument);
-}
-
-/* Takes the value of a flag that needs one; *at moves on when it is the next argument. */
-static fc_status take_value(const flag *f, int argc, char **argv, int *at, const char **value, fc_err *err)
-{
-    *value = f->attached;
-    if (*value) return FC_OK;
-    if (*at + 1 >= argc) return fc_fail(err, FC_ARG, "%.60s needs a value behind it", argv[*at]);
-    *value = argv[++*at];
-    return FC_OK;
-}
-
-static fc_status parse_one(cli_serve_args *a, int argc, char **argv, int *at, fc_err *err)
-{
-    const char *argument = argv[*at], *value = NULL;
-    bool known = false;
-    if (argument[0] != '-' || !argument[1])
-        return fc_fail(err, FC_ARG, "'%.60s' is no flag, see fooocus serve --help", argument);
-    const flag f = read_flag(argument);
-    int i = find_option(&f);
-    if (i < 0 && f.name) {
-        fc_status status = FC_OK;
-        if (cli_engine_option_is(f.name, f.size)) status = take_value(&f, argc, argv, at, &value, err);
-        if (status == FC_OK)
-            status = cli_engine_option(&a->server.engine, f.name, f.size, value, &known, err);
-        return known || status != FC_OK ? status : unknown(argument, err);
-    }
-    if (i < 0) return unknown(argument, err);
-    if (i == OPTION_listen) { /* its value may be missing */
-        value = f.attached;
-        if (!value && *at + 1 < argc && argv[*at + 1][0] != '-') value = argv[++*at];
-    } else if (options[i].value) {
-        fc_status status = take_value(&f, argc, argv, at, &value, err);
-        if (status != FC_OK) return status;
-    } else if (f.attached) {
-        return fc_fail(err, FC_ARG, "%.60s takes no value", argument);
-    }
-    return set_option(a, (option_id)i, value, err);
-}
-
 fc_status cli_serve_args_parse(cli_serve_args *args, int argc, char **argv, fc_err *err)
 {
+    const cli_flags flags = {"serve", options, OPTION_COUNT};
     fc_status status = FC_OK;
     *args = (cli_serve_args){.server = {.port = DEFAULT_PORT, .port_tries = PORT_TRIES}};
-    for (int at = 1; at < argc && status == FC_OK; at++) status = parse_one(args, argc, argv, &at, err);
+    for (int at = 1; at < argc && status == FC_OK; at++) {
+        const char *value;
+        int option;
+        status = cli_flags_read(&flags, &args->server.engine, argc, argv, &at, &option, &value, err);
+        if (status == FC_OK && option >= 0) status = set_option(args, (option_id)option, value, err);
+    }
     return status;
 }

@@ -76,7 +76,7 @@ fc_status fc_predictor_init(fc_predictor *p, fc_cx *cx, const fc_unet *unet, int
     p->output = fc_arena_array(arena, pixels * (size_t)p->channels, sizeof(float));
     if (!p->input || !p->output)
         return fc_fail(err, arena->status, "not enough memory for the picture's latent");
-    fc_mark m = fc_enter(cx, "unet"); /* for the names in messages; the memory stays */
+    fc_mark m = fc_enter(cx, NULL); /* its memory stays */
     if (!negative) {
         add_call(p, &positive, 1, positive->tokens, arena);
     } else {
@@ -113,7 +113,7 @@ static void run_call(fc_predictor *p, int32_t call, float timestep, bool later)
 {
     int32_t n = p->batch[call];
     const float timesteps[2] = {timestep, timestep};
-    fc_mark m = fc_enter(p->cx, "unet");
+    fc_mark m = fc_enter(p->cx, NULL);
     fc_tensor x = fc_upload(p->cx, FC_F32, p->input, n, p->h, p->w, p->channels);
     fc_tensor y = fc_unet_forward(p->cx, p->unet, x, timesteps, &p->cond[call][later]);
     fc_download(p->cx, y, p->output);

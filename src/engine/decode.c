@@ -56,7 +56,7 @@ fc_status fc_engine_decode(fc_engine *e, const fc_task *task, const fc_hooks *ho
 {
     int32_t h = picture->latent_height, w = picture->latent_width;
     size_t plane = (size_t)h * (size_t)w, pixels = plane * 64;
-    fc_emit_phase(hooks, "Developing the picture");
+    fc_emit_phase(hooks, FC_PHASE_DEVELOPING);
     float *z = fc_alloc(plane * 4 * sizeof *z), *image = fc_alloc(pixels * 3 * sizeof *image);
     picture->rgb = fc_alloc(pixels * 3);
     fc_status s = z && image && picture->rgb

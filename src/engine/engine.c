@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -43,7 +44,7 @@ static uint64_t choose_budget(const fc_engine_config *c)
 
 static fc_status choose_backend(fc_engine *e, const fc_engine_config *c, fc_err *err)
 {
-    e->backend = fc_backend_get(c->backend);
+    if (!e->backend) e->backend = fc_backend_get(c->backend);
     if (!e->backend) {
         fc_buf names;
         fc_buf_init(&names, 1024);
@@ -69,20 +70,36 @@ static fc_status open_parts(fc_engine *e, const fc_engine_config *c, fc_err *err
                    &(fc_cx_opts){.backend = e->backend, .dev = e->dev, .act = bf16 ? FC_BF16 : FC_F32}, err);
     if (s) return s;
     const char *profile = getenv("FC_PROFILE");
-    if (profile && strcmp(profile, "0") != 0) {
-        e->profile = fc_calloc(1, sizeof *e->profile);
-        if (!e->profile) return fc_fail(err, FC_NOMEM, "out of memory");
-        e->cx.profile = e->profile;
-    }
+    return profile && strcmp(profile, "0") != 0 ? fc_engine_profile_start(e, fc_now, err) : FC_OK;
+}
+
+fc_status fc_engine_profile_start(fc_engine *e, double (*now)(void), fc_err *err)
+{
+    if (!e->profile) e->profile = fc_alloc(sizeof *e->profile);
+    if (!e->profile) return fc_fail(err, FC_NOMEM, "out of memory");
+    fc_profile_init(e->profile, now);
+    e->cx.profile = e->profile;
     return FC_OK;
 }
 
+const fc_profile *fc_engine_profile(const fc_engine *e)
+{
+    return e->profile;
+}
+
 fc_status fc_engine_open(const fc_engine_config *config, fc_engine **engine, fc_err *err)
+{
+    return fc_engine_open_with(NULL, config, engine, err);
+}
+
+fc_status fc_engine_open_with(const fc_backend *backend, const fc_engine_config *config, fc_engine **engine,
+                              fc_err *err)
 {
     const fc_engine_config none = {0};
     *engine = NULL;
     fc_engine *e = fc_calloc(1, sizeof *e);
     if (!e) return fc_fail(err, FC_NOMEM, "out of memory");
+    e->backend = backend;
     fc_status s = open_parts(e, config ? config : &none, err);
     if (s) {
         fc_engine_close(e);

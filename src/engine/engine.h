@@ -5,6 +5,12 @@
 
 #include "base/status.h"
 #include "engine/task.h"
+#include "nn/profile.h"
+
+/* Texts of FC_EVENT_PHASE that tell where a run is. */
+#define FC_PHASE_ENCODING   "Encoding the prompt"
+#define FC_PHASE_DRAWING    "Drawing"
+#define FC_PHASE_DEVELOPING "Developing the picture"
 
 /* Makes the files of `choice` the loaded ones; what is loaded already stays. On failure the former set stays
  * usable. */
@@ -23,5 +29,11 @@ typedef struct fc_engine_report {
     uint64_t packed_bytes, stack_peak_bytes;
 } fc_engine_report;
 void fc_engine_describe(const fc_engine *engine, fc_engine_report *out);
+
+/* Notes from now on where the time goes, from zero. FC_PROFILE=1 in the environment does it from the start.
+ * now: the clock, fc_now or fc_cpu_now. */
+fc_status fc_engine_profile_start(fc_engine *engine, double (*now)(void), fc_err *err) FC_MUST_USE;
+/* NULL: nothing was noted. Lives as long as the engine. */
+const fc_profile *fc_engine_profile(const fc_engine *engine);
 
 #endif

@@ -19,11 +19,15 @@ struct fc_engine {
     struct fc_lora_entry *loras;    /* in merge order, hung on base and refiner */
     int32_t lora_count;
     fc_text_cache texts;
-    fc_profile *profile;               /* FC_PROFILE=1, else NULL */
+    fc_profile *profile;               /* NULL: off */
     double preview_time, preview_cost; /* seconds: when the last preview was done, how long it took */
     float *preview_pixels;             /* in the arena of the picture in work */
     uint8_t *preview_rgb;
 };
+
+/* backend NULL: the one that config names */
+fc_status fc_engine_open_with(const fc_backend *backend, const fc_engine_config *config, fc_engine **engine,
+                              fc_err *err) FC_MUST_USE;
 
 /* Points cx at m's packed weights and gives them room under the budget: those of other models go if they
  * must. */

@@ -204,10 +204,10 @@ static fc_status sample(run *r, float *out, fc_err *err)
     if (!noise) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_rng_seed(&r->rng, r->task->seed);
     fc_rng_normal(&r->rng, noise, r->count);
-    fc_emit_phase(r->hooks, "Encoding the prompt");
+    fc_emit_phase(r->hooks, FC_PHASE_ENCODING);
     s = take_over(r, FC_ROLE_BASE, err);
     if (s) return s;
-    fc_emit_phase(r->hooks, "Drawing");
+    fc_emit_phase(r->hooks, FC_PHASE_DRAWING);
     fc_sample_job job = make_job(r, sampler, noise);
     s = r->task->swap == FC_SWAP_SEPARATE ? sample_separately(r, &job, out, err)
                                           : fc_sample(&job, r->arena, out, err);

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "nn/profile.h"
 
@@ -19,7 +18,7 @@ static bool op_begin(fc_cx *cx, double *started)
         fc_cx_fail(cx, FC_CANCELLED, "stopped");
         return false;
     }
-    *started = cx->profile ? fc_now() : 0;
+    *started = cx->profile ? cx->profile->now() : 0;
     return true;
 }
 
@@ -29,7 +28,7 @@ static void record(fc_cx *cx, fc_op_kind kind, double started, double flops)
     char block[48];
     snprintf(block, sizeof block, "%s/%s", cx->depth > 0 ? cx->path[0] : "",
              cx->depth > 1 ? cx->path[1] : "");
-    fc_profile_add(cx->profile, kind, block, fc_now() - started, flops);
+    fc_profile_add(cx->profile, kind, block, cx->profile->now() - started, flops);
 }
 
 static void op_end(fc_cx *cx, fc_status s, fc_op_kind kind, double started, double flops)
@@ -79,7 +78,7 @@ static bool get_packed(fc_cx *cx, const fc_kernel *weight, const fc_kernel *bias
     if (s) fc_cx_fail(cx, s, "%s", err.message[0] ? err.message : "cannot prepare a weight");
     if (cx->profile && cx->packs->packs != packs_before) {
         record(cx, FC_OP_PACK, *started, 0);
-        *started = fc_now();
+        *started = cx->profile->now();
     }
     return !s;
 }

@@ -8,6 +8,18 @@ static const char *const kind_names[FC_OP_KINDS] = {"linear",    "conv",        
                                                     "attention", "geglu",       "elementwise", "copy",
                                                     "upsample",  "pack weights"};
 
+const char *fc_op_kind_name(fc_op_kind kind)
+{
+    return kind_names[kind];
+}
+
+void fc_profile_init(fc_profile *p, double (*now)(void))
+{
+    *p = (fc_profile){.now = now};
+    for (int i = 0; i < FC_OP_KINDS; i++)
+        snprintf(p->kinds[i].name, sizeof p->kinds[i].name, "%s", kind_names[i]);
+}
+
 static void add(fc_profile_row *row, double seconds, double flops)
 {
     row->calls++;
@@ -26,6 +38,21 @@ void fc_profile_add(fc_profile *p, fc_op_kind kind, const char *block, double se
         p->block_count++;
     }
     add(&p->blocks[i], seconds, flops);
+}
+
+static void divide(fc_profile_row *rows, int row_count, int count)
+{
+    for (int i = 0; i < row_count; i++) {
+        rows[i].calls /= (uint64_t)count;
+        rows[i].seconds /= count;
+        rows[i].flops /= count;
+    }
+}
+
+void fc_profile_divide(fc_profile *p, int count)
+{
+    divide(p->kinds, FC_OP_KINDS, count);
+    divide(p->blocks, p->block_count, count);
 }
 
 static int by_seconds(const void *a, const void *b)
@@ -54,12 +81,7 @@ static void print_rows(const fc_profile_row *rows, int count, fc_buf *out)
 
 void fc_profile_print(const fc_profile *p, fc_buf *out)
 {
-    fc_profile_row kinds[FC_OP_KINDS];
-    for (int i = 0; i < FC_OP_KINDS; i++) {
-        kinds[i] = p->kinds[i];
-        snprintf(kinds[i].name, sizeof kinds[i].name, "%s", kind_names[i]);
-    }
-    print_rows(kinds, FC_OP_KINDS, out);
+    print_rows(p->kinds, FC_OP_KINDS, out);
     fc_buf_puts(out, "\n");
     print_rows(p->blocks, p->block_count, out);
 }

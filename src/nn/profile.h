@@ -29,12 +29,19 @@ typedef struct fc_profile_row {
 enum { FC_PROFILE_BLOCKS = 128 };
 
 typedef struct fc_profile {
+    double (*now)(void); /* seconds: fc_now or fc_cpu_now of base/clock.h */
     fc_profile_row kinds[FC_OP_KINDS];
     fc_profile_row blocks[FC_PROFILE_BLOCKS]; /* first two names of the path */
     int block_count;
 } fc_profile;
 
+/* "linear", "group norm" */
+const char *fc_op_kind_name(fc_op_kind kind);
+/* Empty. now: the clock. */
+void fc_profile_init(fc_profile *p, double (*now)(void));
 void fc_profile_add(fc_profile *p, fc_op_kind kind, const char *block, double seconds, double flops);
+/* Makes the sums of `count` equal runs those of one. */
+void fc_profile_divide(fc_profile *p, int count);
 /* A table, most expensive first. */
 void fc_profile_print(const fc_profile *p, fc_buf *out);
 

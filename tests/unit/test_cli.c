@@ -130,6 +130,8 @@ static void test_texts(void **state)
         {{"generate", "x", "--help"}, "--help all"},
         {{"generate", "--help", "all"}, "--clip-skip N"},
         {{"generate", "-h"}, "usage: fooocus generate"},
+        {{"bench", "--help"}, "--cpu-time"},
+        {{"--man"}, "FLAGS OF BENCH"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         program p = {0};

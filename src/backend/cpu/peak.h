@@ -1,5 +1,5 @@
-/* The limits of the machine's arithmetic: loops of independent multiply-adds that nothing else slows down. Each
- * function does one thread's share, a fixed amount of some 10 ms, and returns how many FLOP it was. */
+/* The limits of the machine's arithmetic: loops of independent multiply-adds that nothing else slows down.
+ * Each function does one thread's share, a fixed amount of some 10 ms, and returns how many FLOP it was. */
 #ifndef FC_BACKEND_CPU_PEAK_H
 #define FC_BACKEND_CPU_PEAK_H
 

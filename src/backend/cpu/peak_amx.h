@@ -1,14 +1,14 @@
 /* The peak of bf16 products with AMX tiles, with the instructions as macros, as in tile_amx.h: the tests run
  * this text on machines without AMX.
  *
- * One multiply-add of two tiles takes 16 cycles and its result comes after 52, so four independent sums keep the
- * unit busy. All values are one: a sum is a whole number that float32 holds exactly, and shows that everything was
- * computed. */
+ * One multiply-add of two tiles takes 16 cycles and its result comes after 52, so four independent sums keep
+ * the unit busy. All values are one: a sum is a whole number that float32 holds exactly, and shows that
+ * everything was computed. */
 
 enum {
-    PEAK_TILE = 16 * 32,              /* values of a tile of bf16 */
+    PEAK_TILE = 16 * 32, /* values of a tile of bf16 */
     PEAK_MULADD_FLOP = 2 * 16 * 16 * 32,
-    PEAK_SUM = 32                     /* what one multiply-add of ones adds to each result */
+    PEAK_SUM = 32 /* what one multiply-add of ones adds to each result */
 };
 
 /* Sets n values to one. */
