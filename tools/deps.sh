@@ -35,15 +35,22 @@ if [ -n "$missing" ]; then
         echo "Please install these packages with your system's package manager:$missing" >&2
         exit 1
     }
-    sudo=
-    [ "$(id -u)" = 0 ] || sudo=sudo
+    as_root=env
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null 2>&1 || {
+            echo "These packages are missing, and only an administrator can install them. Run this as root, then make again:" >&2
+            echo "  apt-get install$missing" >&2
+            exit 1
+        }
+        as_root="sudo env" # sudo hides this shell's environment
+    fi
     echo "Installing:$missing"
-    $sudo apt-get update -qq
+    $as_root apt-get update -qq || echo "The package lists are old: apt-get update failed." >&2
     if grep -qi ubuntu /etc/os-release; then
         missing=$(echo "$missing" | sed 's/libjpeg62-turbo-dev/libjpeg-turbo8-dev/')
     fi
     # shellcheck disable=SC2086
-    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    $as_root DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
 
 omit=

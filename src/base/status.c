@@ -103,6 +103,8 @@ fc_status fc_fail_errno(fc_err *err, int error_number, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     const char *reason = strerror_r(error_number, reason_buffer, sizeof reason_buffer);
+    if (error_number == ENOSPC || error_number == EDQUOT)
+        reason = "no space is left there; make room or choose another folder";
     return fc_fail(err, code, "%s: %s", text, reason);
 }
 

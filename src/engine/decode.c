@@ -1,5 +1,6 @@
 /* From a latent to pixels: the VAE in one piece or in tiles, the small decoder for previews and in a hurry.
  */
+#include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -51,6 +52,15 @@ static fc_status decode_vae(fc_engine *e, const float *z, int32_t h, int32_t w, 
     return fc_cx_status(&e->cx, err);
 }
 
+/* Weights that are no numbers show here last; 8-bit pixels would hide them. */
+static fc_status check_numbers(const float *image, size_t count, fc_err *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(image[i]))
+            return fc_fail(err, FC_NUMERIC, "the decoder's output has values that are not numbers");
+    return FC_OK;
+}
+
 fc_status fc_engine_decode(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_picture *picture,
                            fc_err *err)
 {
@@ -66,6 +76,7 @@ fc_status fc_engine_decode(fc_engine *e, const fc_task *task, const fc_hooks *ho
         planes_to_pixels(picture->latent, z, plane, 4);
         bool fast = task->fast_vae && e->model[FC_ROLE_PREVIEW];
         s = fast ? decode_fast(e, z, h, w, image, err) : decode_vae(e, z, h, w, image, err);
+        if (!s) s = check_numbers(image, pixels * 3, err);
     }
     if (!s) {
         fc_vae_to_u8(image, picture->rgb, pixels * 3);

@@ -187,6 +187,9 @@ static fc_status read_metadata(reader *r)
 static fc_status check_prefix(reader *r)
 {
     fc_file_kind kind = fc_sniff_kind(r->data, r->size);
+    if (kind == FC_KIND_UNKNOWN && r->size <= PREFIX_SIZE)
+        return fc_fail(r->err, FC_FORMAT, "the file is cut: it has %zu bytes only; download it again",
+                       r->size);
     if (kind != FC_KIND_SAFETENSORS)
         return fc_fail(r->err, kind == FC_KIND_UNKNOWN ? FC_FORMAT : FC_UNSUPPORTED,
                        "this is not a safetensors file but %s; %s", fc_kind_name(kind), fc_kind_advice(kind));

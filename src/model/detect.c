@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/str.h"
 
 /* ---- which tensor tells what ---- */
@@ -256,16 +255,14 @@ fc_status fc_model_require(fc_weights *w, fc_model_use use, fc_model_info *info,
         [FC_USE_PREVIEW] = {FC_MODEL_TAESD, "a preview decoder"},
     };
     fc_model_describe(w, info);
-    const char *file = fc_path_basename(fc_weights_path(w));
     bool vae_inside = use == FC_USE_VAE && info->kind == FC_MODEL_SDXL_BASE && info->vae > 0;
     if (info->kind == uses[use].kind || vae_inside) {
         if (info->prediction != FC_PREDICTS_V) return FC_OK;
-        return fc_fail(
-            err, FC_UNSUPPORTED,
-            "%s predicts velocity (v_pred), which this program cannot sample yet; choose a version of the "
-            "model that predicts noise (eps)",
-            file);
+        return fc_fail(err, FC_UNSUPPORTED,
+                       "this model predicts velocity (v_pred), which this program cannot sample yet; choose "
+                       "a version of "
+                       "it that predicts noise (eps)");
     }
-    return fc_fail(err, FC_UNSUPPORTED, "%s is %s, but %s is needed here; %s", file, kinds[info->kind].name,
+    return fc_fail(err, FC_UNSUPPORTED, "this is %s, but %s is needed here; %s", kinds[info->kind].name,
                    uses[use].wanted, kinds[info->kind].advice);
 }

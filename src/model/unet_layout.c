@@ -78,7 +78,8 @@ static int32_t count_depth(struct reader *r, const char *block, const char *laye
 /* Checks one layer against what flows into it and moves on: channels, level, number of cross attentions. */
 static fc_status accept_layer(struct reader *r, const char *block, fc_unet_layer *y, bool first)
 {
-    if (y->cout <= 0) return odd(r, block, "a layer has an impossible width");
+    if (y->cout < 0) return odd(r, block, "a layer's main weight is missing");
+    if (y->cout == 0) return odd(r, block, "a layer has an impossible width");
     if (y->kind == FC_UNET_RES && (y->cin % 32 || y->cout % 32))
         return odd(r, block, "its width is no multiple of 32");
     if (y->kind == FC_UNET_ATTN) {

@@ -50,6 +50,8 @@ static int make_files(void **state)
     write_file("header.safetensors", tiny.data, 100);
     fc_map_close(&tiny);
     write_file("empty.safetensors", "", 0);
+    write_file("short.safetensors", "abcde", 5);
+    write_file("page.safetensors", "<!DOCTYPE html><html><title>Sign in</title></html>", 50);
     write_file("text.safetensors", "This is no model, only a text of some length.", 45);
     write_other();
     assert_int_equal(mkdir(program_path("folder"), 0700), 0);
@@ -352,20 +354,27 @@ static void run_with_patch(uint64_t offset, const void *bytes, size_t size, int 
 
 static const char weight_name[] = "model.diffusion_model.input_blocks.0.0.weight";
 
+/* One in each network: noticed by the sampler or behind the decoder, and the tensor is named. */
 static void test_weights_that_are_no_numbers(void **state)
 {
     (void)state;
+    static const char *const names[] = {
+        weight_name, "conditioner.embedders.1.model.transformer.resblocks.0.mlp.c_fc.weight",
+        "first_stage_model.decoder.mid.block_1.conv1.weight"};
     static const unsigned char nan_f16[2] = {0x00, 0x7e};
-    fc_safetensors file;
-    fc_err err = {0};
-    assert_ok(fc_safetensors_open(&file, program_path("tiny.safetensors"), &err), &err);
-    const fc_st_tensor *t = fc_safetensors_find(&file, weight_name);
-    assert_non_null(t);
-    assert_int_equal(t->dtype, FC_F16);
-    uint64_t offset = (uint64_t)((const uint8_t *)t->data - file.map.data);
-    fc_safetensors_close(&file);
-    run_with_patch(offset, nan_f16, sizeof nan_f16, fc_status_exit_code(FC_FORMAT),
-                   "holds values that are not numbers");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char part[200];
+        fc_safetensors file;
+        fc_err err = {0};
+        assert_ok(fc_safetensors_open(&file, program_path("tiny.safetensors"), &err), &err);
+        const fc_st_tensor *t = fc_safetensors_find(&file, names[i]);
+        assert_non_null(t);
+        assert_int_equal(t->dtype, FC_F16);
+        uint64_t offset = (uint64_t)((const uint8_t *)t->data - file.map.data);
+        fc_safetensors_close(&file);
+        snprintf(part, sizeof part, "its tensor %s holds values that are not numbers", names[i]);
+        run_with_patch(offset, nan_f16, sizeof nan_f16, fc_status_exit_code(FC_FORMAT), part);
+    }
 }
 
 static void test_weights_of_another_kind(void **state)

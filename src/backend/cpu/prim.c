@@ -14,6 +14,7 @@
  * ----------------------------------------- */
 
 #if DNNL_VERSION_MAJOR >= 3
+#define ISA_ALL dnnl_cpu_isa_default
 typedef dnnl_memory_desc_t md_t;
 typedef const_dnnl_memory_desc_t md_ref;
 
@@ -62,6 +63,7 @@ static dnnl_status_t pd_conv(dnnl_primitive_desc_t *pd, dnnl_engine_t engine, md
                                                           dilation, before, after, attr);
 }
 #else
+#define ISA_ALL dnnl_cpu_isa_all
 typedef dnnl_memory_desc_t md_t;
 typedef const dnnl_memory_desc_t *md_ref;
 
@@ -182,7 +184,7 @@ static void cap_isa(fc_isa isa)
 #if defined(__x86_64__)
     static const dnnl_cpu_isa_t caps[FC_ISA_COUNT] = {dnnl_cpu_isa_sse41, dnnl_cpu_isa_avx2,
                                                       dnnl_cpu_isa_avx512_core, dnnl_cpu_isa_avx512_core_bf16,
-                                                      dnnl_cpu_isa_all};
+                                                      ISA_ALL};
     (void)dnnl_set_max_cpu_isa(caps[isa]);
 #else
     (void)isa;
