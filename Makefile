@@ -3,15 +3,18 @@ PROMPT ?= a lighthouse by the sea at sunset, watercolor
 JOBS   ?= $(shell nproc)
 CTEST   = ctest --output-on-failure --no-tests=error -j $(JOBS)
 
-.PHONY: run test build help test-full asan tsan hard fuzz lint format bench install clean deps
+.PHONY: run test app build build-tests help test-full asan tsan hard fuzz lint format bench install clean deps
 
 run: build ## make a first picture (PROMPT="..." changes it) and print where it is
 	@tools/first_picture.sh "$(PROMPT)"
 
+app: build ## serve the web page on this machine and open it in the browser
+	build/release/fooocus serve --open
+
 test: build-tests ## run every test
 	cd build/release && $(CTEST) -LE full
 
-build: deps
+build: deps ## build the program, build/release/fooocus
 	@cmake --preset release >/dev/null
 	@cmake --build build/release -j $(JOBS) --target fooocus synth_ckpt
 
@@ -35,7 +38,7 @@ asan tsan hard: ## all tests with address+undefined checks / with thread checks 
 bench: build ## measure speed and memory with a synthetic model of full size, 6.9 GB in build/cache (BENCH="step ..." for a part)
 	@tools/bench.sh $(BENCH)
 
-fuzz: ## fuzz every parser for FUZZ_SECONDS (60) each; needs clang
+fuzz: ## fuzz every parser for FUZZ_SECONDS (60) each, with clang
 	@tools/fuzz.sh
 
 lint: ## layers, size budget, data files, formatting

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what building and testing need and is not there yet: Debian or Ubuntu packages, and the npm packages of the lock
-# file. Quiet and quick when nothing is missing. Usage: tools/deps.sh [build|test|lint]...
+# file. Quiet and quick when nothing is missing. Usage: tools/deps.sh [build|test|lint|fuzz|fuzz-runtime]...
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -8,13 +8,18 @@ build="gcc cmake ninja-build pkg-config libc6-dev libdnnl-dev libjansson-dev lib
   libcurl4-openssl-dev libssl-dev libsqlite3-dev libutf8proc-dev libmicrohttpd-dev"
 test="libcmocka-dev python3 chromium"
 lint="clang-format python3"
+fuzz="clang libomp-dev"
 
 wanted=$build
 node_packages=build # the tests also need the lock file's devDependencies
 for group in "$@"; do
     case $group in
+    build) ;; # always
     test) wanted="$wanted $test"; node_packages=all ;;
     lint) wanted="$wanted $lint" ;;
+    fuzz) wanted="$wanted $fuzz" ;;
+    fuzz-runtime) wanted="$wanted libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev" ;;
+    *) echo "tools/deps.sh: there is no group $group" >&2; exit 1 ;;
     esac
 done
 command -v npm >/dev/null 2>&1 || wanted="$wanted nodejs npm"

@@ -27,6 +27,7 @@ typedef struct job {
     fc_plan plan;
     fc_progress progress;
     fc_record_hashes hashes;
+    int32_t saved; /* pictures of this call */
 } job;
 
 static void on_warning(void *user, const char *text)
@@ -125,9 +126,17 @@ static fc_status save(job *j, int32_t index, const fc_picture *picture, fc_err *
     const fc_save s = {&j->out, &j->plan, index, record, picture, job_warn(j)};
     fc_status status = fc_save_picture(&s, path, err);
     fc_progress_finish_image(&j->progress);
+    if (status == FC_OK) j->saved++;
     if (status == FC_OK) announce(j, &j->plan.images[index], picture, path, record);
     json_decref(record);
     return status;
+}
+
+static fc_status stopped(const job *j, fc_err *err)
+{
+    if (j->saved == 0) return fc_fail(err, FC_CANCELLED, "stopped before a picture was finished");
+    return fc_fail(err, FC_CANCELLED, "stopped; %d of %d pictures are finished and kept", j->saved,
+                   j->plan.count);
 }
 
 /* A skipped image is no failure: the engine has put the caller's flag back, and the next one follows. */
@@ -137,11 +146,12 @@ static fc_status run_image(job *j, int32_t index, fc_err *err)
     fc_hooks hooks = fc_progress_hooks(&j->progress);
     fc_picture picture = {0};
     fc_err own = {0};
-    if (fc_progress_stopped(&j->progress)) return fc_fail(err, FC_CANCELLED, "stopped");
+    if (fc_progress_stopped(&j->progress)) return stopped(j, err);
     fc_progress_start_image(&j->progress, image->task.image, image->task.steps_before);
     fc_status status = fc_engine_run(j->engine, &image->task, &hooks, &picture, &own);
-    if (status == FC_CANCELLED && !fc_progress_stopped(&j->progress)) return FC_OK;
-    if (status == FC_OK)
+    if (status == FC_CANCELLED)
+        status = fc_progress_stopped(&j->progress) ? stopped(j, err) : FC_OK;
+    else if (status == FC_OK)
         status = save(j, index, &picture, err);
     else
         fc_fail(err, status, "%s", own.message);

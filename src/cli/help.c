@@ -251,12 +251,50 @@ static void man_commands(fc_buf *out)
     }
 }
 
+/* What no table has. '-' must not become a hyphen where it may be copied. */
+static const char man_description[] =
+    ".SH DESCRIPTION\n"
+    "Makes pictures from a sentence with Stable Diffusion XL models, on this machine.\n"
+    "The network serves to fetch models only.\n"
+    "Standard output has nothing but the names of the finished pictures, or with \\-\\-json one JSON object "
+    "a line;\nprogress, warnings and errors go to standard error.\n"
+    "Ctrl\\-C stops at once and keeps the pictures that are finished; a second one ends the program.\n";
+
+static const char man_examples[] = ".SH EXAMPLES\n"
+                                   ".TP\nfooocus generate \"a fox in the snow\"\n"
+                                   "One picture in outputs/; the program decides the rest.\n"
+                                   ".TP\nfooocus generate \"a fox\" \\-\\-count 4 \\-\\-seed 7 \\-o foxes/\n"
+                                   "Four pictures in one folder. The same seed gives the same pictures.\n"
+                                   ".TP\nfooocus doctor model.safetensors\n"
+                                   "What kind of model a file is, and what is missing in it.\n";
+
+static const char man_files[] =
+    ".SH FILES\n"
+    ".TP\nmodels/checkpoints, models/loras, models/vae\nModel files that flags may name without a folder.\n"
+    ".TP\noutputs/DATE\nThe pictures, and log.html that shows them with their settings.\n"
+    ".TP\nconfig.txt\nDefaults of your own.\n";
+
+static const char man_environment[] =
+    ".SH ENVIRONMENT\n"
+    ".TP\nFOOOCUS_HOME\nThe folder that holds models/ and outputs/, unless \\-\\-home names one.\n"
+    ".TP\nFC_BACKEND\nWhat computes, unless \\-\\-backend names it.\n"
+    ".TP\nFC_LOG\nerror, warn, info or debug: diagnostics on standard error.\n";
+
+/* In the order of the numbers; the table has the order of the enum. */
 static void man_exit_codes(fc_buf *out)
 {
-    fc_buf_puts(out, ".SH EXIT STATUS\n");
-#define X(name, text, http, code) fc_buf_printf(out, ".TP\n%d\n%s\n", code, text);
-    FC_STATUS_TABLE(X)
+    static const struct {
+        int code;
+        const char *text;
+    } rows[] = {
+#define X(name, text, http, code) {code, text},
+        FC_STATUS_TABLE(X)
 #undef X
+    };
+    fc_buf_puts(out, ".SH EXIT STATUS\n");
+    for (int code = 0; code < 256; code++)
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+            if (rows[i].code == code) fc_buf_printf(out, ".TP\n%d\n%s\n", code, rows[i].text);
 }
 
 void cli_help_man(fc_buf *out)
@@ -264,7 +302,9 @@ void cli_help_man(fc_buf *out)
     printer p = {out, 0, man_group, man_flag};
     fc_buf_printf(out, ".TH FOOOCUS 1 \"\" \"fooocus %s\"\n", fc_version());
     fc_buf_puts(out, ".SH NAME\nfooocus \\- pictures from a sentence, with SDXL models\n.SH SYNOPSIS\n"
-                     ".B fooocus\n\\fICOMMAND\\fR [\\fIarguments\\fR]\n.SH COMMANDS\n");
+                     ".B fooocus\n\\fICOMMAND\\fR [\\fIarguments\\fR]\n");
+    fc_buf_puts(out, man_description);
+    fc_buf_puts(out, ".SH COMMANDS\n");
     man_commands(out);
     fc_buf_puts(out, ".SH FLAGS OF GENERATE\n");
     print_flags(&p, true);
@@ -272,11 +312,8 @@ void cli_help_man(fc_buf *out)
     print_table(&p, "Server", cli_serve_option_at);
     fc_buf_puts(out, ".SH FLAGS OF BENCH\n");
     print_table(&p, "Bench", cli_bench_option_at);
-    fc_buf_puts(
-        out,
-        ".SH ENVIRONMENT\n.TP\nFOOOCUS_HOME\nThe folder that holds models/ and outputs/, unless \\-\\-home "
-        "names one.\n.TP\nFC_BACKEND\nWhat computes, unless \\-\\-backend names it.\n.TP\nFC_LOG\nerror, "
-        "warn, "
-        "info or debug: diagnostics on standard error.\n");
+    fc_buf_puts(out, man_examples);
+    fc_buf_puts(out, man_files);
+    fc_buf_puts(out, man_environment);
     man_exit_codes(out);
 }

@@ -215,9 +215,9 @@ static fc_status move_file(fc_server *s, const fc_picture_row *row, bool to_tras
     fc_status status = fc_path_join_safe(place, sizeof place, s->outputs, row->path, err);
     if (status == FC_OK) status = fc_path_join(trash, sizeof trash, s->outputs, ".library/trash");
     if (status == FC_OK) status = fc_mkdir_all(trash, err);
+    if (status != FC_OK) return status;
     size_t n = strlen(trash);
     snprintf(trash + n, sizeof trash - n, "/%lld.%s", (long long)row->id, row->format);
-    if (status != FC_OK) return status;
     if (rename(to_trash ? place : trash, to_trash ? trash : place) == 0 || errno == ENOENT) return FC_OK;
     return fc_fail_errno(err, errno, "cannot move %s", place);
 }

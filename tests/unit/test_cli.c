@@ -317,6 +317,41 @@ static void check_doctor(const char *const *args, const char *const *parts)
     program_free(&p);
 }
 
+static void make_latent(const char *backend, const char *isa, const char *precision, const char *threads,
+                        const char *latent)
+{
+    const char *const args[] = {"generate", "a fox",   MODEL,   "--style",     "none",    "--size",
+                                "72x64",    "--steps", "2",     "--seed",      "3",       "--backend",
+                                backend,    "--isa",   isa,     "--precision", precision, "--threads",
+                                threads,    "-o",      "t.png", "--latent",    latent,    NULL};
+    run_ok(args);
+}
+
+/* One process each: a cap on instructions holds for a whole process. */
+static void test_same_bytes_for_any_number_of_threads(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *backend, *isa, *precision;
+    } cases[] = {{"cpu", "scalar", "f32"}, {"cpu", "avx2", "f32"},        {"cpu", "avx2", "bf16"},
+                 {"cpu", "avx512", "f32"}, {"cpu", "avx512bf16", "bf16"}, {"cpu", "amx", "bf16"},
+                 {"ref", "scalar", "f32"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fc_mapping one, three;
+        fc_err err = {0};
+        make_latent(cases[i].backend, cases[i].isa, cases[i].precision, "1", "t1.safetensors");
+        make_latent(cases[i].backend, cases[i].isa, cases[i].precision, "3", "t3.safetensors");
+        assert_ok(fc_map_open(&one, program_path("t1.safetensors"), &err), &err);
+        assert_ok(fc_map_open(&three, program_path("t3.safetensors"), &err), &err);
+        assert_int_equal(one.size, three.size);
+        if (memcmp(one.data, three.data, one.size) != 0)
+            fail_msg("%s, %s, %s: other bytes with 3 threads", cases[i].backend, cases[i].isa,
+                     cases[i].precision);
+        fc_map_close(&one);
+        fc_map_close(&three);
+    }
+}
+
 static void test_doctor(void **state)
 {
     (void)state;
@@ -420,6 +455,9 @@ static void test_interrupt_keeps_finished_pictures(void **state)
     for (const char *s = p.out; (s = strstr(s, "\"event\":\"image\"")); s++) finished++;
     assert_true(finished >= 1 && finished < 500);
     assert_int_equal(count_files(program_path("stop"), ".png", NULL, 0), finished);
+    char last[80];
+    snprintf(last, sizeof last, "fooocus: stopped; %d of 500 pictures are finished", finished);
+    assert_non_null(strstr(p.err, last));
     program_free(&p);
     check_no_leftovers();
 }
@@ -473,6 +511,7 @@ int main(void)
         cmocka_unit_test(test_same_seed_and_repeats),
         cmocka_unit_test(test_preset),
         cmocka_unit_test(test_latent),
+        cmocka_unit_test(test_same_bytes_for_any_number_of_threads),
         cmocka_unit_test(test_doctor),
         cmocka_unit_test(test_weights_that_are_no_numbers),
         cmocka_unit_test(test_weights_of_another_kind),
