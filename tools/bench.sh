@@ -10,7 +10,7 @@ need_mib=7000
 
 make_file() { # kind, path: whole under its name, or not there at all
     [ -f "$2" ] && return
-    "$bin/synth_ckpt" "$1" "$2.part"
+    "$bin/synth_ckpt" "$1" "$2.part" >&2 # standard output may be JSON
     mv "$2.part" "$2"
 }
 
@@ -22,7 +22,7 @@ if [ ! -f "$model" ]; then
         echo "your own: $bin/fooocus bench --model FILE" >&2
         exit 1
     fi
-    echo "Making a synthetic model of SDXL's size in build/cache: 6.9 GB, half a minute."
+    echo "Making a synthetic model of SDXL's size in build/cache: 6.9 GB, half a minute." >&2
 fi
 make_file base "$model"
 make_file taesd_decoder "$decoder"

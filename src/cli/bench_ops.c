@@ -260,15 +260,16 @@ typedef struct line {
     fc_product_way way_used; /* AUTO: there is but one */
 } line;
 
-static fc_status measure_on(const bench *b, fc_dev *dev, const fc_op_call *c, double *times, double *seconds,
-                            fc_product_way *way, fc_err *err)
+/* unwanted: nothing is measured, and seconds left alone, when the device computes products that way. */
+static fc_status measure_on(const bench *b, fc_dev *dev, const fc_op_call *c, fc_product_way unwanted,
+                            double *times, double *seconds, fc_product_way *way, fc_err *err)
 {
     op o;
     fc_status s = prepare(&o, b, dev, c, err);
     bool product = c->kind == FC_OP_LINEAR || c->kind == FC_OP_CONV;
     *way =
         s == FC_OK && product && b->backend->packed_way ? b->backend->packed_way(o.weight) : FC_PRODUCT_AUTO;
-    if (s == FC_OK) {
+    if (s == FC_OK && (*way == FC_PRODUCT_AUTO || *way != unwanted)) {
         s = measure(b, &o, times, seconds);
         if (s != FC_OK) (void)fc_fail(err, s, "the operation failed");
     }
@@ -276,17 +277,19 @@ static fc_status measure_on(const bench *b, fc_dev *dev, const fc_op_call *c, do
     return s;
 }
 
+/* As usual, and products in the other way too if that can be: no failure when not. */
 static fc_status measure_line(const bench *b, const devices *d, double *times, line *l, fc_err *err)
 {
     const fc_op_call *c = &l->row->call;
-    fc_status s = measure_on(b, d->usual, c, times, &l->seconds, &l->way_used, err);
+    fc_status s = measure_on(b, d->usual, c, FC_PRODUCT_AUTO, times, &l->seconds, &l->way_used, err);
     if (s != FC_OK || l->way_used == FC_PRODUCT_AUTO) return s;
     int used = l->way_used == FC_PRODUCT_LIBRARY;
     fc_product_way other;
+    fc_err own;
     l->way[used] = l->seconds;
-    s = measure_on(b, d->way[!used], c, times, &l->way[!used], &other, err);
-    if (other == l->way_used) l->way[!used] = 0.0; /* it could not */
-    return s;
+    if (measure_on(b, d->way[!used], c, l->way_used, times, &l->way[!used], &other, &own) != FC_OK)
+        l->way[!used] = 0.0;
+    return FC_OK;
 }
 
 /* ---- reports ---- */
@@ -333,6 +336,7 @@ static void add_json(const bench *b, json_t *list, const line *l, const char *na
 
 typedef struct sum {
     double seconds, flops, floor; /* floor: at the peak */
+    double way[2];                /* of products that can be computed both ways */
     uint64_t calls;
 } sum;
 
@@ -345,20 +349,27 @@ static void add_sum(const bench *b, sum *s, const line *l)
     s->seconds += calls * l->seconds;
     s->flops += flops;
     if (peak > 0) s->floor += flops / peak;
+    for (int i = 0; i < 2 && l->way[0] > 0 && l->way[1] > 0; i++) s->way[i] += calls * l->way[i];
 }
 
-static void report_sums(const bench *b, const sum *sums, json_t *out)
+static void report_sum(const bench *b, const sum *s, const char *part, json_t *out)
 {
-    for (int p = 0; p < FC_BENCH_OPS_PARTS; p++) {
-        const sum *s = &sums[p];
-        if (!s->calls) continue;
-        bench_print(b, "%-8s %5llu calls, together %9.1f ms, %7.3f TFLOP; at the peak %9.1f ms\n", parts[p],
-                    (unsigned long long)s->calls, s->seconds * 1e3, s->flops * 1e-12, s->floor * 1e3);
-        json_object_set_new(out, parts[p],
-                            json_pack("{s:I, s:f, s:f, s:f}", "calls", (json_int_t)s->calls, "ms",
-                                      s->seconds * 1e3, "tflop", s->flops * 1e-12, "ms_at_peak",
-                                      s->floor * 1e3));
+    json_t *o = json_object();
+    bench_json_int(o, "calls", s->calls);
+    bench_json_real(o, "ms", s->seconds * 1e3);
+    bench_json_real(o, "tflop", s->flops * 1e-12);
+    if (s->floor > 0) bench_json_real(o, "ms_at_peak", s->floor * 1e3);
+    bench_print(b, "%-8s %5llu calls, together %9.1f ms, %7.3f TFLOP", part, (unsigned long long)s->calls,
+                s->seconds * 1e3, s->flops * 1e-12);
+    if (s->floor > 0) bench_print(b, "; at the peak %9.1f ms", s->floor * 1e3);
+    bench_print(b, "\n");
+    if (s->way[0] > 0) {
+        bench_print(b, "         of these products: %9.1f ms by the own kernels, %9.1f ms by the library\n",
+                    s->way[0] * 1e3, s->way[1] * 1e3);
+        bench_json_real(o, "own_ms", s->way[0] * 1e3);
+        bench_json_real(o, "library_ms", s->way[1] * 1e3);
     }
+    json_object_set_new(out, part, o);
 }
 
 static fc_status run_all(const bench *b, const devices *d, const fc_oplog *log, double *times, fc_err *err)
@@ -390,7 +401,8 @@ static fc_status run_all(const bench *b, const devices *d, const fc_oplog *log, 
         s = fc_fail(err, FC_ARG,
                     "--only: no operation's line contains '%.60s'; run bench ops without it to see them",
                     b->args.only);
-    if (s == FC_OK) report_sums(b, sums, together);
+    for (int p = 0; p < FC_BENCH_OPS_PARTS && s == FC_OK; p++)
+        if (sums[p].calls) report_sum(b, &sums[p], parts[p], together);
     return s;
 }
 

@@ -8,9 +8,9 @@
 typedef struct steps {
     bench *b;
     fc_engine *engine;
-    double started, drawing, last; /* seconds */
-    double first;                  /* the step that also prepares weights */
-    double *times;                 /* of the steps behind it */
+    double opened, started, drawing, last; /* seconds; opened: how long that took */
+    double first;                          /* the step that also prepares weights */
+    double *times;                         /* of the steps behind it */
     int count;
     int stop;
     fc_status status;
@@ -80,8 +80,8 @@ static void report(const steps *s, const bench_memory *memory, double median)
     bench_print(b, "\nA step of %dx%d with guidance\n", b->width, b->height);
     bench_print(b, "  %.3f s, median of %d: %.2f TFLOP, %.0f GFLOP/s, %.0f %% of the peak\n", median,
                 s->count, flops * 1e-12, flops / median * 1e-9, peak > 0 ? 100 * flops / median / peak : 0);
-    bench_print(b, "  the first step takes %.3f s more, texts before it %.3f s\n", s->first - median,
-                s->drawing - s->started);
+    bench_print(b, "  the first step takes %.3f s more; before it texts %.3f s, opening %.3f s\n",
+                s->first - median, s->drawing - s->started, s->opened);
     bench_print(b, "  prepared weights %.2f GB, activations at most %.2f GB\n",
                 (double)engine.packed_bytes * 1e-9, (double)engine.stack_peak_bytes * 1e-9);
     bench_print_memory(b, memory);
@@ -93,6 +93,7 @@ static void report(const steps *s, const bench_memory *memory, double median)
     json_t *o = json_object();
     bench_json_real(o, "median_ms", median * 1e3);
     bench_json_real(o, "first_extra_ms", (s->first - median) * 1e3);
+    bench_json_real(o, "open_ms", s->opened * 1e3);
     bench_json_real(o, "texts_ms", (s->drawing - s->started) * 1e3);
     bench_json_real(o, "tflop", flops * 1e-12);
     bench_json_real(o, "gflop_per_s", flops / median * 1e-9);
@@ -114,7 +115,9 @@ fc_status bench_step(bench *b, fc_err *err)
     steps s = {.b = b, .err = err, .times = fc_alloc((size_t)b->args.repeat * sizeof *s.times)};
     if (!s.times) return fc_fail(err, FC_NOMEM, "out of memory");
     bench_memory_start(&memory);
+    s.started = b->now();
     fc_status status = bench_open_engine(b, &s.engine, err);
+    s.opened = b->now() - s.started;
     if (status == FC_OK) status = run(&s);
     bench_memory_stop(&memory);
     if (status == FC_OK) report(&s, &memory, bench_median(s.times, s.count));

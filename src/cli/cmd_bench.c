@@ -46,6 +46,7 @@ static void set_peak(json_t *peak, const char *name, double rate)
 
 static void describe(const bench *b)
 {
+    static const char *const memory[] = {"auto", "fast", "low"};
     json_t *o = b->json, *peak = json_object();
     char size[32];
     (void)snprintf(size, sizeof size, "%dx%d", b->width, b->height);
@@ -56,6 +57,7 @@ static void describe(const bench *b)
     bench_json_text(o, "library", b->info.library);
     bench_json_int(o, "threads", (uint64_t)b->info.threads);
     bench_json_text(o, "precision", b->bf16 ? "bf16" : "f32");
+    bench_json_text(o, "memory", memory[b->args.engine.memory]);
     bench_json_text(o, "clock", b->args.cpu_time ? "processor" : "wall");
     bench_json_text(o, "model", b->files.base);
     bench_json_text(o, "size", size);
@@ -76,14 +78,32 @@ static void describe(const bench *b)
     bench_print(b, "; copying memory %.1f GB/s\n", b->copy_rate * 1e-9);
 }
 
+static fc_status print_json(const bench *b, fc_err *err)
+{
+    fc_buf text;
+    fc_buf_init(&text, 64 << 20);
+    fc_json_write(b->json, JSON_INDENT(1), &text);
+    puts(fc_buf_cstr(&text));
+    fc_status s = text.status;
+    fc_buf_fini(&text);
+    return s == FC_OK ? FC_OK : fc_fail(err, s, "out of memory for the JSON");
+}
+
+/* When a part fails, what the others have measured is not lost. */
 static fc_status run_parts(bench *b, fc_err *err)
 {
     static fc_status (*const parts[])(bench * b, fc_err * err) = {bench_ops, bench_step, bench_text,
                                                                   bench_vae, bench_load, bench_e2e};
     fc_status s = FC_OK;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts && s == FC_OK; i++)
-        if (b->args.parts & (1u << i)) s = parts[i](b, err);
-    return s;
+    int done = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && s == FC_OK; i++) {
+        if (!(b->args.parts & (1u << i))) continue;
+        s = parts[i](b, err);
+        done += s == FC_OK;
+    }
+    if (!b->args.json || !done) return s;
+    fc_status printed = print_json(b, s == FC_OK ? err : NULL);
+    return s != FC_OK ? s : printed;
 }
 
 static fc_status run(bench *b, fc_err *err)
@@ -95,15 +115,7 @@ static fc_status run(bench *b, fc_err *err)
     if (s == FC_OK) s = choose(b, err);
     if (s != FC_OK) return s;
     describe(b);
-    s = run_parts(b, err);
-    if (s != FC_OK || !b->args.json) return s;
-    fc_buf text;
-    fc_buf_init(&text, 64 << 20);
-    fc_json_write(b->json, JSON_INDENT(1), &text);
-    puts(fc_buf_cstr(&text));
-    s = text.status;
-    fc_buf_fini(&text);
-    return s == FC_OK ? FC_OK : fc_fail(err, s, "out of memory for the JSON");
+    return run_parts(b, err);
 }
 
 static void print_help(void)

@@ -83,6 +83,7 @@ static void test_head(void **state)
     assert_string_equal(text(o, "size"), "64x64");
     assert_string_equal(text(o, "precision"), "f32");
     assert_string_equal(text(o, "clock"), "wall");
+    assert_string_equal(text(o, "memory"), "auto");
     assert_true(strlen(text(o, "cpu")) > 0);
     assert_true(strlen(text(o, "isa")) > 0);
     assert_non_null(strstr(text(o, "library"), "oneDNN"));
@@ -144,6 +145,7 @@ static void test_step(void **state)
     const json_t *blocks = at(o, "step.blocks"), *row;
     size_t i;
     int found = 0;
+    check_positive(o, "step.open_ms");
     check_positive(o, "step.median_ms");
     check_positive(o, "step.gflop_per_s");
     check_positive(o, "step.share_of_peak");

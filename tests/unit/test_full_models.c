@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "engine/bench.h"
 #include "model/clip.h"
 #include "model/unet.h"
 #include "model/vae.h"
@@ -329,11 +330,33 @@ static void test_vae_bf16(void **state)
     run_vae(FC_BF16, 4e-2); /* measured 1.5e-2 */
 }
 
+/* What SDXL costs at 1024 x 1024, as it is known: 6.76 TFLOP for one run of the UNet, of which the keys and
+ * values of the texts are computed once per picture, and 10.5 TFLOP for the decoder. */
+static void test_operations(void **state)
+{
+    (void)state;
+    fc_oplog *log = fc_alloc(sizeof *log);
+    const fc_task task = fc_bench_task(1024, 1024, 1);
+    double tflop[FC_BENCH_OPS_PARTS] = {0};
+    fc_err err = {0};
+    assert_non_null(log);
+    assert_ok(fc_bench_list_ops(checkpoint(), FC_PRECISION_BF16, &task, log, &err), &err);
+    for (int32_t i = 0; i < log->count; i++)
+        tflop[log->row[i].call.part] +=
+            (double)log->row[i].calls * fc_op_call_flops(&log->row[i].call) * 1e-12;
+    print_message("context %.3f, step %.3f, decoder %.3f TFLOP\n", tflop[FC_BENCH_OPS_CONTEXT],
+                  tflop[FC_BENCH_OPS_STEP], tflop[FC_BENCH_OPS_DECODE]);
+    assert_true(fabs(tflop[FC_BENCH_OPS_CONTEXT] + tflop[FC_BENCH_OPS_STEP] - 2 * 6.76) < 0.01);
+    assert_true(fabs(tflop[FC_BENCH_OPS_DECODE] - 10.5) < 0.05);
+    fc_free(log);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vae_f32),   cmocka_unit_test(test_vae_bf16),  cmocka_unit_test(test_clip_f32),
-        cmocka_unit_test(test_clip_bf16), cmocka_unit_test(test_unet_bf16), cmocka_unit_test(test_unet_f32),
+        cmocka_unit_test(test_vae_f32),    cmocka_unit_test(test_vae_bf16),  cmocka_unit_test(test_clip_f32),
+        cmocka_unit_test(test_clip_bf16),  cmocka_unit_test(test_unet_bf16), cmocka_unit_test(test_unet_f32),
+        cmocka_unit_test(test_operations),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
