@@ -51,7 +51,8 @@ lint: ## layers, size budget, data files, formatting
 format: ## let clang-format write the sources
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
-install: build ## install under PREFIX (/usr/local), DESTDIR is respected
+install: build ## install program, library and header under PREFIX (/usr/local), DESTDIR is respected
+	@cmake --build build/release -j $(JOBS) --target fooocus_shared
 	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(or $(PREFIX),/usr/local)"
 
 clean: ## remove everything that was built

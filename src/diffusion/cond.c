@@ -73,8 +73,7 @@ static fc_status pass_run(struct pass *p, fc_cx *cx, const fc_text_encoders *enc
     return fc_cx_status(cx, err);
 }
 
-/* ---- prompt weights
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- prompt weights ---- */
 
 static void weigh_tokens(float *z, const float *empty, const double *weights, size_t width, bool all)
 {
@@ -107,9 +106,7 @@ static void apply_weights(struct pass *p, const fc_recipe *recipe)
     }
 }
 
-/* ---- both encoders
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- both encoders ---- */
 
 static fc_status join(const struct pass *l, const struct pass *g, fc_text_result *out, fc_err *err)
 {

@@ -131,9 +131,7 @@ void fc_emit_phase(const fc_hooks *hooks, const char *text)
     fc_emit(hooks, &(fc_event){.kind = FC_EVENT_PHASE, .text = text, .seconds_left = -1});
 }
 
-/* ---- models
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- models ---- */
 
 /* Opens what is new of the choice into fresh[]; fresh[i] == model[i] where the loaded one stays. */
 static fc_status open_missing(fc_engine *e, const char *const paths[FC_ROLE_COUNT], const fc_hooks *hooks,
@@ -185,8 +183,7 @@ void fc_engine_activate(fc_engine *e, fc_model *m)
     e->cx.packs = &m->packs;
 }
 
-/* ---- a picture
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- a picture ---- */
 
 static fc_status check_task(const fc_engine *e, const fc_task *t, fc_err *err)
 {

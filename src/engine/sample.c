@@ -32,8 +32,7 @@ static const fc_recipe *recipe_of(const fc_task *task)
     return task->recipe == FC_RECIPE_1_0 ? &fc_recipe_1_0 : &fc_recipe_2_5;
 }
 
-/* ---- conditions
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- conditions ---- */
 
 /* Makes `role` the model in charge: its weights, its texts, its labels. */
 static fc_status take_over(run *r, fc_model_role role, fc_err *err)
@@ -55,8 +54,7 @@ static fc_status take_over(run *r, fc_model_role role, fc_err *err)
                              guided ? &sides[1] : NULL, r->arena, err);
 }
 
-/* ---- callbacks of the sampler
- * ------------------------------------------------------------------------------------------ */
+/* ---- callbacks of the sampler ---- */
 
 static fc_status denoise(void *user, const float *x, float sigma, float *denoised, fc_err *err)
 {
@@ -103,9 +101,7 @@ static fc_status on_step(void *user, const fc_sample_step *step, fc_err *err)
     return FC_OK;
 }
 
-/* ---- the run
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- the run ---- */
 
 static fc_status prepare(run *r, const fc_sampler **sampler, fc_err *err)
 {

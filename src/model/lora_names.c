@@ -32,9 +32,7 @@ struct fc_lora_names {
     fc_status status;
 };
 
-/* ---- the map
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- the map ---- */
 
 static uint32_t add_target(fc_lora_names *n, fc_lora_target t)
 {
@@ -67,9 +65,7 @@ static void underscores(char *out, const char *name)
     out[i] = 0;
 }
 
-/* ---- UNet
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- UNet ---- */
 
 static void add_pair(fc_lora_names *n, bool res, const char *sgm, const char *diffusers)
 {
@@ -194,8 +190,7 @@ static void spell_unet(fc_lora_names *n, const char *module, fc_weight *weight, 
     spell(n, t, "unet.%s", processor);
 }
 
-/* ---- text encoders
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- text encoders ---- */
 
 /* te: "1", "2" or "": the encoder's number in names. module: "encoder.layers.3.mlp.fc1". */
 static void spell_text(fc_lora_names *n, uint32_t t, const char *te, const char *module)
@@ -237,9 +232,7 @@ static void spell_open_clip(fc_lora_names *n, const char *te, const char *name, 
     }
 }
 
-/* ---- all of it
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- all of it ---- */
 
 static const char *after(const char *name, const char *prefix)
 {

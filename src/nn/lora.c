@@ -77,9 +77,7 @@ struct fc_lora {
     uint64_t key;
 };
 
-/* ---- opening
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- opening ---- */
 
 static const struct ending *ending_of(const char *name, size_t length)
 {
@@ -168,9 +166,7 @@ void fc_lora_close(fc_lora *l)
     fc_free(l);
 }
 
-/* ---- attaching
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- attaching ---- */
 
 static fc_status apply(void *user, const fc_weight *w, int32_t first, int32_t count, float *rows)
 {

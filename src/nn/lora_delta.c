@@ -6,9 +6,7 @@
 #include "base/mem.h"
 #include "nn/lora_impl.h"
 
-/* ---- matrices
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- matrices ---- */
 
 /* Rows [first, first + count) as float32 [count][cols]. */
 static void matrix_rows(const fc_lora_matrix *m, int32_t first, int32_t count, float *out)
@@ -55,9 +53,7 @@ static fc_status product_rows(const fc_lora_matrix *a, const fc_lora_matrix *b, 
     return s;
 }
 
-/* ---- kinds
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- kinds ---- */
 
 static fc_status hadamard_rows(const fc_lora_delta *d, int32_t first, int32_t count, float *out)
 {

@@ -7,8 +7,7 @@
 #include "base/mem.h"
 #include "nn/profile.h"
 
-/* ---- what every op shares
- * ---------------------------------------------------------------------------------------------- */
+/* ---- what every op shares ---- */
 
 /* False when the op must not run: an earlier failure, or the user wants to stop. */
 static bool op_begin(fc_cx *cx, double *started)
@@ -88,8 +87,7 @@ static void release_packed(fc_cx *cx, const fc_kernel *weight)
     if (weight->slot->packed) fc_packcache_release(cx->packs, weight);
 }
 
-/* ---- linear, convolution
- * ------------------------------------------------------------------------------------------------ */
+/* ---- linear, convolution ---- */
 
 void fc_linear_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_linear_w *w, fc_epi epi)
 {
@@ -146,9 +144,7 @@ fc_tensor fc_conv2d(fc_cx *cx, fc_tensor x, const fc_conv_w *w, fc_epi epi)
     return y;
 }
 
-/* ---- norms
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- norms ---- */
 
 static bool get_norm(fc_cx *cx, const fc_norm_w *w, const fc_packed **gamma, const fc_packed **beta,
                      double *started)
@@ -187,8 +183,7 @@ fc_tensor fc_layer_norm(fc_cx *cx, fc_tensor x, const fc_norm_w *w)
     return y;
 }
 
-/* ---- attention, elementwise
- * --------------------------------------------------------------------------------------------- */
+/* ---- attention, elementwise ---- */
 
 fc_tensor fc_attention(fc_cx *cx, fc_tensor q, fc_tensor k, fc_tensor v, int32_t heads, bool causal)
 {
@@ -267,8 +262,7 @@ fc_tensor fc_convert(fc_cx *cx, fc_tensor x, fc_dtype dtype)
     return y;
 }
 
-/* ---- host and device
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- host and device ---- */
 
 fc_tensor fc_upload(fc_cx *cx, fc_dtype dtype, const float *host, int32_t n, int32_t h, int32_t w, int32_t c)
 {

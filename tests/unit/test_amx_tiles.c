@@ -18,8 +18,7 @@
 
 #include "backend/cpu/vio.h"
 
-/* ---- eight registers of 16 rows with 64 bytes
- * ------------------------------------------------------------------------ */
+/* ---- eight registers of 16 rows with 64 bytes ---- */
 
 static unsigned char registers[8][16][64];
 static bool configured;
@@ -94,9 +93,7 @@ static inline V put_weights(uint16_t *p, V x)
 static const fc_attn_kernels kernels = ATTENTION_TABLE;
 static const fc_gemm_kernels gemm_kernels = GEMM_TABLE;
 
-/* ---- the tests
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- the tests ---- */
 
 struct shape {
     int32_t tq, tk, d;

@@ -224,8 +224,7 @@ static void test_full_differences(void **state)
     rig_close(&r);
 }
 
-/* ---- what the reference lacks
- * ---------------------------------------------------------------------------------------- */
+/* ---- what the reference lacks ---- */
 
 enum { RANK = 2, WIDTH = 128 };
 #define MODULE "input_blocks.4.1.transformer_blocks.0.attn1.to_q"

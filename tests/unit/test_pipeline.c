@@ -60,9 +60,7 @@ static size_t latent_count(const fc_picture *p)
     return (size_t)p->latent_width * (size_t)p->latent_height * 4;
 }
 
-/* ---- golden
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- golden ---- */
 
 static const char *text_of(json_t *root, const char *which)
 {
@@ -137,9 +135,7 @@ static void test_reference(void **state)
     json_decref(root);
 }
 
-/* ---- recipe 2.5
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- recipe 2.5 ---- */
 
 enum { MAX_TEXTS = 8 };
 
@@ -224,8 +220,7 @@ static void test_reference_2_5(void **state)
     json_decref(root);
 }
 
-/* ---- what must hold for any run
- * -------------------------------------------------------------------------------------------- */
+/* ---- what must hold for any run ---- */
 
 static const char *const fox = "a red fox, (snow:1.2)", *const blurry = "blurry";
 
@@ -352,8 +347,7 @@ static void test_low_memory(void **state)
     fc_engine_close(low);
 }
 
-/* ---- events and stopping
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- events and stopping ---- */
 
 struct watcher {
     int cancel, store, at_step, steps;

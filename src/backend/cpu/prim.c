@@ -10,8 +10,7 @@
 
 #define MAX_ENTRIES 512 /* an SDXL model at one size needs about 150 */
 
-/* ---- the two interfaces: descriptors are structs in 2.x and objects in 3.x
- * ----------------------------------------- */
+/* ---- the two interfaces: descriptors are structs in 2.x and objects in 3.x ---- */
 
 #if DNNL_VERSION_MAJOR >= 3
 #define ISA_ALL dnnl_cpu_isa_default
@@ -115,9 +114,7 @@ static dnnl_status_t pd_conv(dnnl_primitive_desc_t *pd, dnnl_engine_t engine, md
 }
 #endif
 
-/* ---- types
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- types ---- */
 
 struct fc_prim_weight {
     md_t md;
@@ -175,8 +172,7 @@ static dnnl_data_type_t to_type(int32_t t)
     return t == FC_BF16 ? dnnl_bf16 : dnnl_f32;
 }
 
-/* ---- open and close
- * ------------------------------------------------------------------------------------------------ */
+/* ---- open and close ---- */
 
 /* Without effect, and that is fine, when the library was used before in this process. */
 static void cap_isa(fc_isa isa)
@@ -256,8 +252,7 @@ void fc_prims_describe(char *out, size_t size)
     (void)snprintf(out, size, "oneDNN %d.%d.%d", v->major, v->minor, v->patch);
 }
 
-/* ---- descriptors
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- descriptors ---- */
 
 struct descs {
     md_t x, y, w, plain_w, bias, add;
@@ -381,9 +376,7 @@ static dnnl_status_t choose_pd(const fc_prims *p, const fc_prim_shape *s, const 
     return st;
 }
 
-/* ---- reorders
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- reorders ---- */
 
 static dnnl_status_t make_reorder(const fc_prims *p, md_ref from, md_ref to, dnnl_primitive_t *out)
 {
@@ -401,9 +394,7 @@ static dnnl_status_t run_reorder(const fc_prims *p, dnnl_primitive_t reorder, dn
     return dnnl_primitive_execute(reorder, p->stream, 2, args);
 }
 
-/* ---- weights
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- weights ---- */
 
 static dnnl_status_t fill_weight(fc_prims *p, md_ref plain_md, const void *plain, fc_prim_weight *w)
 {
@@ -461,9 +452,7 @@ size_t fc_prim_weight_bytes(const fc_prim_weight *w)
     return sizeof *w + w->bytes;
 }
 
-/* ---- primitives
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- primitives ---- */
 
 static dnnl_status_t bare_memory(const fc_prims *p, md_ref md, dnnl_memory_t *out)
 {
