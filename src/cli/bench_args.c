@@ -7,19 +7,8 @@
 
 enum { DEFAULT_REPEAT = 5, MAX_REPEAT = 1000 };
 
-static const cli_option_row options[] = {
-#define CLI_OPTION(name_, flag_, short_, value_, text)                                                       \
-    {.name = #name_, .flag = flag_, .value = value_, .help = text, .short_flag = short_},
-#include "cli/bench_options.def"
-#undef CLI_OPTION
-};
-enum { OPTION_COUNT = sizeof options / sizeof options[0] };
-
-typedef enum option_id {
-#define CLI_OPTION(name, ...) OPTION_##name,
-#include "cli/bench_options.def"
-#undef CLI_OPTION
-} option_id;
+#define CLI_OPTIONS_DEF "cli/bench_options.def"
+#include "cli/option_table.h"
 
 const cli_option_row *cli_bench_option_at(int index)
 {

@@ -6,19 +6,8 @@
 
 enum { DEFAULT_PORT = 7865, PORT_TRIES = 100 };
 
-static const cli_option_row options[] = {
-#define CLI_OPTION(name_, flag_, short_, value_, text)                                                       \
-    {.name = #name_, .flag = flag_, .value = value_, .help = text, .short_flag = short_},
-#include "cli/serve_options.def"
-#undef CLI_OPTION
-};
-enum { OPTION_COUNT = sizeof options / sizeof options[0] };
-
-typedef enum option_id {
-#define CLI_OPTION(name, ...) OPTION_##name,
-#include "cli/serve_options.def"
-#undef CLI_OPTION
-} option_id;
+#define CLI_OPTIONS_DEF "cli/serve_options.def"
+#include "cli/option_table.h"
 
 const cli_option_row *cli_serve_option_at(int index)
 {
