@@ -13,6 +13,10 @@ void fc_api_styles(fc_http *h);
 void fc_api_models(fc_http *h);
 void fc_api_presets(fc_http *h);
 void fc_api_metadata(fc_http *h);
+void fc_api_catalog(fc_http *h);
+void fc_api_downloads_list(fc_http *h);
+void fc_api_downloads_start(fc_http *h);
+void fc_api_download_stop(fc_http *h);
 void fc_api_events(fc_http *h);
 
 void fc_api_jobs_submit(fc_http *h);
@@ -82,6 +86,7 @@ typedef struct fc_submission {
     /* out */
     char id[FC_JOB_ID_SIZE];
     bool existed;
+    const char *field; /* of a failure: one that the message does not begin with; NULL: none */
 } fc_submission;
 
 /* Checks the parameters (of a request as params.def names them), draws a seed where none is given, and puts

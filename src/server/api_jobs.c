@@ -104,7 +104,7 @@ void fc_api_jobs_submit(fc_http *h)
         answer_job(h, s.existed ? 200 : 201, s.id);
         fc_http_add_header(h, "Location", fc_arena_printf(&h->arena, "/api/v1/jobs/%s", s.id));
     } else {
-        fc_http_problem_as(h, http, status, err.message, NULL);
+        fc_http_problem_as(h, http, status, err.message, s.field);
     }
     json_decref(body);
 }

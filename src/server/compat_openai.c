@@ -17,15 +17,14 @@ enum { MAX_PICTURES = 10, MAX_FILE = 512 << 20 };
 static void answer_error(fc_http *h, unsigned http, const fc_err *err)
 {
     if (!http) http = (unsigned)fc_status_http(err->status);
-    json_t *problem = fc_problem_to_json(err->status, (int)http, err->message, NULL);
-    const json_t *field = json_object_get(problem, "field");
+    size_t n = strspn(err->message, "abcdefghijklmnopqrstuvwxyz_"); /* our messages begin with the member */
+    json_t *param = n && err->message[n] == ':' ? json_stringn(err->message, n) : json_null();
     const char *type = http == 429   ? "rate_limit_exceeded"
                        : http >= 500 ? "server_error"
                                      : "invalid_request_error";
     fc_http_json(h, http,
-                 json_pack("{s:{s:o, s:s, s:O, s:s}}", "error", "message", fc_json_text(err->message), "type",
-                           type, "param", field ? field : json_null(), "code", fc_status_name(err->status)));
-    json_decref(problem);
+                 json_pack("{s:{s:o, s:s, s:o, s:s}}", "error", "message", fc_json_text(err->message), "type",
+                           type, "param", param, "code", fc_status_name(err->status)));
 }
 
 /* ---- the request ---- */
@@ -130,7 +129,7 @@ static void check_members(wish *w)
     {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) found |= strcmp(name, known[i]) == 0;
-        if (!found) fc_fail(w->err, FC_ARG, "unknown parameter: '%.60s'", name);
+        if (!found) fc_fail(w->err, FC_ARG, "%.60s: there is no such parameter", name);
     }
     if (json_object_get(w->body, "seed")) json_object_set(w->out, "seed", json_object_get(w->body, "seed"));
     if (json_object_get(w->body, "negative_prompt"))

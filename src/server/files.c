@@ -119,7 +119,7 @@ bool fc_http_file(fc_http *h, const char *path, const char *type, const char *ca
         fc_http_empty(h, 304);
     } else {
         send_part(h, fd, (uint64_t)info.st_size, etag);
-        fc_http_add_header(h, "Content-Type", type);
+        if (h->status == 200 || h->status == 206) fc_http_add_header(h, "Content-Type", type);
         fc_http_add_header(h, "Accept-Ranges", "bytes");
     }
     fc_http_add_header(h, "ETag", etag);

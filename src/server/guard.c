@@ -72,9 +72,24 @@ static bool origin_is_ours(const char *origin, const char *host)
     return at && strcasecmp(at + 3, host) == 0;
 }
 
+static enum MHD_Result count_host(void *user, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    int *count = user;
+    (void)kind;
+    (void)value;
+    *count += strcasecmp(name, "Host") == 0;
+    return MHD_YES;
+}
+
 bool fc_guard_check(fc_http *h)
 {
+    int hosts = 0;
     const char *host = fc_http_header(h, "Host");
+    MHD_get_connection_values(h->connection, MHD_HEADER_KIND, count_host, &hosts);
+    if (hosts > 1) {
+        fc_http_problem_as(h, 400, FC_ARG, "there must be one Host header", "Host");
+        return false;
+    }
     if (!host_is_ours(h->server, host)) {
         fc_http_problem_as(h, 403, FC_DENIED,
                            "the Host header does not name this server; add the name with --host", "Host");

@@ -15,6 +15,10 @@ static const fc_route routes[] = {
     {"GET", "/api/v1/models", fc_api_models, 0},
     {"POST", "/api/v1/models/refresh", fc_api_models, 0},
     {"GET", "/api/v1/presets", fc_api_presets, 0},
+    {"GET", "/api/v1/catalog", fc_api_catalog, 0},
+    {"GET", "/api/v1/downloads", fc_api_downloads_list, 0},
+    {"POST", "/api/v1/downloads", fc_api_downloads_start, 0},
+    {"DELETE", "/api/v1/downloads/{name}", fc_api_download_stop, 0},
     {"POST", "/api/v1/metadata", fc_api_metadata, UPLOAD},
     {"GET", "/api/v1/events", fc_api_events, 0},
 

@@ -27,6 +27,8 @@ enum {
     BODY_SECONDS = 60,   /* for a body */
     HEAD_MEMORY = 32768, /* bytes of a head */
     BACKLOG = 511,
+    DRAINED = 128 << 20, /* bytes of a body that is too large which are read all the same, so that the client
+                          * hears the answer and not only that the connection broke */
     EVENTS = 4096,
     EVENT_BYTES = 4 << 20,
     MAX_TLS_FILE = 1 << 20
@@ -88,7 +90,7 @@ static void check_head(fc_http *h)
     }
     if (!fc_access_check(h)) return;
     const char *text = fc_http_header(h, "Content-Length");
-    if (text && (!fc_parse_u64(text, &length) || length > body_limit(h))) refuse_body(h);
+    if (text && (!fc_parse_u64(text, &length) || length > DRAINED)) refuse_body(h);
 }
 
 static fc_http *begin(fc_server *s, struct MHD_Connection *connection, const char *path, const char *method)
@@ -105,7 +107,7 @@ static fc_http *begin(fc_server *s, struct MHD_Connection *connection, const cha
     h->method = method;
     fc_arena_init(&h->arena, FC_HTTP_MEMORY);
     fc_buf_init(&h->body, FC_BODY_UPLOAD);
-    fc_conn_deadline(s, h->conn, BODY_SECONDS);
+    fc_conn_deadline(s, h->conn, s->config.body_seconds);
     return h;
 }
 
@@ -193,7 +195,7 @@ static void on_connection(void *user, struct MHD_Connection *connection, void **
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     *state = info ? fc_conn_open(s, info->connect_fd) : NULL;
-    fc_conn_deadline(s, *state, HEAD_SECONDS);
+    fc_conn_deadline(s, *state, s->config.head_seconds);
 }
 
 static void on_log(void *user, const char *format, va_list args)
@@ -348,6 +350,7 @@ static fc_status open_parts(fc_server *s, fc_err *err)
                                      s->config.run, s->config.run_user, s->config.max_queued};
         status = fc_jobs_open(&jobs, &s->jobs, err);
     }
+    if (status == FC_OK) status = fc_downloads_open(s->home, s->events, &s->downloads, err);
     return status;
 }
 
@@ -358,6 +361,8 @@ fc_status fc_server_open(const fc_server_config *config, fc_server **server, fc_
     if (!s) return fc_fail(err, FC_NOMEM, "out of memory");
     json_object_seed(0); /* before there are threads */
     s->config = *config;
+    if (s->config.head_seconds <= 0) s->config.head_seconds = HEAD_SECONDS;
+    if (s->config.body_seconds <= 0) s->config.body_seconds = BODY_SECONDS;
     if (s->config.max_pixels <= 0) s->config.max_pixels = (int64_t)8 << 20;
     pthread_mutex_init(&s->wait_lock, NULL);
     pthread_mutex_init(&s->conn_lock, NULL);
@@ -388,6 +393,7 @@ void fc_server_close(fc_server *s)
     if (!s) return;
     fc_ticker_stop(s);
     end_requests(s);
+    fc_downloads_close(s->downloads);
     fc_jobs_close(s->jobs);
     fc_events_close(s->events);
     fc_library_close(s->library);

@@ -22,6 +22,7 @@ typedef struct fc_server_config { /* zero or NULL: the default that is named */
     const char *tls_cert, *tls_key;
     const char *hosts[FC_SERVER_MAX_HOSTS]; /* further names that the server is reached by */
     int threads;                            /* that answer requests; 0: 4 */
+    int head_seconds, body_seconds; /* a client's time for the head of a request, and for a body; 0: 20, 60 */
     int32_t max_queued;
     int64_t max_pixels; /* of one picture; 0: 8 Mi */
     fc_engine_config engine;

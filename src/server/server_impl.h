@@ -3,6 +3,7 @@
 #define FC_SERVER_SERVER_IMPL_H
 
 #include <pthread.h>
+#include "app/downloads.h"
 #include "app/jobs.h"
 #include "app/outpath.h"
 #include "base/embed.h"
@@ -34,6 +35,7 @@ struct fc_server {
     fc_library *library;
     fc_events *events;
     fc_jobs *jobs;
+    fc_downloads *downloads;
     fc_auth *auth; /* NULL: no authentication */
     fc_engine *engine;
 

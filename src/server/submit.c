@@ -27,6 +27,18 @@ static fc_status read_request(const json_t *parameters, fc_request *request, fc_
     return status;
 }
 
+/* The first member that is no field of a request; NULL: all are. */
+static const char *unknown_field(const json_t *parameters)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)parameters, name, value)
+    {
+        if (!fc_param_find(name) && !fc_composite_find(name)) return name;
+    }
+    return NULL;
+}
+
 static fc_status check_size(const fc_server *s, const fc_params *params, fc_err *err)
 {
     if ((int64_t)params->width * params->height <= s->config.max_pixels) return FC_OK;
@@ -76,6 +88,7 @@ fc_status fc_submit(fc_server *s, const json_t *parameters, fc_submission *out, 
     if (!request) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_arena_init(&arena, SUBMIT_MEMORY);
     fc_status status = read_request(parameters, request, err);
+    if (status != FC_OK) out->field = unknown_field(parameters);
     if (status == FC_OK) status = fc_request_resolve(request, &arena, &params, err);
     if (status == FC_OK) status = check_size(s, &params, err);
     if (status == FC_OK) status = draw_seed(request, &params, err);

@@ -1,7 +1,7 @@
 /* The real server over the painter of tests/support instead of the engine: what HTTP tests talk to when they
  * need pictures at once, or a job that takes its time.
- *   painter_server HOME [KEY=VALUE]...  keys: port, auth, web, cert, key, step_millis, steps, queue, threads,
- * pixels Prints its URL and runs until stdin is closed or a signal comes. */
+ *   painter_server HOME [KEY=VALUE]...
+ * The keys are those of set() below. Prints its URL and runs until stdin is closed or a signal comes. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +27,8 @@ static void set(fc_server_config *config, painter *p, const char *key, const cha
     if (strcmp(key, "web") == 0) config->web = value;
     if (strcmp(key, "cert") == 0) config->tls_cert = value;
     if (strcmp(key, "key") == 0) config->tls_key = value;
+    if (strcmp(key, "head_seconds") == 0) config->head_seconds = number(value);
+    if (strcmp(key, "body_seconds") == 0) config->body_seconds = number(value);
     if (strcmp(key, "queue") == 0) config->max_queued = number(value);
     if (strcmp(key, "threads") == 0) config->threads = number(value);
     if (strcmp(key, "pixels") == 0) config->max_pixels = number(value);
