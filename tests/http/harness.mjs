@@ -7,11 +7,20 @@ import fs from "node:fs";
 import http from "node:http";
 import os from "node:os";
 import path from "node:path";
+import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import Ajv from "ajv/dist/2020.js";
 
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 export const BUILD = path.resolve(process.env.FC_BUILD || path.join(ROOT, "build/release"));
+
+/** A test that fails does not close what it started. */
+const children = new Set();
+export function endWithTests(child) {
+  children.add(child);
+  child.once("exit", () => children.delete(child));
+}
+after(() => children.forEach((child) => child.kill("SIGKILL")));
 
 export function newHome() {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), "fc-http-"));
@@ -26,6 +35,7 @@ export async function startServer(settings = {}, { home = null } = {}) {
   const args = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
   const child = spawn(path.join(BUILD, "painter_server"), [own, ...args], { stdio: ["pipe", "pipe", "inherit"] });
   child.stdin.on("error", () => {}); // it was killed
+  endWithTests(child);
   const gone = new Promise((resolve) => child.once("exit", (code, signal) => resolve(signal ?? code)));
   const url = await new Promise((resolve, reject) => {
     let said = "";

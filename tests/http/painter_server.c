@@ -24,6 +24,7 @@ static void set(fc_server_config *config, painter *p, const char *key, const cha
     if (strcmp(key, "tries") == 0) config->port_tries = number(value);
     if (strcmp(key, "listen") == 0) config->listen = value;
     if (strcmp(key, "auth") == 0) config->auth = value;
+    if (strcmp(key, "host") == 0) config->hosts[0] = value;
     if (strcmp(key, "web") == 0) config->web = value;
     if (strcmp(key, "cert") == 0) config->tls_cert = value;
     if (strcmp(key, "key") == 0) config->tls_key = value;

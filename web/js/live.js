@@ -80,6 +80,7 @@ const handlers = {
   preview: (data) => app.set({ preview: data }),
   picture: ({ picture }) => pictureChanged({ picture }), // new, changed, or back from the trash
   picture_removed: ({ id }) => pictureChanged({ removed: id }),
+  reset: () => document.dispatchEvent(new CustomEvent("fooocus:resync")), // events were missed
   warning: (data) => toast(data.text || data.detail || data.title || "", { kind: "warning" }),
   models: () => api.models().then((models) => app.set({ models }), () => {}),
   download: (data) => {
