@@ -116,7 +116,8 @@ static void send_body(connection *c, uint64_t from, uint64_t end, bool other)
     option(c, "cut", &cut);
     option(c, "delay", &delay);
     if (c->number == 1) option(c, "stall", &stall);
-    if (option(c, "cutrandom", NULL)) cut = (int64_t)((uint64_t)rand() % (end - from + 1));
+    if (option(c, "cutrandom", NULL) && end > from) /* some progress each time, or the client may give up */
+        cut = 1 + (int64_t)((uint64_t)rand() % (end - from));
     for (uint64_t at = from; at < end;) {
         int64_t sent = (int64_t)(at - from), most = cut < stall ? cut : stall;
         size_t n = end - at < sizeof block ? (size_t)(end - at) : sizeof block;
