@@ -59,9 +59,44 @@ static json_t *normalised(const fc_config_row *row, json_t *json)
     return json_incref(json);
 }
 
+/* "models/loras" counts from the home folder. False: too long. */
+static bool place(const fc_config *c, const char *folder, char path[PATH_SIZE])
+{
+    bool alone = *folder == '/' || strcmp(c->home, ".") == 0;
+    int n = snprintf(path, PATH_SIZE, "%s%s%s", alone ? "" : c->home, alone ? "" : "/", folder);
+    return n > 0 && n < PATH_SIZE;
+}
+
+static bool folder_exists(const fc_config *c, const json_t *name)
+{
+    char path[PATH_SIZE];
+    const char *text = json_string_value(name);
+    return text && place(c, text, path) && fc_path_is_dir(path);
+}
+
+/* Folders of which none exists are as good as none, but for the usual one, which is made when needed. */
+static bool is_nowhere(const fc_config *c, size_t row, const json_t *json)
+{
+    size_t i;
+    json_t *item;
+    if (fc_config_table[row].kind != FC_CONFIG_DIRS || folder_exists(c, json)) return false;
+    json_array_foreach(json, i, item) if (folder_exists(c, item)) return false;
+    const json_t *first = json_is_array(json) ? json_array_get(json, 0) : json;
+    const char *usual = json_string_value(json_array_get(c->values[row].json, 0));
+    const char *name = json_string_value(first);
+    if (!usual || !name || fc_str_ends(name, usual)) return false;
+    fc_warn_emit(c->warn, "%s: the folder %s does not exist; the usual one is used", fc_config_table[row].key,
+                 name);
+    return true;
+}
+
 static void set(fc_config *c, size_t row, json_t *given, fc_config_source source)
 {
     json_t *json = normalised(&fc_config_table[row], given);
+    if (json && fc_config_is_valid(&fc_config_table[row], json) && is_nowhere(c, row, json)) {
+        json_decref(json);
+        return;
+    }
     if (json && fc_config_is_valid(&fc_config_table[row], json)) {
         json_decref(c->values[row].json);
         c->values[row] = (value){json, source};
@@ -259,13 +294,8 @@ const char *fc_config_file(const fc_config *c)
 
 static void add_folder(const fc_config *c, const char *folder, fc_lines *folders)
 {
-    char path[2 * PATH_SIZE];
-    int n;
-    if (*folder == '/' || strcmp(c->home, ".") == 0)
-        n = snprintf(path, sizeof path, "%s", folder);
-    else
-        n = snprintf(path, sizeof path, "%s/%s", c->home, folder);
-    if (n > 0 && (size_t)n < PATH_SIZE) fc_lines_add(folders, path, (size_t)n);
+    char path[PATH_SIZE];
+    if (place(c, folder, path)) fc_lines_add(folders, path, strlen(path));
 }
 
 void fc_config_folders(const fc_config *c, const char *kind, fc_lines *folders)
@@ -290,6 +320,20 @@ fc_status fc_config_read_folders(const char *home, const char *kind, fc_lines *f
     fc_config_folders(c, kind, folders);
     fc_config_close(c);
     return folders->arena->status == FC_OK ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory for folder names");
+}
+
+fc_status fc_config_outputs(const char *home, char *path, size_t size, fc_err *err)
+{
+    fc_arena arena;
+    fc_lines folders;
+    fc_arena_init(&arena, 1 << 20);
+    fc_lines_init(&folders, &arena);
+    fc_status status = fc_config_read_folders(home, "outputs", &folders, err);
+    int n = status == FC_OK ? snprintf(path, size, "%s", folders.items[0]) : 0;
+    if (n < 0 || (size_t)n >= size)
+        status = fc_fail(err, FC_LIMIT, "the path of the folder for pictures is too long");
+    fc_arena_fini(&arena);
+    return status;
 }
 
 /* ---- presets ---- */

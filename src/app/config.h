@@ -45,6 +45,9 @@ void fc_config_folders(const fc_config *config, const char *kind, fc_lines *fold
 fc_status fc_config_read_folders(const char *home, const char *kind, fc_lines *folders,
                                  fc_err *err) FC_MUST_USE;
 
+/* The folder for pictures: path_outputs, else home/outputs. */
+fc_status fc_config_outputs(const char *home, char *path, size_t size, fc_err *err) FC_MUST_USE;
+
 /* Sets the fields of request that config.txt, a preset or the environment speak of and that are not set yet.
  * default_model gives way to one of previous_default_models that is there when it is not. */
 fc_status fc_config_apply(const fc_config *config, fc_request *request, fc_warn warn,

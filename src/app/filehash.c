@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "app/lines.h"
 #include "base/file.h"
 #include "base/sha256.h"
 
@@ -64,6 +66,45 @@ static void remember(const char *cache_path, const char *hash, const char *what)
     ssize_t written = write(fd, line, (size_t)n); /* a line cut by a full disk is no valid line */
     (void)written;
     close(fd);
+}
+
+/* The hash in one line of Fooocus's cache; NULL when the line is about another file or none. */
+static json_t *line_about(const char *line, size_t size, const char *absolute)
+{
+    json_t *entry = json_loadb(line, size, 0, NULL);
+    json_t *hash = json_incref(json_object_get(entry, absolute));
+    json_decref(entry);
+    return hash;
+}
+
+static bool is_newer(const char *a, const char *b)
+{
+    struct stat x, y;
+    if (stat(a, &x) != 0 || stat(b, &y) != 0) return false;
+    return x.st_mtim.tv_sec > y.st_mtim.tv_sec;
+}
+
+bool fc_filehash_of_fooocus(const char *path, const char *fooocus_cache, char hash[FC_FILEHASH_SIZE])
+{
+    char absolute[4096];
+    fc_buf cache;
+    bool found = false;
+    if (!realpath(path, absolute) || !fc_path_exists(fooocus_cache) || is_newer(path, fooocus_cache))
+        return false;
+    fc_buf_init(&cache, MAX_CACHE);
+    if (fc_file_read(fooocus_cache, &cache, NULL) == FC_OK) {
+        const char *at = fc_buf_cstr(&cache), *end = at + cache.len;
+        while (at < end && !found) {
+            const char *line = at;
+            json_t *known = line_about(line, fc_line_next(&at, end), absolute);
+            const char *text = json_string_value(known);
+            found = text && strlen(text) == HASH_DIGITS && is_hash(text);
+            if (found) memcpy(hash, text, HASH_DIGITS + 1);
+            json_decref(known);
+        }
+    }
+    fc_buf_fini(&cache);
+    return found;
 }
 
 fc_status fc_filehash(const char *path, const char *cache_path, int *cancel, char hash[FC_FILEHASH_SIZE],

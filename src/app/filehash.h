@@ -3,9 +3,14 @@
 #ifndef FC_APP_FILEHASH_H
 #define FC_APP_FILEHASH_H
 
+#include <stdbool.h>
 #include "base/status.h"
 
 enum { FC_FILEHASH_SIZE = 11 };
+
+/* The hash that a hash_cache.txt of Fooocus (one JSON object {absolute path: hash} a line) has of the file,
+ * if the cache is not older than the file. Nothing is written. */
+bool fc_filehash_of_fooocus(const char *path, const char *fooocus_cache, char hash[FC_FILEHASH_SIZE]);
 
 /* cache_path: a text file that may not exist or not be writable; NULL: none. cancel as in fc_hooks, may be
  * NULL. */

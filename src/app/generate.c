@@ -3,6 +3,7 @@
 #include "app/generate.h"
 
 #include <string.h>
+#include "app/config.h"
 #include "app/filehash.h"
 #include "app/jsontext.h"
 #include "app/progress.h"
@@ -54,15 +55,17 @@ static fc_status prepare(job *j, fc_err *err)
     fc_status status = fc_request_resolve(j->request, &j->arena, &j->params, err);
     if (status != FC_OK) return status;
     const char *home = fc_home_dir(j->params.home);
-    const char *styles = fc_arena_printf(&j->arena, "%s/styles", home);
-    const char *wildcards = fc_arena_printf(&j->arena, "%s/wildcards", home);
-    if (j->arena.status != FC_OK) return fc_fail(err, j->arena.status, "out of memory for the request");
+    fc_lines wildcards;
+    fc_lines_init(&wildcards, &j->arena);
+    status = fc_config_read_folders(home, "wildcards", &wildcards, err);
+    if (status != FC_OK) return status;
     status = fc_out_open(&j->out, &j->params, home, err);
     if (status == FC_OK)
         status =
             fc_model_files_find(&j->params, fc_request_from_network(j->request), &j->arena, &j->files, err);
-    if (status == FC_OK) status = fc_styles_open(&styles, 1, job_warn(j), &j->styles, err);
-    if (status == FC_OK) status = fc_wildcards_open(wildcards, job_warn(j), &j->wildcards, err);
+    if (status == FC_OK) status = fc_styles_open_home(home, job_warn(j), &j->styles, err);
+    if (status == FC_OK)
+        status = fc_wildcards_open(wildcards.items, wildcards.count, job_warn(j), &j->wildcards, err);
     if (status == FC_OK) status = make_plan(j, err);
     for (int32_t i = 0; status == FC_OK && i < j->plan.warnings.count; i++)
         on_warning(j, j->plan.warnings.items[i]);
@@ -74,8 +77,12 @@ static fc_status hash_one(job *j, const char *path, const char **hash, fc_err *e
     char cache[FC_PATH_SIZE], text[FC_FILEHASH_SIZE];
     *hash = NULL;
     if (!path) return FC_OK;
-    bool fits = fc_path_join(cache, sizeof cache, fc_home_dir(j->params.home), "models/.hashes") == FC_OK;
-    fc_status status = fc_filehash(path, fits ? cache : NULL, j->hooks ? j->hooks->cancel : NULL, text, err);
+    const char *home = fc_home_dir(j->params.home);
+    bool known = fc_path_join(cache, sizeof cache, home, "hash_cache.txt") == FC_OK &&
+                 fc_filehash_of_fooocus(path, cache, text);
+    bool fits = fc_path_join(cache, sizeof cache, home, "models/.hashes") == FC_OK;
+    fc_status status =
+        known ? FC_OK : fc_filehash(path, fits ? cache : NULL, j->hooks ? j->hooks->cancel : NULL, text, err);
     if (status != FC_OK) return status;
     *hash = fc_arena_strdup(&j->arena, text);
     return *hash ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory");

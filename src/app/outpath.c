@@ -1,6 +1,7 @@
 /* See outpath.h. */
 #include "app/outpath.h"
 
+#include "app/config.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -92,10 +93,8 @@ fc_status fc_out_open(fc_out *out, const fc_params *params, const char *home, fc
     if (*wish) {
         out->kind = FC_OUT_FOLDER;
         status = copy_path(out->base, wish, err);
-    } else if (strcmp(home, ".") == 0) {
-        status = copy_path(out->base, "outputs", err);
-    } else if (fc_path_join(out->base, sizeof out->base, home, "outputs") != FC_OK) {
-        status = fc_fail(err, FC_LIMIT, "the path of the home folder is too long");
+    } else {
+        status = fc_config_outputs(home, out->base, sizeof out->base, err);
     }
     if (status == FC_OK) status = fc_mkdir_all(out->base, err);
     return status == FC_OK ? check_folder(out->base, err) : status;

@@ -172,8 +172,11 @@ typedef struct user_files {
     user_file stand_ins[BUILTIN_COUNT]; /* name NULL: none */
 } user_files;
 
+/* "sai.json", or "sdxl_styles_sai.json" as Fooocus calls it. */
 static int builtin_index(const char *name)
 {
+    static const char prefix[] = "sdxl_styles_";
+    if (fc_str_starts(name, prefix)) name += sizeof prefix - 1;
     for (int i = 0; i < BUILTIN_COUNT; i++)
         if (!strcmp(name, builtin[i])) return i;
     return -1;
@@ -277,6 +280,17 @@ out:
     *styles = NULL;
     return fc_fail(err, status, "%s",
                    details.message[0] ? details.message : "out of memory while reading the styles");
+}
+
+fc_status fc_styles_open_home(const char *home, fc_warn warn, fc_styles **styles, fc_err *err)
+{
+    char own[4096], fooocus[4096];
+    const char *const folders[] = {own, fooocus};
+    *styles = NULL;
+    if (fc_path_join(own, sizeof own, home, "styles") != FC_OK ||
+        fc_path_join(fooocus, sizeof fooocus, home, "sdxl_styles") != FC_OK)
+        return fc_fail(err, FC_LIMIT, "the path of the home folder is too long");
+    return fc_styles_open(folders, 2, warn, styles, err);
 }
 
 void fc_styles_close(fc_styles *s)

@@ -41,11 +41,13 @@ typedef struct fc_style_v1 {
 typedef struct fc_styles fc_styles;
 
 /* Reads the files *.json below the folders (none, missing ones and NULL are fine), then the built-in files. A
- * file that is called like a built-in one (sai.json) and lies directly in a folder stands in for it; the
- * others load first. A name that comes again replaces the texts and keeps its place. What is broken is left
- * out with a warning that names file and line. */
+ * file that is called like a built-in one (sai.json, or sdxl_styles_sai.json as in Fooocus) and lies directly
+ * in a folder stands in for it; the others load first. A name that comes again replaces the texts and keeps
+ * its place. What is broken is left out with a warning that names file and line. */
 fc_status fc_styles_open(const char *const *folders, size_t folder_count, fc_warn warn, fc_styles **styles,
                          fc_err *err) FC_MUST_USE;
+/* With the folders of a home: styles/, and sdxl_styles/ of a Fooocus installation. */
+fc_status fc_styles_open_home(const char *home, fc_warn warn, fc_styles **styles, fc_err *err) FC_MUST_USE;
 void fc_styles_close(fc_styles *s);
 
 /* For lists: "Fooocus V2", "Random Style", then all others in load order. */

@@ -84,24 +84,30 @@ static fc_status add_builtin_files(fc_wildcards *w, fc_strmap *seen)
     return s;
 }
 
-static fc_status fill(fc_wildcards *w, const char *folder, fc_err *err)
+static fc_status fill(fc_wildcards *w, const char *const *folders, size_t folder_count, fc_err *err)
 {
     static const char *const endings[] = {".txt", NULL};
-    fc_lines found;
+    fc_status s = FC_OK;
+    size_t count = fc_app_data.count;
     fc_strmap seen;
+    fc_lines *found = fc_arena_array(&w->arena, folder_count, sizeof *found);
     fc_strmap_init(&seen);
-    fc_lines_init(&found, &w->arena);
-    fc_status s = folder ? fc_walk(folder, endings, &found, err) : FC_OK;
-    w->items = fc_arena_array(&w->arena, found.count + fc_app_data.count, sizeof *w->items);
+    for (size_t i = 0; i < folder_count && found && !s; i++) {
+        fc_lines_init(&found[i], &w->arena);
+        s = fc_walk(folders[i], endings, &found[i], err);
+        count += found[i].count;
+    }
+    w->items = fc_arena_array(&w->arena, count, sizeof *w->items);
     if (!s) s = w->arena.status;
-    if (!s && folder) s = add_user_files(w, &seen, folder, &found);
+    for (size_t i = 0; i < folder_count && !s; i++) s = add_user_files(w, &seen, folders[i], &found[i]);
     if (!s) s = add_builtin_files(w, &seen);
     if (!s) qsort(w->items, w->count, sizeof *w->items, by_name);
     fc_strmap_fini(&seen);
     return s;
 }
 
-fc_status fc_wildcards_open(const char *folder, fc_warn warn, fc_wildcards **wildcards, fc_err *err)
+fc_status fc_wildcards_open(const char *const *folders, size_t folder_count, fc_warn warn,
+                            fc_wildcards **wildcards, fc_err *err)
 {
     fc_err details = {0};
     fc_wildcards *w = fc_calloc(1, sizeof *w);
@@ -110,7 +116,7 @@ fc_status fc_wildcards_open(const char *folder, fc_warn warn, fc_wildcards **wil
         w->warn = warn;
         fc_arena_init(&w->arena, (size_t)256 << 20);
         fc_strmap_init(&w->missing);
-        s = fill(w, folder, &details);
+        s = fill(w, folders, folder_count, &details);
     }
     if (s) {
         fc_wildcards_close(w);

@@ -93,8 +93,7 @@ void fc_api_styles(fc_http *h)
 {
     fc_err err;
     fc_styles *styles;
-    const char *folder = fc_arena_printf(&h->arena, "%s/styles", h->server->home);
-    if (fc_styles_open(&folder, folder ? 1 : 0, (fc_warn){0}, &styles, &err) != FC_OK) {
+    if (fc_styles_open_home(h->server->home, (fc_warn){0}, &styles, &err) != FC_OK) {
         fc_http_fail(h, &err);
         return;
     }

@@ -169,8 +169,7 @@ void fc_a1111_styles(fc_http *h)
 {
     fc_err err;
     fc_styles *styles;
-    const char *folder = fc_arena_printf(&h->arena, "%s/styles", h->server->home);
-    if (fc_styles_open(&folder, folder ? 1 : 0, (fc_warn){0}, &styles, &err) != FC_OK) {
+    if (fc_styles_open_home(h->server->home, (fc_warn){0}, &styles, &err) != FC_OK) {
         fc_a1111_error(h, 0, &err);
         return;
     }

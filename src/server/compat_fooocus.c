@@ -166,8 +166,9 @@ static void read_styles(wish *w)
     json_t *name;
     fc_styles *styles;
     const json_t *wanted = member(w->body, "style_selections");
-    const char *folder = fc_arena_printf(&w->h->arena, "%s/styles", w->h->server->home);
-    if (!json_is_array(wanted) || fc_styles_open(&folder, 1, (fc_warn){0}, &styles, w->err) != FC_OK) return;
+    if (!json_is_array(wanted) ||
+        fc_styles_open_home(w->h->server->home, (fc_warn){0}, &styles, w->err) != FC_OK)
+        return;
     json_t *out = json_array();
     json_array_foreach(wanted, i, name)
     {
@@ -494,8 +495,7 @@ void fc_fooocus_styles(fc_http *h)
 {
     fc_err err;
     fc_styles *styles;
-    const char *folder = fc_arena_printf(&h->arena, "%s/styles", h->server->home);
-    if (fc_styles_open(&folder, folder ? 1 : 0, (fc_warn){0}, &styles, &err) != FC_OK) {
+    if (fc_styles_open_home(h->server->home, (fc_warn){0}, &styles, &err) != FC_OK) {
         fc_http_fail(h, &err);
         return;
     }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "app/config.h"
 #include "app/modelfiles.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -323,8 +324,9 @@ static fc_status make_folders(fc_server *s, fc_err *err)
     fc_status status = fc_mkdir_all(home, err);
     if (status != FC_OK) return status;
     if (!realpath(home, s->home)) return fc_fail_errno(err, errno, "cannot use the folder %s", home);
-    if (fc_path_join(s->outputs, sizeof s->outputs, s->home, "outputs") != FC_OK ||
-        fc_path_join(folder, sizeof folder, s->outputs, ".library") != FC_OK)
+    status = fc_config_outputs(s->home, s->outputs, sizeof s->outputs, err);
+    if (status != FC_OK) return status;
+    if (fc_path_join(folder, sizeof folder, s->outputs, ".library") != FC_OK)
         return fc_fail(err, FC_LIMIT, "the path of the home folder is too long");
     return fc_mkdir_all(folder, err);
 }

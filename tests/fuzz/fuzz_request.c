@@ -16,7 +16,7 @@ static void plan(const fc_request *request, fc_arena *arena, const fc_params *pa
     fc_plan made;
     fc_err err = {0};
     if (!styles && fc_styles_open(NULL, 0, (fc_warn){0}, &styles, &err) != FC_OK) abort();
-    if (fc_wildcards_open(NULL, (fc_warn){0}, &wildcards, &err) != FC_OK) abort();
+    if (fc_wildcards_open(NULL, 0, (fc_warn){0}, &wildcards, &err) != FC_OK) abort();
     const fc_model_files files = {
         .base = "m.safetensors",
         .refiner = *params->refiner ? "r.safetensors" : NULL,

@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static fc_wildcards *w; /* kept: opening is slower than everything else */
     char *text = size >= 2 && size < 1 << 14 ? fc_strndup((const char *)data + 2, size - 2) : NULL;
     if (!text) return 0;
-    if (!w) check(fc_wildcards_open(NULL, (fc_warn){0}, &w, NULL) == FC_OK);
+    if (!w) check(fc_wildcards_open(NULL, 0, (fc_warn){0}, &w, NULL) == FC_OK);
     fc_buf once, again;
     fc_buf_init(&once, FC_WILDCARD_MAX_TEXT);
     fc_buf_init(&again, FC_WILDCARD_MAX_TEXT);

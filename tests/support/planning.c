@@ -90,9 +90,9 @@ fc_status plan_request(planned *p, fc_request *request, const json_t *files, uin
     *p = (planned){.request = request};
     fc_arena_init(&p->arena, 8 << 20);
     assert_ok(fc_styles_open(&folder, 1, (fc_warn){0}, &p->styles, err), err);
-    assert_ok(
-        fc_wildcards_open(fc_test_source_path("tests/data/plan_wildcards"), (fc_warn){0}, &p->wildcards, err),
-        err);
+    assert_ok(fc_wildcards_open(&(const char *){fc_test_source_path("tests/data/plan_wildcards")}, 1,
+                                (fc_warn){0}, &p->wildcards, err),
+              err);
     assert_ok(fc_request_resolve(request, &p->arena, &p->params, err), err);
     p->files = files_of(files, &p->params, &p->arena);
     const fc_plan_input input = {&p->params, request, p->styles, p->wildcards, &p->files, random_seed};

@@ -95,6 +95,7 @@ static void test_precedence(void **state)
     setenv("default_cfg_scale", "8", 1);
     setenv("default_black_out_nsfw", "TRUE", 1);
     setenv("default_prompt", "a plain text", 1);
+    put("b/x", "");
     setenv("path_loras", "['/a', \"b\"]", 1);
     fc_config *c = open_config("mine");
     unsetenv("default_cfg_scale");

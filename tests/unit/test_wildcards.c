@@ -40,7 +40,9 @@ static void words_are_those_of_the_reference(void **state)
     fc_wildcards *w;
     app_warnings warnings;
     fc_err err;
-    assert_ok(fc_wildcards_open(fc_test_tmp_path("reference"), app_warn(&warnings), &w, &err), &err);
+    assert_ok(
+        fc_wildcards_open(&(const char *){fc_test_tmp_path("reference")}, 1, app_warn(&warnings), &w, &err),
+        &err);
     size_t i;
     json_array_foreach(json_object_get(root, "cases"), i, c)
     {
@@ -62,7 +64,7 @@ static void built_in_wildcards_work_without_files(void **state)
     fc_wildcards *w;
     app_warnings warnings;
     fc_err err;
-    assert_ok(fc_wildcards_open(NULL, app_warn(&warnings), &w, &err), &err);
+    assert_ok(fc_wildcards_open(NULL, 0, app_warn(&warnings), &w, &err), &err);
     assert_int_equal(fc_wildcards_count(w), 7);
     assert_string_equal(fc_wildcards_name(w, 0), "animal");
     assert_string_equal(fc_wildcards_name(w, 6), "nationality");
@@ -88,7 +90,8 @@ static void files_of_the_user_come_before_built_in_ones(void **state)
     fc_wildcards *w;
     app_warnings warnings;
     fc_err err;
-    assert_ok(fc_wildcards_open(fc_test_tmp_path("own"), app_warn(&warnings), &w, &err), &err);
+    assert_ok(fc_wildcards_open(&(const char *){fc_test_tmp_path("own")}, 1, app_warn(&warnings), &w, &err),
+              &err);
     assert_int_equal(fc_wildcards_count(w), 9);
     assert_string_equal(resolve(w, "__color__ __animal__", 5, 0, false), "mauve hedgehog");
     assert_int_equal(warnings.count, 0);
@@ -110,7 +113,8 @@ static void names_cannot_leave_the_folder(void **state)
     fc_wildcards *w;
     app_warnings warnings;
     fc_err err;
-    assert_ok(fc_wildcards_open(fc_test_tmp_path("jail"), app_warn(&warnings), &w, &err), &err);
+    assert_ok(fc_wildcards_open(&(const char *){fc_test_tmp_path("jail")}, 1, app_warn(&warnings), &w, &err),
+              &err);
     assert_string_equal(resolve(w, "__../outside__ __outside__ __/etc/passwd__", 1, 0, false),
                         "__../outside__ outside __/etc/passwd__");
     fc_wildcards_close(w);
@@ -130,7 +134,8 @@ static void growth_is_bounded(void **state)
     fc_pyrandom_seed(&random, 1);
     fc_wildcard_draw draw = {.random = &random};
     fc_buf_init(&out, 1 << 20);
-    assert_ok(fc_wildcards_open(fc_test_tmp_path("bomb"), app_warn(&warnings), &w, &err), &err);
+    assert_ok(fc_wildcards_open(&(const char *){fc_test_tmp_path("bomb")}, 1, app_warn(&warnings), &w, &err),
+              &err);
     assert_fails(fc_wildcards_apply(w, "__bomb__", &draw, &out, &err), FC_LIMIT, &err, "circle");
     assert_int_equal(out.len, 0);
     assert_fails(fc_wildcards_apply(w, "__long__ __long__", &draw, &out, &err), FC_LIMIT, &err, NULL);
@@ -149,7 +154,8 @@ static void circles_of_links_end(void **state)
     assert_int_equal(symlink("..", link), 0);
     fc_wildcards *w;
     fc_err err;
-    assert_ok(fc_wildcards_open(fc_test_tmp_path("circle"), (fc_warn){0}, &w, &err), &err);
+    assert_ok(fc_wildcards_open(&(const char *){fc_test_tmp_path("circle")}, 1, (fc_warn){0}, &w, &err),
+              &err);
     assert_int_equal(fc_wildcards_count(w), 8);
     fc_wildcards_close(w);
 }
@@ -204,7 +210,7 @@ static fc_status apply_once(void *user)
     fc_pyrandom_seed(&random, 3);
     fc_wildcard_draw draw = {.random = &random};
     fc_buf_init(&out, 1000);
-    fc_status s = fc_wildcards_open(fc_test_tmp_path("torture"), (fc_warn){0}, &w, NULL);
+    fc_status s = fc_wildcards_open(&(const char *){fc_test_tmp_path("torture")}, 1, (fc_warn){0}, &w, NULL);
     if (!s) s = fc_wildcards_apply(w, "__color_flower__ __own__", &draw, &out, NULL);
     if (!s) assert_non_null(strstr(fc_buf_cstr(&out), " mine"));
     fc_wildcards_close(w);
