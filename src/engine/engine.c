@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/file.h"
+#include "base/machine.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/engine_impl.h"
@@ -13,33 +13,15 @@
 /* What is left to the rest of the machine and to activations when the budget follows the free memory. */
 #define MEMORY_RESERVE ((uint64_t)2 << 30)
 
-static uint64_t available_memory(void)
-{
-    uint64_t kib = 0;
-    fc_buf text;
-    fc_buf_init(&text, 64 * 1024);
-    if (!fc_file_read("/proc/meminfo", &text, NULL)) {
-        const char *line = strstr(fc_buf_cstr(&text), "MemAvailable:");
-        char digits[24] = "";
-        if (line) {
-            line += strlen("MemAvailable:");
-            line += strspn(line, " ");
-            snprintf(digits, sizeof digits, "%.*s", (int)strspn(line, "0123456789"), line);
-            if (!fc_parse_u64(digits, &kib)) kib = 0;
-        }
-    }
-    fc_buf_fini(&text);
-    return kib * 1024;
-}
-
 static uint64_t choose_budget(const fc_engine_config *c)
 {
     if (c->memory_bytes) return c->memory_bytes;
     if (c->memory == FC_MEMORY_FAST) return UINT64_MAX;
     if (c->memory == FC_MEMORY_LOW) return 0;
-    uint64_t available = available_memory();
-    if (!available) return UINT64_MAX;
-    return available > MEMORY_RESERVE ? available - MEMORY_RESERVE : 0;
+    fc_machine_memory memory;
+    fc_machine_memory_read(&memory);
+    if (!memory.available) return UINT64_MAX;
+    return memory.available > MEMORY_RESERVE ? memory.available - MEMORY_RESERVE : 0;
 }
 
 static fc_status choose_backend(fc_engine *e, const fc_engine_config *c, fc_err *err)

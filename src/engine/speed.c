@@ -1,0 +1,123 @@
+/* See speed.h. The shapes are typical ones of SDXL's UNet. */
+#include "engine/speed.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "engine/engine_impl.h"
+#include "nn/backend.h"
+
+/* FLOP of one evaluation of the SDXL base UNet at a latent of 128 x 128, summed over its blocks: 3x3
+ * convolutions, linear layers (1x1 convolutions included), attention. A guided step evaluates it twice. */
+static const double UNET_CONV = 1.556e12, UNET_LINEAR = 4.421e12, UNET_ATTENTION = 0.784e12;
+enum { EVALUATIONS = 2, SIDE = 32, WIDTH = 640, HEADS = 10, TOKENS = 1024 };
+static const double MEASURE_SECONDS = 0.25;
+
+typedef struct trial {
+    const fc_backend *backend;
+    fc_dev *dev;
+    fc_dtype type;
+    fc_tensor x, y; /* [1, SIDE, SIDE, WIDTH], y up to four times as wide */
+    fc_packed *weight;
+    fc_conv_geom geom;
+} trial;
+
+typedef fc_status run_fn(const trial *t);
+
+static fc_status run_linear(const trial *t)
+{
+    return t->backend->linear(t->dev, t->y, t->x, t->weight, NULL, &FC_PLAIN);
+}
+
+static fc_status run_conv(const trial *t)
+{
+    return t->backend->conv2d(t->dev, t->y, t->x, t->weight, NULL, &t->geom, &FC_PLAIN);
+}
+
+static fc_status run_attention(const trial *t)
+{
+    fc_tensor q = t->x, y = t->y;
+    q.h = y.h = 1;
+    q.w = y.w = TOKENS;
+    return t->backend->attention(t->dev, y, q, q, q, HEADS, false);
+}
+
+/* The first run may still build kernels; then until there is enough to count. */
+static fc_status measure(const trial *t, run_fn *run, double flop, double *rate)
+{
+    fc_status s = run(t);
+    double start = fc_now(), passed = 0;
+    int runs = 0;
+    for (; s == FC_OK && passed < MEASURE_SECONDS; runs++) {
+        s = run(t);
+        passed = fc_now() - start;
+    }
+    *rate = passed > 0 ? flop * runs / passed : 0;
+    return s;
+}
+
+static fc_status small_values(void *user, int32_t first, int32_t count, float *dst)
+{
+    size_t columns = *(const size_t *)user;
+    for (size_t i = 0; i < (size_t)count * columns; i++)
+        dst[i] = (float)((i + (size_t)first) % 61) * 1e-3f - 0.03f;
+    return FC_OK;
+}
+
+static fc_status make_tensor(const trial *t, int32_t width, fc_tensor *out)
+{
+    size_t count = (size_t)SIDE * SIDE * (size_t)width, size = fc_dtype_size(t->type);
+    *out = (fc_tensor){.dtype = t->type, .n = 1, .h = SIDE, .w = SIDE, .c = width, .ld = width};
+    out->data = t->backend->mem_alloc(t->dev, count * size, false);
+    float *values = fc_calloc(count, sizeof *values);
+    fc_status s = out->data && values ? FC_OK : FC_NOMEM;
+    for (size_t i = 0; s == FC_OK && i < count; i++) values[i] = (float)(i % 127) * 1e-2f - 0.6f;
+    if (s == FC_OK && t->type == FC_F32) s = t->backend->upload(t->dev, out->data, values, count * size);
+    if (s == FC_OK && t->type != FC_F32) { /* narrowed in place: an element never overtakes its source */
+        for (size_t i = 0; i < count; i++) fc_from_f32((char *)values + i * size, t->type, &values[i], 1);
+        s = t->backend->upload(t->dev, out->data, values, count * size);
+    }
+    fc_free(values);
+    return s;
+}
+
+static fc_status measure_linear(trial *t, double *rate, fc_err *err)
+{
+    size_t columns = WIDTH;
+    fc_pack_src src = {"speed", 4 * WIDTH, WIDTH, 1, 1, &columns, small_values};
+    fc_status s = t->backend->pack_linear(t->dev, &src, t->type, &t->weight, err);
+    t->y.c = 4 * WIDTH;
+    if (s == FC_OK) s = measure(t, run_linear, 2.0 * SIDE * SIDE * WIDTH * 4 * WIDTH, rate);
+    t->backend->packed_free(t->dev, t->weight);
+    t->weight = NULL;
+    return s;
+}
+
+static fc_status measure_conv(trial *t, double *rate, fc_err *err)
+{
+    size_t columns = 9 * WIDTH;
+    fc_pack_src src = {"speed", WIDTH, WIDTH, 3, 3, &columns, small_values};
+    t->geom = (fc_conv_geom){3, 3, 1, 1, 1, 1, 1};
+    t->y.c = WIDTH;
+    fc_status s = t->backend->pack_conv(t->dev, &src, &t->geom, t->type, &t->weight, err);
+    if (s == FC_OK) s = measure(t, run_conv, 2.0 * 9 * SIDE * SIDE * WIDTH * WIDTH, rate);
+    t->backend->packed_free(t->dev, t->weight);
+    t->weight = NULL;
+    return s;
+}
+
+fc_status fc_engine_measure(fc_engine *e, fc_speed *out, fc_err *err)
+{
+    trial t = {.backend = e->backend, .dev = e->dev, .type = e->cx.act};
+    *out = (fc_speed){0};
+    fc_status s = make_tensor(&t, WIDTH, &t.x);
+    if (s == FC_OK) s = make_tensor(&t, 4 * WIDTH, &t.y);
+    if (s == FC_OK) s = measure_linear(&t, &out->linear, err);
+    if (s == FC_OK) s = measure_conv(&t, &out->conv, err);
+    if (s == FC_OK) s = measure(&t, run_attention, 4.0 * TOKENS * TOKENS * WIDTH, &out->attention);
+    t.backend->mem_free(t.dev, t.x.data, 0, false);
+    t.backend->mem_free(t.dev, t.y.data, 0, false);
+    if (s != FC_OK) return err && err->status == s ? s : fc_fail(err, s, "the speed cannot be measured");
+    out->step_seconds =
+        EVALUATIONS * (UNET_LINEAR / out->linear + UNET_CONV / out->conv + UNET_ATTENTION / out->attention);
+    return FC_OK;
+}
