@@ -3,13 +3,20 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include "app/appdata.h"
 #include "app/modelfiles.h"
 #include "app/performance.h"
 #include "base/file.h"
 #include "base/str.h"
 
-enum { MAX_FILE = 4 << 20, MAX_MODELS = 10000, MAX_SUGGESTIONS = 1000, MAX_MEMORY = 32 << 20 };
+enum {
+    MAX_FILE = 4 << 20,
+    MAX_MODELS = 10000,
+    MAX_SUGGESTIONS = 1000,
+    MAX_MEMORY = 32 << 20,
+    MIN_INSIDE = 4
+};
 
 static bool is_hash(const char *text)
 {
@@ -33,6 +40,19 @@ const fc_catalog_model *fc_catalog_exact(const fc_catalog *c, const char *folder
 {
     for (size_t i = 0; i < c->count; i++)
         if (strcmp(c->models[i].name, name) == 0 && strcmp(c->models[i].folder, folder) == 0)
+            return &c->models[i];
+    return NULL;
+}
+
+const char *fc_catalog_kind(const fc_catalog_model *m)
+{
+    return strcmp(m->folder, "prompt_expansion/fooocus_expansion") == 0 ? "fooocus_expansion" : m->folder;
+}
+
+const fc_catalog_model *fc_catalog_of_kind(const fc_catalog *c, const char *kind, const char *name)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (strcmp(c->models[i].name, name) == 0 && strcmp(fc_catalog_kind(&c->models[i]), kind) == 0)
             return &c->models[i];
     return NULL;
 }
@@ -169,6 +189,16 @@ static bool is_called(const fc_catalog_model *m, const char *name)
     return name[n] == '\0';
 }
 
+/* The first model whose name has this text inside; NULL: none. */
+static const char *containing(const fc_catalog *c, const char *text)
+{
+    size_t n = strlen(text);
+    for (size_t i = 0; n >= MIN_INSIDE && i < c->count; i++)
+        for (const char *at = c->models[i].name; strlen(at) >= n; at++)
+            if (strncasecmp(at, text, n) == 0) return c->models[i].name;
+    return NULL;
+}
+
 fc_status fc_catalog_find(const fc_catalog *c, const char *name, const fc_catalog_model **model, fc_err *err)
 {
     const char *names[MAX_SUGGESTIONS];
@@ -180,9 +210,10 @@ fc_status fc_catalog_find(const fc_catalog *c, const char *name, const fc_catalo
         }
     *model = NULL;
     for (size_t i = 0; i < count; i++) names[i] = c->models[i].name;
-    const char *near = fc_str_closest(name, names, count);
-    return fc_fail(err, FC_NOT_FOUND, "no model %.200s is known%s%s; the list: fooocus models list --all",
-                   name, near ? "; did you mean " : "", near ? near : "");
+    const char *near = containing(c, name);
+    if (!near) near = fc_str_closest(name, names, count);
+    return fc_fail(err, FC_NOT_FOUND, "no model %.200s is known%s%s%s; the list: fooocus models list --all",
+                   name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
 typedef struct needed {

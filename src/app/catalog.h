@@ -29,6 +29,10 @@ fc_status fc_catalog_find(const fc_catalog *catalog, const char *name, const fc_
                           fc_err *err) FC_MUST_USE;
 /* The same by exact folder and file name; NULL when there is none. */
 const fc_catalog_model *fc_catalog_exact(const fc_catalog *catalog, const char *folder, const char *name);
+/* "checkpoints", "fooocus_expansion" ...: the kind as fc_config_folders and path_KIND name it, which is the
+ * folder but for the one of prompt expansion. */
+const char *fc_catalog_kind(const fc_catalog_model *model);
+const fc_catalog_model *fc_catalog_of_kind(const fc_catalog *catalog, const char *kind, const char *name);
 /* The models that the settings ask for: base, refiner, VAE, LoRAs, and the LoRA of a fast mode. *missing
  * counts names that are in no catalogue. models: at least FC_CATALOG_MAX_NEEDED. -> how many */
 enum { FC_CATALOG_MAX_NEEDED = 80 };

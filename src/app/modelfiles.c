@@ -74,7 +74,8 @@ static void add_found(fc_model_folder *folder, const char *dir, const fc_lines *
 fc_status fc_model_folder_open(const char *home, const char *kind, fc_arena *arena, fc_model_folder *folder,
                                fc_err *err)
 {
-    static const char *const endings[] = {".safetensors", ".ckpt", ".pth", ".bin", ".pt", NULL};
+    static const char *const endings[] = {".safetensors", ".ckpt",  ".pth",  ".bin",
+                                          ".pt",          ".patch", ".onnx", NULL};
     fc_lines dirs;
     fc_lines_init(&dirs, arena);
     fc_lines_init(&folder->names, arena);

@@ -10,27 +10,37 @@
 #include <unistd.h>
 #include "app/modelfiles.h"
 #include "app/performance.h"
+#include "app/walk.h"
 #include "base/file.h"
 #include "base/str.h"
 
 enum { MAX_SUMS = 4 << 20, HASH_DIGITS = 64, MAX_ASIDE = 100 };
+
+/* A file of that name anywhere below folder. */
+static bool find_below(const char *folder, const char *name, fc_arena *arena, char *path, size_t size)
+{
+    const char *const endings[] = {name, NULL};
+    fc_lines found;
+    fc_lines_init(&found, arena);
+    if (fc_path_join(path, size, folder, name) == FC_OK && fc_path_exists(path)) return true;
+    if (fc_walk(folder, endings, &found, NULL) != FC_OK) return false;
+    for (size_t i = 0; i < found.count; i++)
+        if (strcmp(fc_path_basename(found.items[i]), name) == 0)
+            return fc_path_join(path, size, folder, found.items[i]) == FC_OK;
+    return false;
+}
 
 fc_status fc_modelstore_path(const char *home, const fc_catalog_model *m, char *path, size_t size,
                              bool *there, fc_err *err)
 {
     fc_arena arena;
     fc_lines folders;
-    fc_arena_init(&arena, 1 << 20);
+    fc_arena_init(&arena, 16 << 20);
     fc_lines_init(&folders, &arena);
-    /* Fooocus keeps the one folder of prompt expansion under a key of its own */
-    const char *kind =
-        strcmp(m->folder, "prompt_expansion/fooocus_expansion") == 0 ? "fooocus_expansion" : m->folder;
-    fc_status status = fc_config_read_folders(home, kind, &folders, err);
+    fc_status status = fc_config_read_folders(home, fc_catalog_kind(m), &folders, err);
     *there = false;
-    for (size_t i = 0; i < folders.count && status == FC_OK && !*there; i++) {
-        status = fc_path_join(path, size, folders.items[i], m->name);
-        *there = status == FC_OK && fc_path_exists(path);
-    }
+    for (size_t i = 0; i < folders.count && status == FC_OK && !*there; i++)
+        *there = find_below(folders.items[i], m->name, &arena, path, size);
     if (status == FC_OK && !*there) status = fc_path_join(path, size, folders.items[0], m->name);
     if (status == FC_LIMIT) fc_fail(err, status, "the file name is too long: %s", m->name);
     fc_arena_fini(&arena);

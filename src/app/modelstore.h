@@ -7,7 +7,8 @@
 #include "app/catalog.h"
 #include "app/fetch.h"
 
-/* Where the model is, or (*there false) would be put: the first folder of its kind. */
+/* Where the model is, in whichever folder of its kind or sub-folder, or (*there false) would be put: directly
+ * into the first folder. */
 fc_status fc_modelstore_path(const char *home, const fc_catalog_model *model, char *path, size_t size,
                              bool *there, fc_err *err) FC_MUST_USE;
 /* Fetches the model unless it is there, and remembers the hash. The path goes to `path` (may be NULL). */

@@ -139,6 +139,15 @@ static fc_status set_option(cli_args *args, option_id id, const char *value, fc_
     case OPTION_preset:
         args->preset = value;
         return FC_OK;
+    case OPTION_yes:
+        args->yes = true;
+        return FC_OK;
+    case OPTION_offline:
+        args->offline = true;
+        return FC_OK;
+    case OPTION_hf_mirror:
+        args->mirror = value;
+        return FC_OK;
     case OPTION_json:
         args->json = true;
         return FC_OK;

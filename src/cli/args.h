@@ -19,7 +19,8 @@ typedef struct cli_args {
     fc_engine_config engine;
     const char *from;   /* picture to repeat, or NULL */
     const char *preset; /* name, or NULL */
-    bool json, quiet;
+    const char *mirror; /* instead of huggingface.co, or NULL */
+    bool json, quiet, yes, offline;
     cli_help help;
 } cli_args;
 

@@ -20,6 +20,9 @@ int cli_fail(const fc_err *err);
 
 typedef struct cli_command {
     const char *name, *usage, *summary;
+    const char *actions; /* "list get": what may stand behind the name; NULL: nothing of the kind */
+    const char
+        *details; /* for --help, paragraphs with lines of at most 76 characters; NULL: told elsewhere */
     int (*run)(int argc, char **argv);
 } cli_command;
 /* NULL behind the last. */

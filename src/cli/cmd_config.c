@@ -7,13 +7,7 @@
 #include "cli/cli.h"
 #include "cli/models_args.h"
 
-static const char help[] = "fooocus config [KEY...] [--preset NAME] [--home DIR] [--all] [--json]\n"
-                           "\n"
-                           "Shows what config.txt, presets and the environment set, with the source of each "
-                           "value; --all also shows what\n"
-                           "nobody has set. Later sources win: built in, preset default, config.txt, "
-                           "--preset, environment variables of the\n"
-                           "same name. Nothing is written.\n";
+enum { MAX_KEYS = 200 };
 
 static bool is_named(const models_args *a, const char *key)
 {
@@ -39,9 +33,26 @@ static void print(const models_args *a, const fc_config *c, const char *key, jso
     fc_buf_fini(&source);
 }
 
-static fc_status show(const models_args *a, const fc_config *c, fc_err *err)
+/* Every name must be a key. */
+static fc_status check_names(const models_args *a, fc_err *err)
 {
-    int shown = 0;
+    const char *keys[MAX_KEYS];
+    size_t count = 0;
+    for (; fc_config_key(count) && count < MAX_KEYS; count++) keys[count] = fc_config_key(count);
+    for (int i = 0; i < a->name_count; i++) {
+        size_t k = 0;
+        while (k < count && !fc_str_eq_nocase(keys[k], a->names[i])) k++;
+        if (k < count) continue;
+        const char *near = fc_str_closest(a->names[i], keys, count);
+        return fc_fail(err, FC_NOT_FOUND, "there is no setting %.100s%s%s%s", a->names[i],
+                       near ? "; did you mean " : "; all of them: fooocus config --all", near ? near : "",
+                       near ? "?" : "");
+    }
+    return FC_OK;
+}
+
+static void show(const models_args *a, const fc_config *c)
+{
     json_t *all = json_object();
     if (!a->json)
         printf("# %s%s\n", fc_config_file(c), fc_path_exists(fc_config_file(c)) ? "" : " (does not exist)");
@@ -50,7 +61,6 @@ static fc_status show(const models_args *a, const fc_config *c, fc_err *err)
         bool set = fc_config_source_of(c, key) > FC_CONFIG_BUILT_IN;
         if (!is_named(a, key) || (a->name_count == 0 && !a->all && !set)) continue;
         print(a, c, key, all);
-        shown++;
     }
     if (a->json) {
         fc_buf text;
@@ -60,9 +70,6 @@ static fc_status show(const models_args *a, const fc_config *c, fc_err *err)
         fc_buf_fini(&text);
     }
     json_decref(all);
-    if (shown < a->name_count)
-        return fc_fail(err, FC_NOT_FOUND, "not every one of these is a setting, see --all");
-    return FC_OK;
 }
 
 int cli_config(int argc, char **argv)
@@ -70,10 +77,11 @@ int cli_config(int argc, char **argv)
     models_args a;
     fc_err err = {0};
     fc_config *c = NULL;
-    fc_status status = models_args_parse(&a, "home preset all json", argc, argv, &err);
-    if (status == FC_OK && a.help) return fputs(help, stdout) < 0;
+    fc_status status = models_args_parse(&a, argc, argv, &err);
+    if (status == FC_OK && a.help) return models_help("config");
+    if (status == FC_OK) status = check_names(&a, &err);
     if (status == FC_OK) status = fc_config_open(&c, a.home, a.preset, models_warn(), &err);
-    if (status == FC_OK) status = show(&a, c, &err);
+    if (status == FC_OK) show(&a, c);
     fc_config_close(c);
     return status == FC_OK ? 0 : cli_fail(&err);
 }

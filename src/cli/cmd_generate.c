@@ -165,8 +165,10 @@ static fc_status apply_config(cli_args *args, screen *s, fc_err *err)
             fc_config_open(&config, fc_home_dir(params.home), args->preset, (fc_warn){on_warning, s}, err);
     if (status == FC_OK && wanted)
         status = fc_config_apply(config, args->request, (fc_warn){on_warning, s}, err);
-    if (status == FC_OK && args->preset)
-        status = models_fetch_for(args->request, config, args->quiet || args->json, err);
+    models_args fetching = {.yes = args->yes,
+                            .quiet = args->quiet || args->json,
+                            .fetch = {.offline = args->offline, .mirror = args->mirror}};
+    if (status == FC_OK && args->preset) status = models_fetch_for(args->request, config, &fetching, err);
     fc_config_close(config);
     fc_arena_fini(&arena);
     return status;
@@ -231,6 +233,8 @@ int cli_generate(int argc, char **argv)
         tty_clear(&s.tty);
         if (s.json) json_error(&err);
         code = cli_fail(&err);
+        if (err.status == FC_FORMAT && !s.json && !args.from)
+            fputs("A broken model file is named and fetched again by: fooocus models verify\n", stderr);
     }
     cli_args_fini(&args);
     return code;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "app/jsontext.h"
@@ -11,25 +12,6 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/models_args.h"
-
-static const char flags[] = "home all json yes quiet offline hf-mirror preset";
-
-static const char help[] =
-    "fooocus models list [--all] [--json]   what is here; --all: also what could be fetched\n"
-    "fooocus models get NAME...             fetch models of the list, or all that --preset NAME needs\n"
-    "fooocus models verify [NAME...]        compare files with their known SHA-256 (without names: all)\n"
-    "fooocus models remove NAME...          delete files, after a question\n"
-    "\n"
-    "  --home DIR         the folder that holds models/; without it FOOOCUS_HOME, else the current folder\n"
-    "  --preset NAME      get: the models of a preset\n"
-    "  --hf-mirror URL    fetch from there instead of https://huggingface.co (also: HF_MIRROR)\n"
-    "  --offline          do not touch the network\n"
-    "  --yes              do not ask\n"
-    "  --quiet            no progress\n"
-    "\n"
-    "A break is no harm: the same command goes on where it stopped. HF_TOKEN is sent to huggingface.co "
-    "alone;\n"
-    "proxies are those of the environment (https_proxy).\n";
 
 typedef struct store {
     const models_args *args;
@@ -50,89 +32,133 @@ static void store_close(store *s)
     fc_config_close(s->config);
 }
 
-static uint64_t file_bytes(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && st.st_size > 0 ? (uint64_t)st.st_size : 0;
-}
-
-/* ---- list ---- */
+/* ---- files ---- */
 
 static const char *const kinds[] = {
     "checkpoints", "loras",      "vae",         "embeddings",        "vae_approx",     "upscale_models",
     "inpaint",     "controlnet", "clip_vision", "fooocus_expansion", "safety_checker", "sam"};
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
 
-static const char *kind_of(const fc_catalog_model *m)
-{
-    return fc_str_starts(m->folder, "prompt_expansion/") ? "fooocus_expansion" : m->folder;
-}
+typedef struct model_file {
+    const char *kind, *name, *path; /* name: below the folders of its kind */
+    const fc_catalog_model *known;  /* NULL: in no catalogue */
+} model_file;
 
-static void print_row(const models_args *a, json_t *list, const char *kind, const char *name, uint64_t size,
-                      const char *path, const char *note)
-{
-    char text[32];
-    models_size(size, text);
-    if (!a->json) {
-        printf("  %-52s %9s  %s\n", name, text, note);
-        return;
-    }
-    json_array_append_new(list,
-                          json_pack("{s:s, s:s, s:I, s:b, s:s?, s:s}", "kind", kind, "name", name, "bytes",
-                                    (json_int_t)size, "here", path != NULL, "path", path, "note", note));
-}
+typedef fc_status visit(const store *s, const model_file *file, void *user, fc_err *err);
 
-static fc_status list_kind(const store *s, const char *kind, json_t *list, fc_err *err)
+/* Calls fn for every model file of a kind. */
+static fc_status each_of(const store *s, const char *kind, visit *fn, void *user, fc_err *err)
 {
-    static const char *const endings[] = {".safetensors", ".ckpt",  ".pth",  ".bin",
-                                          ".pt",          ".patch", ".onnx", NULL};
     fc_arena arena;
-    fc_lines folders, names;
-    bool title = false;
+    fc_model_folder folder;
     fc_arena_init(&arena, 64 << 20);
-    fc_lines_init(&folders, &arena);
-    fc_config_folders(s->config, kind, &folders);
-    fc_status status = FC_OK;
-    for (size_t i = 0; i < folders.count && status == FC_OK; i++) {
-        fc_lines_init(&names, &arena);
-        status = fc_walk(folders.items[i], endings, &names, err);
-        if (names.count > 0 && !s->args->json) printf("%s (%s)\n", kind, folders.items[i]), title = true;
-        for (size_t j = 0; j < names.count; j++) {
-            char path[4096];
-            const fc_catalog_model *m = fc_catalog_exact(&s->catalog, kind, names.items[j]);
-            if (fc_path_join(path, sizeof path, folders.items[i], names.items[j]) == FC_OK)
-                print_row(s->args, list, kind, names.items[j], file_bytes(path), path, m ? m->note : "");
-        }
-    }
-    for (size_t i = 0; i < s->catalog.count && s->args->all && status == FC_OK; i++) {
-        const fc_catalog_model *m = &s->catalog.models[i];
-        char path[4096];
-        bool there;
-        if (strcmp(kind_of(m), kind) != 0) continue;
-        status = fc_modelstore_path(s->args->home, m, path, sizeof path, &there, err);
-        if (status != FC_OK || there) continue;
-        if (!title && !s->args->json) printf("%s\n", kind), title = true;
-        char note[300];
-        snprintf(note, sizeof note, "not here: %.250s", m->note);
-        print_row(s->args, list, kind, m->name, fc_catalog_bytes(m), NULL, note);
+    fc_status status = fc_model_folder_open(fc_home_dir(s->args->home), kind, &arena, &folder, err);
+    for (size_t i = 0; status == FC_OK && i < folder.names.count; i++) {
+        const char *name = folder.names.items[i];
+        const model_file f = {kind, name, folder.paths.items[i],
+                              fc_catalog_of_kind(&s->catalog, kind, fc_path_basename(name))};
+        status = fn(s, &f, user, err);
     }
     fc_arena_fini(&arena);
+    return status;
+}
+
+static fc_status each_file(const store *s, visit *fn, void *user, fc_err *err)
+{
+    fc_status status = FC_OK;
+    for (int k = 0; k < KIND_COUNT && status == FC_OK; k++) status = each_of(s, kinds[k], fn, user, err);
+    return status;
+}
+
+static uint64_t file_bytes(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && st.st_size > 0 ? (uint64_t)st.st_size : 0;
+}
+
+/* Of a file, or of all files of a model's folder. */
+static uint64_t model_bytes(const char *path)
+{
+    static const char *const endings[] = {"", NULL};
+    char file[4096];
+    fc_arena arena;
+    fc_lines names;
+    uint64_t sum = 0;
+    if (!fc_path_is_dir(path)) return file_bytes(path);
+    fc_arena_init(&arena, 16 << 20);
+    fc_lines_init(&names, &arena);
+    if (fc_walk(path, endings, &names, NULL) == FC_OK)
+        for (size_t i = 0; i < names.count; i++)
+            if (fc_path_join(file, sizeof file, path, names.items[i]) == FC_OK) sum += file_bytes(file);
+    fc_arena_fini(&arena);
+    return sum;
+}
+
+/* ---- list ---- */
+
+typedef struct listing {
+    json_t *rows; /* NULL: print */
+    const char *title;
+    size_t count;
+} listing;
+
+static void print_row(listing *l, const char *kind, const char *name, uint64_t size, const char *path,
+                      const char *note)
+{
+    char text[32];
+    l->count++;
+    if (l->rows) {
+        json_array_append_new(l->rows, json_pack("{s:s, s:s, s:I, s:b, s:s?, s:s}", "kind", kind, "name",
+                                                 name, "bytes", (json_int_t)size, "here", path != NULL,
+                                                 "path", path, "note", note));
+        return;
+    }
+    if (l->title != kind) printf("%s\n", kind);
+    l->title = kind;
+    models_size(size, text);
+    printf("  %-52s %9s  %s%s\n", name, size ? text : "?", path ? "" : "not here: ", note);
+}
+
+static fc_status list_file(const store *s, const model_file *f, void *user, fc_err *err)
+{
+    (void)s, (void)err;
+    print_row(user, f->kind, f->name, model_bytes(f->path), f->path, f->known ? f->known->note : "");
+    return FC_OK;
+}
+
+static fc_status list_kind(const store *s, const char *kind, listing *l, fc_err *err)
+{
+    char path[4096];
+    bool there;
+    fc_status status = each_of(s, kind, list_file, l, err);
+    for (size_t i = 0; i < s->catalog.count && s->args->all && status == FC_OK; i++) {
+        const fc_catalog_model *m = &s->catalog.models[i];
+        if (strcmp(fc_catalog_kind(m), kind) != 0) continue;
+        status = fc_modelstore_path(s->args->home, m, path, sizeof path, &there, err);
+        if (status == FC_OK && !there) print_row(l, kind, m->name, fc_catalog_bytes(m), NULL, m->note);
+    }
     return status;
 }
 
 static fc_status list(const store *s, fc_err *err)
 {
     fc_status status = FC_OK;
-    json_t *rows = json_array();
-    for (int i = 0; i < KIND_COUNT && status == FC_OK; i++) status = list_kind(s, kinds[i], rows, err);
-    if (s->args->json && status == FC_OK) {
+    listing l = {.rows = s->args->json ? json_array() : NULL};
+    if (s->args->name_count)
+        return fc_fail(err, FC_ARG, "list takes no names; about one file: fooocus doctor %s",
+                       s->args->names[0]);
+    for (int i = 0; i < KIND_COUNT && status == FC_OK; i++) status = list_kind(s, kinds[i], &l, err);
+    if (l.rows && status == FC_OK) {
         fc_buf text;
         fc_buf_init(&text, 64 << 20);
-        fc_json_write(rows, JSON_INDENT(2), &text);
+        fc_json_write(l.rows, JSON_INDENT(2), &text);
         puts(fc_buf_cstr(&text));
         fc_buf_fini(&text);
     }
-    json_decref(rows);
+    if (!l.rows && l.count == 0 && status == FC_OK)
+        fprintf(stderr, "There are no models in %s/models yet. Fetch the usual ones: fooocus setup\n",
+                fc_home_dir(s->args->home));
+    json_decref(l.rows);
     return status;
 }
 
@@ -143,8 +169,15 @@ static fc_status get_one(const store *s, const fc_catalog_model *m, fc_err *err)
     char path[4096];
     fc_status status = models_fetch(s->args, m, path, sizeof path, err);
     if (status == FC_OK) puts(path);
-    fflush(stdout);
+    fflush(stdout); /* scripts read it while the next one comes */
     return status;
+}
+
+static fc_status check_addresses(const store *s, size_t missing, fc_err *err)
+{
+    if (missing == 0) return FC_OK;
+    return fc_fail(err, FC_NOT_FOUND, "%zu file%s of the preset %s have no known address", missing,
+                   missing == 1 ? "" : "s", s->args->preset);
 }
 
 static fc_status get_preset(const store *s, fc_err *err)
@@ -153,10 +186,7 @@ static fc_status get_preset(const store *s, fc_err *err)
     size_t missing, count = fc_catalog_needed(&s->catalog, s->config, models, &missing);
     fc_status status = FC_OK;
     for (size_t i = 0; i < count && status == FC_OK; i++) status = get_one(s, models[i], err);
-    if (status == FC_OK && missing)
-        return fc_fail(err, FC_NOT_FOUND, "%zu files of the preset %s have no known address", missing,
-                       s->args->preset);
-    return status;
+    return status == FC_OK ? check_addresses(s, missing, err) : status;
 }
 
 static fc_status get(const store *s, fc_err *err)
@@ -175,35 +205,46 @@ static fc_status get(const store *s, fc_err *err)
 
 /* ---- verify and remove: files by name ---- */
 
-/* name: a path, a catalogue name, or a file of one of the folders. */
-static fc_status find_file(const store *s, const char *name, char path[4096], const fc_catalog_model **model,
-                           fc_err *err)
+typedef struct wanted {
+    const char *name;
+    char path[4096];
+    const fc_catalog_model *known;
+    bool found;
+} wanted;
+
+static bool is_same_file(const char *a, const char *b)
 {
-    fc_arena arena;
-    fc_model_folder folder;
-    bool there = false;
-    if (fc_catalog_find(&s->catalog, name, model, err) == FC_OK) {
-        fc_status status = fc_modelstore_path(s->args->home, *model, path, 4096, &there, err);
-        if (status != FC_OK || there) return status;
-    }
-    *model = NULL;
-    fc_arena_init(&arena, 64 << 20);
-    fc_status status = FC_OK;
-    for (int k = 0; k < KIND_COUNT && !there && status == FC_OK; k++) {
-        status = fc_model_folder_open(fc_home_dir(s->args->home ? s->args->home : ""), kinds[k], &arena,
-                                      &folder, err);
-        for (size_t i = 0; status == FC_OK && i < folder.names.count && !there; i++) {
-            there = strcmp(folder.names.items[i], name) == 0 ||
-                    strcmp(fc_path_basename(folder.names.items[i]), name) == 0;
-            if (there) snprintf(path, 4096, "%s", folder.paths.items[i]);
-        }
-    }
-    fc_arena_fini(&arena);
-    if (status != FC_OK || there) return status;
-    if (!fc_path_exists(name) || fc_path_is_dir(name))
-        return fc_fail(err, FC_NOT_FOUND, "there is no model file %s here", name);
-    snprintf(path, 4096, "%s", name);
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static bool has_stem(const char *file, const char *name)
+{
+    size_t n;
+    const char *stem = fc_path_stem(file, &n);
+    return strlen(name) == n && strncasecmp(stem, name, n) == 0;
+}
+
+static fc_status match(const store *s, const model_file *f, void *user, fc_err *err)
+{
+    wanted *w = user;
+    (void)s, (void)err;
+    if (w->found) return FC_OK;
+    w->found = strcmp(f->name, w->name) == 0 || fc_str_eq_nocase(fc_path_basename(f->name), w->name) ||
+               has_stem(f->name, w->name) || is_same_file(f->path, w->name);
+    if (!w->found) return FC_OK;
+    snprintf(w->path, sizeof w->path, "%s", f->path);
+    w->known = f->known;
     return FC_OK;
+}
+
+/* w->name: a file of one of the folders by relative name, file name or stem, or its path. */
+static fc_status find_file(const store *s, wanted *w, fc_err *err)
+{
+    fc_status status = each_file(s, match, w, err);
+    if (status != FC_OK || w->found) return status;
+    return fc_fail(err, FC_NOT_FOUND,
+                   "there is no model file %s in the folders of models; see: fooocus models", w->name);
 }
 
 /* A broken file is moved aside and fetched again, if the user wants that. */
@@ -222,6 +263,7 @@ static fc_status verify_one(const store *s, const char *path, const fc_catalog_m
                             fc_err *err)
 {
     fc_verify_result r;
+    if (!s->args->quiet) fprintf(stderr, "reading %s\n", path);
     fc_status status = fc_modelstore_verify(s->args->home, path, m, models_cancel(), &r, err);
     if (status != FC_OK) return status;
     switch (r.verdict) {
@@ -243,18 +285,20 @@ static fc_status verify_one(const store *s, const char *path, const fc_catalog_m
     return mend(s, path, m, err);
 }
 
-static fc_status verify_all(const store *s, bool *bad, fc_err *err)
+/* A model in a folder: each of its files. */
+static fc_status verify_model(const store *s, const model_file *f, void *user, fc_err *err)
 {
+    static const char *const endings[] = {".safetensors", ".bin", NULL};
+    char path[4096];
     fc_arena arena;
-    fc_model_folder folder;
-    fc_status status = FC_OK;
-    fc_arena_init(&arena, 64 << 20);
-    for (int k = 0; k < KIND_COUNT && status == FC_OK; k++) {
-        status = fc_model_folder_open(fc_home_dir(s->args->home ? s->args->home : ""), kinds[k], &arena,
-                                      &folder, err);
-        for (size_t i = 0; status == FC_OK && i < folder.names.count; i++)
-            status = verify_one(s, folder.paths.items[i],
-                                fc_catalog_exact(&s->catalog, kinds[k], folder.names.items[i]), bad, err);
+    fc_lines names;
+    if (!fc_path_is_dir(f->path)) return verify_one(s, f->path, f->known, user, err);
+    fc_arena_init(&arena, 16 << 20);
+    fc_lines_init(&names, &arena);
+    fc_status status = fc_walk(f->path, endings, &names, err);
+    for (size_t i = 0; i < names.count && status == FC_OK; i++) {
+        status = fc_path_join(path, sizeof path, f->path, names.items[i]);
+        if (status == FC_OK) status = verify_one(s, path, NULL, user, err);
     }
     fc_arena_fini(&arena);
     return status;
@@ -263,32 +307,43 @@ static fc_status verify_all(const store *s, bool *bad, fc_err *err)
 static fc_status verify(const store *s, fc_err *err)
 {
     bool bad = false;
-    fc_status status = s->args->name_count ? FC_OK : verify_all(s, &bad, err);
+    fc_status status = s->args->name_count ? FC_OK : each_file(s, verify_model, &bad, err);
     for (int i = 0; i < s->args->name_count && status == FC_OK; i++) {
-        char path[4096];
-        const fc_catalog_model *m;
-        status = find_file(s, s->args->names[i], path, &m, err);
-        if (status == FC_OK) status = verify_one(s, path, m, &bad, err);
+        wanted w = {.name = s->args->names[i]};
+        status = find_file(s, &w, err);
+        if (status == FC_OK) {
+            const model_file f = {"", w.name, w.path, w.known};
+            status = verify_model(s, &f, &bad, err);
+        }
     }
     if (status == FC_OK && bad) return fc_fail(err, FC_FORMAT, "some files are not what they should be");
     return status;
 }
 
+static fc_status remove_one(const store *s, const char *name, fc_err *err)
+{
+    wanted w = {.name = name};
+    char question[4300], size[32];
+    fc_status status = find_file(s, &w, err);
+    if (status != FC_OK) return status;
+    if (fc_path_is_dir(w.path))
+        return fc_fail(err, FC_UNSUPPORTED, "%s is a folder of many files: please delete it yourself",
+                       w.path);
+    models_size(file_bytes(w.path), size);
+    snprintf(question, sizeof question, "Delete %s (%s)?", w.path, size);
+    if (!models_ask_twice(s->args, question)) return fc_fail(err, FC_CANCELLED, "%s was kept", w.path);
+    if (unlink(w.path) != 0) return fc_fail_errno(err, errno, "cannot delete %s", w.path);
+    printf("deleted %s\n", w.path);
+    return FC_OK;
+}
+
 static fc_status remove_files(const store *s, fc_err *err)
 {
+    fc_status status = FC_OK;
     if (s->args->name_count == 0) return fc_fail(err, FC_ARG, "which file should be removed?");
-    for (int i = 0; i < s->args->name_count; i++) {
-        char path[4096], question[4300], size[32];
-        const fc_catalog_model *m;
-        fc_status status = find_file(s, s->args->names[i], path, &m, err);
-        if (status != FC_OK) return status;
-        models_size(file_bytes(path), size);
-        snprintf(question, sizeof question, "Delete %s (%s)?", path, size);
-        if (!models_ask(s->args, question)) return fc_fail(err, FC_CANCELLED, "nothing was deleted");
-        if (unlink(path) != 0) return fc_fail_errno(err, errno, "cannot delete %s", path);
-        printf("deleted %s\n", path);
-    }
-    return FC_OK;
+    for (int i = 0; i < s->args->name_count && status == FC_OK; i++)
+        status = remove_one(s, s->args->names[i], err);
+    return status;
 }
 
 int cli_models(int argc, char **argv)
@@ -302,8 +357,9 @@ int cli_models(int argc, char **argv)
     fc_err err = {0};
     const char *word = argc > 1 && argv[1][0] != '-' ? argv[1] : "list";
     int skip = argc > 1 && argv[1][0] != '-';
-    fc_status status = models_args_parse(&a, flags, argc - skip, argv + skip, &err);
-    if (status == FC_OK && a.help) return fputs(help, stdout) < 0;
+    argv[skip] = argv[0]; /* the command's name stands in front of what is parsed */
+    fc_status status = models_args_parse(&a, argc - skip, argv + skip, &err);
+    if (status == FC_OK && a.help) return models_help("models");
     if (status == FC_OK) {
         status = fc_fail(&err, FC_ARG, "'%.60s' is not one of list, get, verify, remove", word);
         for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
@@ -318,51 +374,38 @@ int cli_models(int argc, char **argv)
 
 /* ---- setup ---- */
 
-static const char setup_help[] =
-    "fooocus setup [--preset NAME] [--yes] [--home DIR] [--hf-mirror URL]\n"
-    "\n"
-    "Fetches the models that are needed for pictures, after one question. Without --preset the set of preset "
-    "sai:\n"
-    "the SDXL base model, its refiner and the offset LoRA (13 GB). What is already there stays.\n";
-
-static fc_status announce(const store *s, const fc_catalog_model **models, size_t count, size_t *left,
-                          fc_err *err)
+/* Keeps those of models that are not here; the others are told. */
+static fc_status keep_missing(const store *s, const fc_catalog_model **models, size_t *count, fc_err *err)
 {
-    uint64_t total = 0;
-    char text[32], path[4096];
+    char path[4096];
     bool there;
-    *left = 0;
-    for (size_t i = 0; i < count; i++) {
+    size_t left = 0;
+    for (size_t i = 0; i < *count; i++) {
         fc_status status = fc_modelstore_path(s->args->home, models[i], path, sizeof path, &there, err);
         if (status != FC_OK) return status;
-        models_size(fc_catalog_bytes(models[i]), text);
-        fprintf(stderr, "  %-46s %9s  %s\n", models[i]->name, there ? "is here" : text,
-                there ? "" : models[i]->licence);
-        if (there) continue;
-        total += fc_catalog_bytes(models[i]);
-        models[(*left)++] = models[i];
+        if (!there)
+            models[left++] = models[i];
+        else if (!s->args->quiet)
+            fprintf(stderr, "  %-46s   is here  %s\n", models[i]->name, path);
     }
-    models_size(total, text);
-    if (*left)
-        fprintf(stderr, "Together %s, into %s/models.\n", text,
-                fc_home_dir(s->args->home ? s->args->home : ""));
+    *count = left;
     return FC_OK;
 }
 
 static fc_status setup(const store *s, fc_err *err)
 {
     const fc_catalog_model *models[FC_CATALOG_MAX_NEEDED];
-    size_t left, missing, count = fc_catalog_needed(&s->catalog, s->config, models, &missing);
-    fc_status status = announce(s, models, count, &left, err);
-    if (status == FC_OK && left == 0) {
-        fprintf(stderr, "Everything is here.\n");
-        return FC_OK;
+    size_t missing, count = fc_catalog_needed(&s->catalog, s->config, models, &missing);
+    fc_status status = keep_missing(s, models, &count, err);
+    if (status == FC_OK && count > 0) {
+        models_announce(models, count, s->args->home);
+        if (!models_ask(s->args, "Fetch them now?")) return fc_fail(err, FC_CANCELLED, "nothing was fetched");
     }
-    if (status == FC_OK && !models_ask(s->args, "Fetch them now?"))
-        return fc_fail(err, FC_CANCELLED, "nothing was fetched");
-    for (size_t i = 0; i < left && status == FC_OK; i++) status = get_one(s, models[i], err);
-    if (status == FC_OK)
-        fprintf(stderr, "Ready: fooocus generate \"a lighthouse by the sea\" --preset %s\n", s->args->preset);
+    for (size_t i = 0; i < count && status == FC_OK; i++) status = get_one(s, models[i], err);
+    if (status == FC_OK) status = check_addresses(s, missing, err);
+    if (status == FC_OK && !s->args->quiet)
+        fprintf(stderr, "%s. Now: fooocus generate \"a lighthouse by the sea\" --preset %s\n",
+                count ? "Ready" : "Everything is here", s->args->preset);
     return status;
 }
 
@@ -371,8 +414,8 @@ int cli_setup(int argc, char **argv)
     models_args a;
     store s = {0};
     fc_err err = {0};
-    fc_status status = models_args_parse(&a, "home preset yes quiet offline hf-mirror", argc, argv, &err);
-    if (status == FC_OK && a.help) return fputs(setup_help, stdout) < 0;
+    fc_status status = models_args_parse(&a, argc, argv, &err);
+    if (status == FC_OK && a.help) return models_help("setup");
     if (status == FC_OK && a.name_count)
         status = fc_fail(&err, FC_ARG, "'%.60s' means nothing here", a.names[0]);
     if (!a.preset) a.preset = "sai";

@@ -1,6 +1,7 @@
 /* See flags.h. */
 #include "cli/flags.h"
 
+#include <stdio.h>
 #include <string.h>
 #include "base/str.h"
 
@@ -39,16 +40,18 @@ static int find(const cli_flags *flags, const flag *f)
     return -1;
 }
 
-static fc_status unknown(const cli_flags *flags, const char *argument, fc_err *err)
+static fc_status unknown(const cli_flags *flags, bool engine, const char *argument, fc_err *err)
 {
     const char *names[MAX_FLAGS];
+    char wanted[64];
     size_t count = 0;
     const cli_option_row *row;
     for (int i = 0; i < flags->count && count < MAX_FLAGS; i++) names[count++] = flags->rows[i].flag;
-    for (int i = 0; (row = cli_option_at(i)) && count < MAX_FLAGS; i++)
+    for (int i = 0; engine && (row = cli_option_at(i)) && count < MAX_FLAGS; i++)
         if (cli_engine_option_is(row->flag, strlen(row->flag))) names[count++] = row->flag;
-    const char *near = fc_str_closest(argument + strspn(argument, "-"), names, count);
-    if (near) return fc_fail(err, FC_ARG, "there is no flag %.60s, did you mean --%s?", argument, near);
+    snprintf(wanted, sizeof wanted, "%.*s", (int)strcspn(argument, "="), argument);
+    const char *near = fc_str_closest(wanted + strspn(wanted, "-"), names, count);
+    if (near) return fc_fail(err, FC_ARG, "there is no flag %s, did you mean --%s?", wanted, near);
     return fc_fail(err, FC_ARG, "there is no flag %.60s, see fooocus %s --help", argument, flags->command);
 }
 
@@ -80,9 +83,9 @@ fc_status cli_flags_read(const cli_flags *flags, fc_engine_config *config, int a
         return fc_fail(err, FC_ARG, "'%.60s' is no flag, see fooocus %s --help", argument, flags->command);
     const flag f = read_flag(argument);
     *option = find(flags, &f);
-    if (*option < 0 && f.name && cli_engine_option_is(f.name, f.size))
+    if (*option < 0 && config && f.name && cli_engine_option_is(f.name, f.size))
         return read_engine_flag(&f, config, argc, argv, at, err);
-    if (*option < 0) return unknown(flags, argument, err);
+    if (*option < 0) return unknown(flags, config != NULL, argument, err);
     const char *wants = flags->rows[*option].value;
     if (!wants && f.attached) return fc_fail(err, FC_ARG, "%.60s takes no value", argument);
     if (wants && wants[0] != '[') return take_value(&f, argc, argv, at, value, err);

@@ -12,8 +12,9 @@ typedef struct cli_flags {
 } cli_flags;
 
 /* Reads the flag argv[*at]; *at moves on when its value is the next argument. *option: its row in the table,
- * or -1 when it was one of the engine's, which *config has then. *value: NULL for a switch, and for a flag
- * whose value stands in brackets in the table when there is none. */
+ * or -1 when it was one of the engine's, which *config has then (NULL: the command has none of those).
+ * *value: NULL for a switch, and for a flag whose value stands in brackets in the table when there is none.
+ */
 fc_status cli_flags_read(const cli_flags *f, fc_engine_config *config, int argc, char **argv, int *at,
                          int *option, const char **value, fc_err *err) FC_MUST_USE;
 

@@ -8,6 +8,7 @@
 #include "cli/args.h"
 #include "cli/bench_args.h"
 #include "cli/cli.h"
+#include "cli/models_args.h"
 #include "cli/serve_args.h"
 
 enum { LEFT_WIDTH = 26, MIN_WIDTH = 60, MAX_WIDTH = 100 };
@@ -106,6 +107,13 @@ static void print_table(printer *pr, const char *title, const cli_option_row *(*
             print_plain(pr, o->flag, o->value, o->short_flag, o->help);
 }
 
+static void print_small_flags(printer *pr, const char *command)
+{
+    const cli_option_row *o;
+    for (int i = 0; (o = small_option_at(command, i)); i++)
+        print_plain(pr, o->flag, o->value, o->short_flag, o->help);
+}
+
 /* ---- for terminals ---- */
 
 static void spaces(fc_buf *out, int count)
@@ -155,10 +163,14 @@ static void terminal_flag(printer *p, const entry *e)
     wrap(p->out, fc_buf_cstr(&e->text), LEFT_WIDTH, p->width);
 }
 
+static int terminal_width(int width)
+{
+    return width < MIN_WIDTH ? MIN_WIDTH : width > MAX_WIDTH ? MAX_WIDTH : width;
+}
+
 void cli_help_generate(bool all, int width, fc_buf *out)
 {
-    width = width < MIN_WIDTH ? MIN_WIDTH : width > MAX_WIDTH ? MAX_WIDTH : width;
-    printer p = {out, width, terminal_group, terminal_flag};
+    printer p = {out, terminal_width(width), terminal_group, terminal_flag};
     fc_buf_puts(out, "usage: fooocus generate \"PROMPT\" [--model FILE] [flags]\n\n"
                      "Makes pictures from a sentence and prints their file names.\n");
     print_flags(&p, all);
@@ -169,8 +181,7 @@ void cli_help_generate(bool all, int width, fc_buf *out)
 
 void cli_help_serve(int width, fc_buf *out)
 {
-    width = width < MIN_WIDTH ? MIN_WIDTH : width > MAX_WIDTH ? MAX_WIDTH : width;
-    printer p = {out, width, terminal_group, terminal_flag};
+    printer p = {out, terminal_width(width), terminal_group, terminal_flag};
     fc_buf_puts(out,
                 "usage: fooocus serve [flags]\n\nServes the web page and the API, and works on the queue.\n");
     print_table(&p, "Server", cli_serve_option_at);
@@ -178,8 +189,7 @@ void cli_help_serve(int width, fc_buf *out)
 
 void cli_help_bench(int width, fc_buf *out)
 {
-    width = width < MIN_WIDTH ? MIN_WIDTH : width > MAX_WIDTH ? MAX_WIDTH : width;
-    printer p = {out, width, terminal_group, terminal_flag};
+    printer p = {out, terminal_width(width), terminal_group, terminal_flag};
     fc_buf_puts(out, "usage: fooocus bench [ops] [step] [text] [vae] [load] [e2e] [flags]\n\n"
                      "Measures what a model costs on this machine; without a part all but e2e.\n\n"
                      "  ops   every operation at the model's shapes, as a share of the machine's peak\n"
@@ -189,6 +199,16 @@ void cli_help_bench(int width, fc_buf *out)
                      "  load  opening the file and preparing its weights\n"
                      "  e2e   a whole picture\n");
     print_table(&p, "Bench", cli_bench_option_at);
+}
+
+void cli_help_small(const char *command, int width, fc_buf *out)
+{
+    const cli_command *c;
+    printer p = {out, terminal_width(width), terminal_group, terminal_flag};
+    for (int i = 0; (c = cli_command_at(i)); i++)
+        if (strcmp(c->name, command) == 0)
+            fc_buf_printf(out, "usage: fooocus %s\n\n%s\n\n%s\n", c->usage, c->summary, c->details);
+    print_small_flags(&p, command);
 }
 
 void cli_help_main(fc_buf *out)
@@ -248,6 +268,20 @@ static void man_commands(fc_buf *out)
         fc_buf_puts(out, "\\fR\n");
         roff(out, c->summary);
         fc_buf_putc(out, '\n');
+        if (!c->details) continue;
+        fc_buf_puts(out, ".RS\n.nf\n");
+        roff(out, c->details);
+        fc_buf_puts(out, ".fi\n.RE\n");
+    }
+}
+
+static void man_small_commands(printer *p)
+{
+    const cli_command *c;
+    for (int i = 0; (c = cli_command_at(i)); i++) {
+        if (!small_option_at(c->name, 0)) continue;
+        p->group(p, c->name);
+        print_small_flags(p, c->name);
     }
 }
 
@@ -277,6 +311,9 @@ static const char man_files[] =
 static const char man_environment[] =
     ".SH ENVIRONMENT\n"
     ".TP\nFOOOCUS_HOME\nThe folder that holds models/ and outputs/, unless \\-\\-home names one.\n"
+    ".TP\nHF_TOKEN\nAccess token for models that ask for one; sent to huggingface.co alone.\n"
+    ".TP\nHF_MIRROR\nThe address to fetch from instead of https://huggingface.co.\n"
+    ".TP\nhttp_proxy, https_proxy, no_proxy\nProxies for downloads.\n"
     ".TP\nFC_BACKEND\nWhat computes, unless \\-\\-backend names it.\n"
     ".TP\nFC_LOG\nerror, warn, info or debug: diagnostics on standard error.\n";
 
@@ -312,6 +349,8 @@ void cli_help_man(fc_buf *out)
     print_table(&p, "Server", cli_serve_option_at);
     fc_buf_puts(out, ".SH FLAGS OF BENCH\n");
     print_table(&p, "Bench", cli_bench_option_at);
+    fc_buf_puts(out, ".SH FLAGS OF OTHER COMMANDS\n");
+    man_small_commands(&p);
     fc_buf_puts(out, man_examples);
     fc_buf_puts(out, man_files);
     fc_buf_puts(out, man_environment);

@@ -5,19 +5,44 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/completion.h"
 #include "cli/help.h"
 
 static const cli_command commands[] = {
-    {"generate", "generate \"PROMPT\" [--model FILE] [flags]", "Make pictures from a sentence.",
+    {"generate", "generate \"PROMPT\" [--model FILE] [flags]", "Make pictures from a sentence.", NULL, NULL,
      cli_generate},
-    {"serve", "serve [--listen [IP]] [--port N] [--auth FILE] [flags]", "The web page and the API.",
-     cli_serve},
-    {"auth", "auth add|token|remove NAME [--file FILE]", "Users and API tokens of the server.", cli_auth},
-    {"setup", "setup [--preset NAME]", "Fetch the models that pictures need, after one question.", cli_setup},
-    {"models", "models list|get|verify|remove [NAME ...]", "Fetch and check model files.", cli_models},
-    {"config", "config [KEY ...]", "Show settings and where they come from.", cli_config},
-    {"bench", "bench [ops|step|text|vae|load|e2e ...] [flags]", "Measure speed and memory.", cli_bench},
-    {"doctor", "doctor [FILE ...]", "Describe model files, or this machine.", cli_doctor},
+    {"serve", "serve [--listen [IP]] [--port N] [--auth FILE] [flags]", "The web page and the API.", NULL,
+     NULL, cli_serve},
+    {"auth", "auth add|token|remove NAME [--file FILE]", "Users and API tokens of the server.",
+     "add token remove", NULL, cli_auth},
+    {"setup", "setup [--preset NAME] [flags]", "Fetch the models that pictures need, after one question.",
+     NULL,
+     "Without --preset the set of preset sai: the SDXL base model, its refiner and the\n"
+     "offset LoRA (13 GB). What is already there stays. A break is no harm: the same\n"
+     "command goes on where it stopped.\n",
+     cli_setup},
+    {"models", "models list|get|verify|remove [NAME ...] [flags]", "Fetch and check model files.",
+     "list get verify remove",
+     "models list             what is here; --all: also what could be fetched\n"
+     "models get NAME ...     fetch models of the list, or all that --preset NAME needs\n"
+     "models verify [NAME ...]  compare files with their known SHA-256, without names all;\n"
+     "                        a broken one is moved aside and fetched again if you agree\n"
+     "models remove NAME ...  delete files, after a question\n"
+     "\n"
+     "An access token in HF_TOKEN is sent to huggingface.co alone; proxies are those of\n"
+     "the environment (https_proxy).\n",
+     cli_models},
+    {"config", "config [KEY ...] [flags]", "Show settings and where they come from.", NULL,
+     "Later sources win: built in, the preset default, config.txt, --preset, environment\n"
+     "variables of the same name. Nothing is ever written.\n",
+     cli_config},
+    {"bench", "bench [ops|step|text|vae|load|e2e ...] [flags]", "Measure speed and memory.",
+     "ops step text vae load e2e", NULL, cli_bench},
+    {"doctor", "doctor [FILE ...] [flags]", "Describe model files, or this machine.", NULL,
+     "Without FILE: what this machine has, which models are there, and what speed to\n"
+     "expect, measured for about a second. With FILE, a path or the name of a model file:\n"
+     "its kind and parts, what is missing in it and what nothing uses.\n",
+     cli_doctor},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
@@ -40,6 +65,17 @@ static int print(void (*write)(fc_buf *out))
     fputs(fc_buf_cstr(&text), stdout);
     fc_buf_fini(&text);
     return fflush(stdout) == 0 ? 0 : fc_status_exit_code(FC_IO);
+}
+
+static int print_completion(const char *shell)
+{
+    fc_buf text;
+    fc_err err = {0};
+    fc_buf_init(&text, 1 << 20);
+    fc_status status = cli_completion(shell, &text, &err);
+    if (status == FC_OK) fputs(fc_buf_cstr(&text), stdout);
+    fc_buf_fini(&text);
+    return status == FC_OK ? 0 : cli_fail(&err);
 }
 
 static int unknown_command(const char *name)
@@ -66,6 +102,7 @@ int main(int argc, char **argv)
     if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help")) return print(cli_help_main);
     if (!strcmp(word, "--version")) return printf("fooocus %s\n", fc_version()) < 0;
     if (!strcmp(word, "--man")) return print(cli_help_man);
+    if (!strcmp(word, "--completion")) return print_completion(argc > 2 ? argv[2] : "");
     if (!strcmp(word, "--settings")) return print(fc_params_markdown);
     for (int i = 0; i < COMMAND_COUNT; i++)
         if (!strcmp(commands[i].name, word)) return commands[i].run(argc - 1, argv + 1);

@@ -5,7 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 #include "app/modelfiles.h"
-#include "base/file.h"
+#include "base/str.h"
+#include "cli/flags.h"
+#include "cli/help.h"
 
 /* Signal handlers have no argument of their own. */
 static atomic_int stop_request;
@@ -27,76 +29,140 @@ const atomic_int *models_cancel(void)
 
 /* ---- flags ---- */
 
-static bool is_allowed(const char *allowed, const char *flag)
+static const struct {
+    cli_option_row row;
+    const char *commands; /* "setup models" */
+} options[] = {
+#define SMALL_OPTION(name_, flag_, short_, value_, commands_, text)                                          \
+    {{.name = #name_, .flag = flag_, .value = value_, .help = text, .short_flag = short_}, commands_},
+#include "cli/small_options.def"
+#undef SMALL_OPTION
+};
+enum { OPTION_COUNT = sizeof options / sizeof *options };
+
+typedef enum option_id {
+#define SMALL_OPTION(name, ...) OPTION_##name,
+#include "cli/small_options.def"
+#undef SMALL_OPTION
+} option_id;
+
+static bool is_of(int option, const char *command)
 {
-    size_t n = strlen(flag);
-    for (const char *p = allowed; *p; p += strspn(p, " ")) {
+    size_t n = strlen(command);
+    const char *commands = options[option].commands;
+    for (const char *p = commands; *p; p += strspn(p, " ")) {
         size_t length = strcspn(p, " ");
-        if (length == n && memcmp(p, flag, n) == 0) return true;
+        if (length == n && memcmp(p, command, n) == 0) return true;
         p += length;
     }
     return false;
 }
 
-static fc_status take_flag(models_args *a, const char *flag, const char *value, bool *took_value, fc_err *err)
+const cli_option_row *small_option_at(const char *command, int index)
 {
-    const struct {
-        const char *flag;
-        bool *on;
-        const char **text;
-    } flags[] = {{"all", &a->all, NULL},      {"json", &a->json, NULL},
-                 {"yes", &a->yes, NULL},      {"quiet", &a->quiet, NULL},
-                 {"help", &a->help, NULL},    {"offline", &a->fetch.offline, NULL},
-                 {"home", NULL, &a->home},    {"hf-mirror", NULL, &a->fetch.mirror},
-                 {"preset", NULL, &a->preset}};
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
-        if (strcmp(flags[i].flag, flag) != 0) continue;
-        *took_value = flags[i].text != NULL;
-        if (flags[i].on) *flags[i].on = true;
-        if (!flags[i].text) return FC_OK;
-        if (!value) return fc_fail(err, FC_ARG, "--%s needs a value", flag);
-        *flags[i].text = value;
-        return FC_OK;
-    }
-    return fc_fail(err, FC_INTERNAL, "the flag --%s has no meaning", flag);
+    for (int i = 0; i < OPTION_COUNT; i++)
+        if (is_of(i, command) && index-- == 0) return &options[i].row;
+    return NULL;
 }
 
-fc_status models_args_parse(models_args *a, const char *allowed, int argc, char **argv, fc_err *err)
+static void set_option(models_args *a, option_id id, const char *value)
 {
-    *a = (models_args){0};
+    switch (id) {
+    case OPTION_home:
+        a->home = value;
+        break;
+    case OPTION_preset:
+        a->preset = value;
+        break;
+    case OPTION_all:
+        a->all = true;
+        break;
+    case OPTION_json:
+        a->json = true;
+        break;
+    case OPTION_yes:
+        a->yes = true;
+        break;
+    case OPTION_quiet:
+        a->quiet = true;
+        break;
+    case OPTION_offline:
+        a->fetch.offline = true;
+        break;
+    case OPTION_hf_mirror:
+        a->fetch.mirror = value;
+        break;
+    case OPTION_help:
+        a->help = true;
+        break;
+    }
+}
+
+fc_status models_args_parse(models_args *a, int argc, char **argv, fc_err *err)
+{
+    cli_option_row rows[OPTION_COUNT];
+    option_id ids[OPTION_COUNT];
+    cli_flags flags = {argv[0], rows, 0};
+    *a = (models_args){.command = argv[0], .home = ""};
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        if (!is_of(i, argv[0])) continue;
+        rows[flags.count] = options[i].row;
+        ids[flags.count++] = (option_id)i;
+    }
     for (int i = 1; i < argc; i++) {
-        const char *word = argv[i];
-        if (word[0] != '-') {
+        const char *value;
+        int option;
+        if (argv[i][0] == '-' && argv[i][1]) {
+            fc_status status = cli_flags_read(&flags, NULL, argc, argv, &i, &option, &value, err);
+            if (status != FC_OK) return status;
+            set_option(a, ids[option], value);
+        } else {
             if (a->name_count == MODELS_MAX_NAMES) return fc_fail(err, FC_LIMIT, "too many names");
-            a->names[a->name_count++] = word;
-            continue;
+            a->names[a->name_count++] = argv[i];
         }
-        const char *flag = strcmp(word, "-y") == 0   ? "yes"
-                           : strcmp(word, "-h") == 0 ? "help"
-                           : strcmp(word, "-q") == 0 ? "quiet"
-                                                     : word + 1 + (word[1] == '-');
-        bool known = strcmp(flag, "help") == 0 || is_allowed(allowed, flag), took = false;
-        if (!known) return fc_fail(err, FC_ARG, "there is no flag %.60s here, see --help", word);
-        fc_status status = take_flag(a, flag, i + 1 < argc ? argv[i + 1] : NULL, &took, err);
-        if (status != FC_OK) return status;
-        i += took;
     }
     return FC_OK;
 }
 
 /* ---- talking ---- */
 
-bool models_ask(const models_args *a, const char *question)
+int models_help(const char *command)
 {
-    char answer[16];
+    fc_buf text;
+    fc_buf_init(&text, 1 << 20);
+    cli_help_small(command, tty_width(), &text);
+    int failed = fputs(fc_buf_cstr(&text), stdout) < 0;
+    fc_buf_fini(&text);
+    return failed;
+}
+
+static bool can_ask(void)
+{
+    return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+}
+
+static bool ask(const models_args *a, const char *question, const char *choice, bool otherwise)
+{
+    char answer[64];
     if (a->yes) return true;
-    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+    if (!can_ask()) {
         fprintf(stderr, "%s Nobody can be asked here: --yes agrees.\n", question);
         return false;
     }
-    fprintf(stderr, "%s [Y/n] ", question);
+    fprintf(stderr, "%s %s ", question, choice);
     if (!fgets(answer, sizeof answer, stdin)) return false;
-    return answer[0] == '\n' || answer[0] == 'y' || answer[0] == 'Y';
+    const char *letter = answer + strspn(answer, " \t");
+    return *letter == 'y' || *letter == 'Y' || (otherwise && (*letter == '\n' || *letter == '\r'));
+}
+
+bool models_ask(const models_args *a, const char *question)
+{
+    return ask(a, question, "[Y/n]", true);
+}
+
+bool models_ask_twice(const models_args *a, const char *question)
+{
+    return ask(a, question, "[y/N]", false);
 }
 
 static void print_warning(void *user, const char *text)
@@ -183,9 +249,25 @@ fc_status models_fetch(const models_args *a, const fc_catalog_model *m, char *pa
     return status;
 }
 
-fc_status models_fetch_for(const fc_request *request, const fc_config *config, bool quiet, fc_err *err)
+void models_announce(const fc_catalog_model *const *models, size_t count, const char *home)
+{
+    uint64_t total = 0;
+    char text[32];
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bytes = fc_catalog_bytes(models[i]);
+        models_size(bytes, text);
+        fprintf(stderr, "  %-46s %9s  %s\n", models[i]->name, bytes ? text : "?", models[i]->licence);
+        total += bytes;
+    }
+    models_size(total, text);
+    fprintf(stderr, "%s%s, into %s/models.\n", total ? "Together " : "Their size is not known",
+            total ? text : "", fc_home_dir(home));
+}
+
+fc_status models_fetch_for(const fc_request *request, const fc_config *config, models_args *a, fc_err *err)
 {
     const fc_catalog_model *models[FC_CATALOG_MAX_NEEDED];
+    char path[4096];
     fc_arena arena;
     fc_catalog catalog = {0};
     fc_params params;
@@ -193,13 +275,15 @@ fc_status models_fetch_for(const fc_request *request, const fc_config *config, b
     fc_status status = fc_request_resolve(request, &arena, &params, err);
     if (status == FC_OK) status = fc_catalog_open(&catalog, params.home, config, models_warn(), err);
     size_t count = status == FC_OK ? fc_modelstore_missing(&catalog, &params, models) : 0;
-    for (size_t i = 0; i < count && status == FC_OK; i++) {
-        const models_args a = {.home = params.home, .quiet = quiet};
-        char size[32], path[4096];
-        models_size(fc_catalog_bytes(models[i]), size);
-        if (!quiet) fprintf(stderr, "fetching %s (%s, %s)\n", models[i]->name, size, models[i]->licence);
-        status = models_fetch(&a, models[i], path, sizeof path, err);
+    a->home = status == FC_OK ? params.home : "";
+    if (count > 0 && !a->quiet) {
+        fprintf(stderr, "The preset needs models that are not here:\n");
+        models_announce(models, count, params.home);
     }
+    if (count > 0 && !a->fetch.offline && can_ask() && !models_ask(a, "Fetch them now?"))
+        status = fc_fail(err, FC_CANCELLED, "nothing was fetched");
+    for (size_t i = 0; i < count && status == FC_OK; i++)
+        status = models_fetch(a, models[i], path, sizeof path, err);
     fc_catalog_close(&catalog);
     fc_arena_fini(&arena);
     return status;

@@ -1,37 +1,51 @@
-/* What `fooocus models`, `setup` and `config` share: their few flags, yes/no questions, the bar of a
- * download. */
+/* What `fooocus models`, `setup`, `config` and `doctor` share: their few flags, yes/no questions, the bar of
+ * a download. */
 #ifndef FC_CLI_MODELS_ARGS_H
 #define FC_CLI_MODELS_ARGS_H
 
 #include "app/fetch.h"
 #include "app/modelstore.h"
+#include "cli/args.h"
 #include "cli/tty.h"
 
 enum { MODELS_MAX_NAMES = 256 };
 
 typedef struct models_args {
-    const char *home, *preset; /* NULL: not given */
+    const char *command;
+    const char *home;   /* "": not given */
+    const char *preset; /* NULL: not given */
     fc_fetch_options fetch;
     bool all, json, yes, quiet, help;
     const char *names[MODELS_MAX_NAMES]; /* what is no flag */
     int name_count;
 } models_args;
 
-/* allowed: the flags of this command, "home preset all json yes offline hf-mirror". */
-fc_status models_args_parse(models_args *a, const char *allowed, int argc, char **argv,
-                            fc_err *err) FC_MUST_USE;
+/* The flags of one of these commands, one by one; NULL behind the last. */
+const cli_option_row *small_option_at(const char *command, int index);
 
-/* Asks on the terminal; yes without asking when a->yes, no when nobody can be asked. */
+/* argv[0] is the command's name; --help is answered by the caller. */
+fc_status models_args_parse(models_args *a, int argc, char **argv, fc_err *err) FC_MUST_USE;
+
+/* Prints --help of a command; returns the exit code. */
+int models_help(const char *command);
+
+/* Asks on the terminal; an empty answer means yes. Yes without asking when a->yes, no when nobody can be
+ * asked. */
 bool models_ask(const models_args *a, const char *question);
+/* The same, and an empty answer means no: for what cannot be undone. */
+bool models_ask_twice(const models_args *a, const char *question);
 /* Warnings of settings and catalogue to stderr. */
 fc_warn models_warn(void);
 /* "6.94 GB" */
 void models_size(uint64_t bytes, char out[32]);
+/* Lists models with size and licence on stderr, and what they are together. */
+void models_announce(const fc_catalog_model *const *models, size_t count, const char *home);
 /* Fetches one model with a bar on stderr; ctrl-C stops and keeps what has arrived. */
 fc_status models_fetch(const models_args *a, const fc_catalog_model *model, char *path, size_t size,
                        fc_err *err) FC_MUST_USE;
-/* Fetches what a request made with --preset still lacks. */
-fc_status models_fetch_for(const fc_request *request, const fc_config *config, bool quiet,
+/* Fetches what a request made with --preset still lacks. a: yes, quiet, fetch. On a terminal after one
+ * question; elsewhere the flag itself is the consent. */
+fc_status models_fetch_for(const fc_request *request, const fc_config *config, models_args *a,
                            fc_err *err) FC_MUST_USE;
 /* Set by ctrl-C. */
 const atomic_int *models_cancel(void);

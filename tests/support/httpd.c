@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -229,6 +230,7 @@ httpd httpd_start(const void *data, size_t size)
     h.pid = fork();
     assert_true(h.pid >= 0);
     if (h.pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails must not leave it behind */
         run(&s, listener);
         _exit(0);
     }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,8 +48,14 @@ static void redirect(const char *path, int to)
 static void become(const program *p, const char *path, char *const *argv)
 {
     redirect(p->out_path, STDOUT_FILENO);
-    redirect(p->err_path, STDERR_FILENO);
+    if (!p->typed) {
+        redirect(p->err_path, STDERR_FILENO);
+        int nothing = open("/dev/null", O_RDONLY);
+        if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0) _exit(120);
+    }
     unsetenv("FOOOCUS_HOME");
+    unsetenv("HF_TOKEN");
+    unsetenv("HF_MIRROR");
     if (chdir(program_folder()) != 0) _exit(121);
     if (p->file_limit) {
         signal(SIGXFSZ, SIG_IGN);
@@ -68,13 +75,26 @@ void program_start(program *p, const char *name, const char *const *args)
         assert_true(count < MAX_ARGS);
         argv[count + 1] = (char *)(uintptr_t)args[count];
     }
-    *p = (program){.file_limit = p->file_limit};
+    *p = (program){.file_limit = p->file_limit, .typed = p->typed};
     snprintf(path, sizeof path, "%s/%s", FC_BINARY_DIR, name);
     snprintf(p->out_path, sizeof p->out_path, "%s/out%d", fc_test_tmpdir(), ++number);
     snprintf(p->err_path, sizeof p->err_path, "%s/err%d", fc_test_tmpdir(), number);
-    p->pid = fork();
+    p->pid = p->typed ? forkpty(&p->terminal, NULL, NULL, NULL) : fork();
     assert_true(p->pid >= 0);
     if (p->pid == 0) become(p, path, argv);
+    if (p->typed) assert_int_equal(write(p->terminal, p->typed, strlen(p->typed)), strlen(p->typed));
+}
+
+/* Until the program has ended: then the terminal has no other side any more. */
+static void save_screen(program *p)
+{
+    char block[4096];
+    ssize_t n;
+    int fd = open(p->err_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    while ((n = read(p->terminal, block, sizeof block)) > 0) assert_int_equal(write(fd, block, (size_t)n), n);
+    close(fd);
+    close(p->terminal);
 }
 
 static char *content(const char *path)
@@ -97,6 +117,7 @@ static void finish(program *p, int status)
 void program_wait(program *p)
 {
     int status;
+    if (p->pid && p->typed) save_screen(p);
     while (p->pid && waitpid(p->pid, &status, 0) < 0) assert_int_equal(errno, EINTR);
     if (p->pid) finish(p, status);
 }

@@ -10,7 +10,10 @@ typedef struct program {
     int code;        /* exit code; -signal when a signal ended it */
     char *out, *err; /* what it printed */
     char out_path[300], err_path[300];
-    long file_limit; /* bytes a file may have, 0: no limit; set before starting */
+    long file_limit;   /* bytes a file may have, 0: no limit; set before starting */
+    const char *typed; /* not NULL: it runs on a terminal, where this is typed; err is what the terminal
+                          shows; set before starting */
+    int terminal;
 } program;
 
 /* A folder for the programs to run in; empty at first. */

@@ -131,6 +131,7 @@ static void test_get_and_verify(void **state)
     fc_verify_result r;
     (void)state;
     httpd server = httpd_start("content of a model", 18);
+    put("models/my_vae/put models here", "");
     put("config.txt", "{\"path_vae\": [\"models/my_vae\", \"models/vae\"]}");
     fc_catalog_model m = {.name = "x.bin", .folder = "vae", .url = httpd_url(&server, "x.bin")};
     fc_fetch_options o = {.mirror = "", .token = "", .attempts = 2, .pause_seconds = 0.01};

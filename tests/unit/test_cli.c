@@ -357,10 +357,11 @@ static void test_doctor(void **state)
     (void)state;
     check_doctor((const char *const[]){"doctor", "tiny.safetensors", "other.safetensors", NULL},
                  (const char *const[]){"tiny.safetensors: an SDXL base model", "other.safetensors: ", NULL});
-    check_doctor((const char *const[]){"doctor", NULL},
-                 (const char *const[]){"computes with: ", "models/checkpoints: 0 files", NULL});
+    check_doctor(
+        (const char *const[]){"doctor", NULL},
+        (const char *const[]){"processor", "models/checkpoints: 0 files", "a step", "fooocus setup", NULL});
     check_doctor((const char *const[]){"doctor", "--help", NULL},
-                 (const char *const[]){"usage: fooocus doctor", NULL});
+                 (const char *const[]){"usage: fooocus doctor", "--json", NULL});
 }
 
 /* Changes bytes of the model for one run. */
