@@ -3,7 +3,7 @@ PROMPT ?= a lighthouse by the sea at sunset, watercolor
 JOBS   ?= $(shell nproc)
 CTEST   = ctest --output-on-failure --no-tests=error -j $(JOBS)
 
-.PHONY: run test app build build-tests help test-full asan tsan hard fuzz lint format bench install clean deps
+.PHONY: run test app build build-tests help test-full asan tsan hard fuzz lint format bench install deb clean deps
 
 run: build ## make a first picture (PROMPT="..." changes it) and print where it is
 	@tools/first_picture.sh "$(PROMPT)"
@@ -54,6 +54,14 @@ format: ## let clang-format write the sources
 install: build ## install program, library and header under PREFIX (/usr/local), DESTDIR is respected
 	@cmake --build build/release -j $(JOBS) --target fooocus_shared
 	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(or $(PREFIX),/usr/local)"
+	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(or $(PREFIX),/usr/local)" --component library
+
+deb: ## make the Debian package, in build/
+	@tools/deps.sh build deb
+	@cmake --preset release >/dev/null
+	@cmake --build build/release -j $(JOBS) --target fooocus
+	@cd build/release && cpack -G DEB -B .. >/dev/null
+	@ls build/fooocus_*.deb
 
 clean: ## remove everything that was built
 	rm -rf build

@@ -36,7 +36,7 @@ if(NOT FC_FUZZ)
     endif()
   endforeach()
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/tmp)
-  foreach(name cli bench)
+  foreach(name cli cli_models bench)
     if(TARGET test_${name})
       add_dependencies(test_${name} fooocus synth_ckpt) # it runs them
     endif()

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what building and testing need and is not there yet: Debian or Ubuntu packages, and the npm packages of the lock
-# file. Quiet and quick when nothing is missing. Usage: tools/deps.sh [build|test|lint|fuzz|fuzz-runtime]...
+# file. Quiet and quick when nothing is missing. Usage: tools/deps.sh [build|test|lint|deb|fuzz|fuzz-runtime]...
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,6 +9,7 @@ build="gcc cmake ninja-build pkg-config libc6-dev libdnnl-dev libjansson-dev lib
 test="libcmocka-dev python3 chromium"
 lint="clang-format python3"
 fuzz="clang libomp-dev"
+deb="dpkg-dev file"
 
 wanted=$build
 node_packages=build # the tests also need the lock file's devDependencies
@@ -18,6 +19,7 @@ for group in "$@"; do
     test) wanted="$wanted $test"; node_packages=all ;;
     lint) wanted="$wanted $lint" ;;
     fuzz) wanted="$wanted $fuzz" ;;
+    deb) wanted="$wanted $deb" ;;
     fuzz-runtime) wanted="$wanted libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev" ;;
     *) echo "tools/deps.sh: there is no group $group" >&2; exit 1 ;;
     esac
