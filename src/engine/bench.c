@@ -62,9 +62,17 @@ static const fc_model *vae_model(const fc_engine *e)
     return m && m->vae ? m : NULL;
 }
 
-bool fc_bench_can_decode(const fc_engine *e, fc_bench_decoder decoder)
+static fc_vae_tiling tiles_of(const fc_engine *e, int32_t h, int32_t w)
 {
-    return decoder == FC_BENCH_TAESD ? e->model[FC_ROLE_PREVIEW] != NULL : vae_model(e) != NULL;
+    return fc_vae_choose_tiling(vae_model(e)->vae, e->cx.act, h, w, TILED_BYTES, false);
+}
+
+bool fc_bench_can_decode(const fc_engine *e, fc_bench_decoder decoder, int32_t width, int32_t height)
+{
+    if (decoder == FC_BENCH_TAESD) return e->model[FC_ROLE_PREVIEW] != NULL;
+    if (!vae_model(e) || decoder == FC_BENCH_WHOLE) return vae_model(e) != NULL;
+    const fc_vae_tiling tiling = tiles_of(e, height / 8, width / 8);
+    return tiling.h < height / 8 || tiling.w < width / 8;
 }
 
 static fc_status decode_vae(fc_engine *e, bool tiled, const float *latent, int32_t h, int32_t w, fc_err *err)
@@ -76,7 +84,7 @@ static fc_status decode_vae(fc_engine *e, bool tiled, const float *latent, int32
     if (!s) {
         for (size_t i = 0; i < plane * 4; i++) pixels[i] = latent[i % 4 * plane + i / 4];
         fc_vae_tiling tiling = {.h = h, .w = w};
-        if (tiled) tiling = fc_vae_choose_tiling(m->vae, e->cx.act, h, w, TILED_BYTES, false);
+        if (tiled) tiling = tiles_of(e, h, w);
         fc_vae_decode_tiled(&e->cx, m->vae, pixels, h, w, &(fc_vae_tiles){.tilings = &tiling, .count = 1},
                             image);
         s = fc_cx_status(&e->cx, err);
@@ -104,7 +112,8 @@ fc_status fc_bench_decode(fc_engine *e, fc_bench_decoder decoder, int32_t width,
 {
     int32_t h = height / 8, w = width / 8;
     size_t count = (size_t)h * (size_t)w * 4;
-    if (!fc_bench_can_decode(e, decoder)) return fc_fail(err, FC_UNSUPPORTED, "there is no such decoder");
+    if (!fc_bench_can_decode(e, decoder, width, height))
+        return fc_fail(err, FC_UNSUPPORTED, "there is no such decoder");
     float *latent = fc_alloc(count * sizeof *latent);
     if (!latent) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_rng rng;
@@ -167,7 +176,7 @@ static fc_status list_ops(fc_engine *e, const fc_task *task, fc_oplog *out, fc_e
     s = fc_engine_run(e, &run, &hooks, &picture, err);
     fc_picture_fini(&picture);
     if (s != FC_CANCELLED) return s ? s : fc_fail(err, FC_INTERNAL, "the run of three steps did not stop");
-    if (!fc_bench_can_decode(e, FC_BENCH_WHOLE)) return FC_OK;
+    if (!fc_bench_can_decode(e, FC_BENCH_WHOLE, task->width, task->height)) return FC_OK;
     out->part = FC_BENCH_OPS_DECODE;
     fc_oplog_attach(e->dev, out);
     return fc_bench_decode(e, FC_BENCH_WHOLE, task->width, task->height, err);

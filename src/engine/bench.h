@@ -19,8 +19,8 @@ typedef enum fc_bench_decoder {
     FC_BENCH_TAESD, /* the loaded preview decoder */
     FC_BENCH_DECODERS
 } fc_bench_decoder;
-/* False when the loaded files lack it. */
-bool fc_bench_can_decode(const fc_engine *e, fc_bench_decoder decoder);
+/* False when the loaded files lack it; TILED also when a picture of this size needs no tiles. */
+bool fc_bench_can_decode(const fc_engine *e, fc_bench_decoder decoder, int32_t width, int32_t height);
 /* Decodes a latent of noise for a picture of this size. */
 fc_status fc_bench_decode(fc_engine *e, fc_bench_decoder decoder, int32_t width, int32_t height,
                           fc_err *err) FC_MUST_USE;
