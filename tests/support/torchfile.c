@@ -6,7 +6,7 @@
 
 static void put(fc_buf *b, uint64_t n, int size)
 {
-    for (int i = 0; i < size; i++) fc_buf_putc(b, i < 8 ? (char)(n >> (8 * i)) : 0);
+    for (int i = 0; i < size; i++) fc_buf_putc(b, (char)(i < 8 ? n >> (8 * i) : 0));
 }
 
 /* ---- zip ---- */
