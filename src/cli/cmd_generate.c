@@ -202,6 +202,8 @@ static fc_status generate(cli_args *args, screen *s, fc_err *err)
     status = fc_generate(engine, args->request, &hooks, err);
     print_profile(engine);
     fc_engine_close(engine);
+    if (status == FC_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        return fc_fail(err, FC_IO, "the pictures are saved, but standard output does not take their names");
     return status;
 }
 

@@ -47,7 +47,7 @@ static void redirect(const char *path, int to)
 
 static void become(const program *p, const char *path, char *const *argv)
 {
-    redirect(p->out_path, STDOUT_FILENO);
+    redirect(p->no_output ? "/dev/full" : p->out_path, STDOUT_FILENO);
     if (!p->typed) {
         redirect(p->err_path, STDERR_FILENO);
         int nothing = open("/dev/null", O_RDONLY);
@@ -75,7 +75,7 @@ void program_start(program *p, const char *name, const char *const *args)
         assert_true(count < MAX_ARGS);
         argv[count + 1] = (char *)(uintptr_t)args[count];
     }
-    *p = (program){.file_limit = p->file_limit, .typed = p->typed};
+    *p = (program){.file_limit = p->file_limit, .typed = p->typed, .no_output = p->no_output};
     snprintf(path, sizeof path, "%s/%s", FC_BINARY_DIR, name);
     snprintf(p->out_path, sizeof p->out_path, "%s/out%d", fc_test_tmpdir(), ++number);
     snprintf(p->err_path, sizeof p->err_path, "%s/err%d", fc_test_tmpdir(), number);

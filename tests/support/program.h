@@ -13,6 +13,7 @@ typedef struct program {
     long file_limit;   /* bytes a file may have, 0: no limit; set before starting */
     const char *typed; /* not NULL: it runs on a terminal, where this is typed; err is what the terminal
                           shows; set before starting */
+    bool no_output;    /* standard output takes nothing, like a full disk; set before starting */
     int terminal;
 } program;
 

@@ -439,6 +439,12 @@ static void test_refused_writes(void **state)
     assert_false(fc_path_exists(program_path("refused.png")));
     program_free(&p);
     check_no_leftovers();
+    p = (program){.no_output = true};
+    program_run(&p, "fooocus", args);
+    assert_int_equal(p.code, fc_status_exit_code(FC_IO));
+    assert_non_null(strstr(p.err, "standard output does not take their names"));
+    assert_true(fc_path_exists(program_path("refused.png")));
+    program_free(&p);
 }
 
 static void test_interrupt_keeps_finished_pictures(void **state)
