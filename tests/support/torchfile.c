@@ -140,9 +140,9 @@ void torch_tensor(fc_buf *p, fc_dtype dtype, int key, int64_t storage_count, int
     for (int32_t d = 0; d < ndim; d++) torch_number(p, shape[d]);
     fc_buf_puts(p, "t(");
     for (int32_t d = 0; d < ndim; d++) {
-        int64_t step = 1;
-        for (int32_t e = d + 1; e < ndim; e++) step *= shape[e];
-        torch_number(p, stride ? stride[d] : step);
+        uint64_t step = 1; /* wraps in tests of absurd shapes */
+        for (int32_t e = d + 1; e < ndim; e++) step *= (uint64_t)shape[e];
+        torch_number(p, stride ? stride[d] : (int64_t)step);
     }
     fc_buf_puts(p, "t\x89");
     torch_class(p, "collections", "OrderedDict");
