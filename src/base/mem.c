@@ -5,9 +5,13 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Below this a block is not worth two atomic additions. */
 enum { LARGE_BLOCK = 1 << 20 };
+/* Aligned blocks from here on get huge pages where the system has them: gigabytes of weights cost a hundred
+ * thousand page faults less, and fewer misses of the address cache while they are read. */
+enum { HUGE_PAGE = 2 << 20, HUGE_BLOCK = 2 * HUGE_PAGE };
 
 static atomic_uint_fast64_t allocation_count; /* since the last fc_mem_fail_at */
 static atomic_uint_fast64_t fail_number;      /* 0 = never */
@@ -84,8 +88,11 @@ void fc_free(void *p)
 void *fc_alloc_aligned(size_t alignment, size_t size)
 {
     void *p = NULL;
+    bool huge = size >= HUGE_BLOCK;
     if (alignment < sizeof(void *)) alignment = sizeof(void *);
+    if (huge && alignment < HUGE_PAGE) alignment = HUGE_PAGE;
     if (must_fail() || posix_memalign(&p, alignment, size ? size : 1) != 0) return NULL;
+    if (huge) (void)madvise(p, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     count_gain(malloc_usable_size(p));
     return p;
 }

@@ -240,8 +240,10 @@ static void convolution_equals_the_reference(void **state)
         tt_random(&x, 1, 1.0f);
         assert_int_equal(ref.be->pack_conv(ref.dev, &src, &g, FC_BF16, &w, NULL), FC_OK);
         assert_int_equal(ref.be->conv2d(ref.dev, want.t, x.t, w, NULL, &g, &plain), FC_OK);
-        assert_int_equal(fc_cpu_gemm_pack(cpu.dev, &src, &gemm_kernels, FC_BF16, &panels, &bytes, NULL),
-                         FC_OK);
+        const fc_panels layout = {gemm_kernels.nr, gemm_kernels.step, gemm_kernels.depth, FC_BF16};
+        assert_true(fc_panels_bytes(&layout, &src, &bytes));
+        panels = fc_alloc(bytes);
+        assert_int_equal(fc_panels_fill(cpu.dev, &src, &layout, panels, NULL), FC_OK);
         const fc_gemm job = {.y = y.t,
                              .x = x.t,
                              .geom = g,

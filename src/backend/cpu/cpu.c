@@ -37,6 +37,7 @@ static void cpu_close(fc_dev *dev)
     if (!dev) return;
     fc_prims_close(dev->prims);
     for (int i = 0; i < FC_SCRATCH_COUNT; i++) fc_free(dev->scratch[i].p);
+    fc_free(dev->spare.p);
     fc_free(dev);
 }
 

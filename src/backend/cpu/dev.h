@@ -26,6 +26,10 @@ struct fc_dev {
     struct {
         void *p;
         size_t size;
+    } spare; /* memory of the last weight that was given back, or of a larger one before: pack.c */
+    struct {
+        void *p;
+        size_t size;
     } scratch[FC_SCRATCH_COUNT];
 };
 
@@ -33,11 +37,12 @@ struct fc_packed {
     int32_t rows, cin, kh, kw;
     fc_dtype stored; /* of the weight */
     bool linear;     /* a convolution of one pixel is one too */
-    size_t bytes;
-    /* one of them for a weight, none for a vector */
-    fc_prim_weight *weight;      /* for oneDNN */
-    const fc_gemm_kernels *gemm; /* the own kernels that `panels` is packed for */
-    void *panels;
+    size_t bytes;    /* in all */
+    void *data;      /* a weight's: in panels, or as the library likes it; NULL for a vector */
+    size_t data_bytes;
+    /* who multiplies by it: one of them for a weight, none for a vector */
+    fc_prim_weight *weight;
+    const fc_gemm_kernels *gemm;
     float vector[];
 };
 

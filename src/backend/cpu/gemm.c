@@ -1,70 +1,14 @@
-/* The own matrix product and convolution: packing of the weight, division of the work. Every value of y is
- * computed by one thread in an order that depends on the weight's shape alone, so neither threads nor block
- * sizes change a bit. */
+/* The own matrix product and convolution: division of the work. Every value of y is computed by one thread in
+ * an order that depends on the weight's shape alone, so neither threads nor block sizes change a bit. */
 #include "backend/cpu/gemm.h"
 
 #include <omp.h>
-#include <string.h>
 #include "backend/cpu/dev.h"
 #include "backend/host.h"
-#include "base/mem.h"
 
 static int32_t up(int32_t n, int32_t to)
 {
     return (n + to - 1) / to * to;
-}
-
-struct sink {
-    const fc_gemm_kernels *kernels;
-    void *data;
-    int32_t cin, taps;
-    fc_dtype stored;
-};
-
-/* One output channel [cin][taps] -> its column of a panel [taps * cin / step][nr][step]. */
-static void put_row(const struct sink *s, int32_t row, const float *values)
-{
-    int32_t nr = s->kernels->nr, step = s->kernels->step, c = up(s->cin, s->kernels->depth);
-    size_t panel = (size_t)(row / nr) * (size_t)s->taps * (size_t)c * (size_t)nr;
-    for (int32_t i = 0; i < s->cin; i++) {
-        for (int32_t t = 0; t < s->taps; t++) {
-            float v = values[(size_t)i * (size_t)s->taps + (size_t)t];
-            size_t k = (size_t)t * (size_t)c + (size_t)i, ustep = (size_t)step;
-            size_t at = panel + (k / ustep * (size_t)nr + (size_t)(row % nr)) * ustep + k % ustep;
-            if (s->stored == FC_BF16)
-                ((uint16_t *)s->data)[at] = fc_f32_to_bf16(v);
-            else
-                ((float *)s->data)[at] = v;
-        }
-    }
-}
-
-static void take_rows(void *user, int32_t first, int32_t count, const float *rows)
-{
-    const struct sink *s = user;
-    size_t cols = (size_t)s->cin * (size_t)s->taps;
-    for (int32_t r = 0; r < count; r++) put_row(s, first + r, rows + (size_t)r * cols);
-}
-
-fc_status fc_cpu_gemm_pack(fc_dev *dev, const fc_pack_src *src, const fc_gemm_kernels *kernels,
-                           fc_dtype stored, void **data, size_t *bytes, fc_err *err)
-{
-    *data = NULL;
-    struct sink s = {kernels, NULL, src->cin, src->kh * src->kw, stored};
-    if (src->rows > INT32_MAX - kernels->nr || src->cin > INT32_MAX - kernels->depth ||
-        !fc_size_mul((size_t)up(src->rows, kernels->nr) * fc_dtype_size(stored),
-                     (size_t)up(src->cin, kernels->depth), bytes) ||
-        !fc_size_mul(*bytes, (size_t)s.taps, bytes))
-        return fc_fail(err, FC_INTERNAL, "%s: a weight of impossible size", src->name);
-    s.data = fc_alloc_aligned(FC_HOST_ALIGN, *bytes);
-    if (!s.data) return fc_fail(err, FC_NOMEM, "%s: out of memory while preparing the weight", src->name);
-    memset(s.data, 0, *bytes); /* rounded-up rows and channels */
-    fc_status status = fc_host_read_rows(src, dev->threads, kernels->nr, take_rows, &s, err);
-    if (status != FC_OK)
-        fc_free(s.data);
-    else
-        *data = s.data;
-    return status;
 }
 
 /* Blocks get narrower until there are enough for all threads. */

@@ -82,6 +82,10 @@ typedef struct fc_kernels {
     /* Per channel over `rows` rows: the mean and the sum of squared distances from it. */
     void (*moments)(fc_in x, int64_t ld, int32_t rows, int32_t c, float *mean, float *m2);
     void (*layer_norm)(fc_out y, fc_in x, const float *gamma, const float *beta, size_t n, float eps);
+    /* to[i * to_ld + r] = from[r * from_ld + i] for r < lanes and i < count, of 32-bit units that are only
+     * moved: floats or pairs of bf16 */
+    void (*transpose)(float *to, int64_t to_ld, const float *from, int64_t from_ld, int32_t count);
+    int32_t lanes;
     const fc_attn_kernels *attention; /* any dtype, products in float32 */
     const fc_gemm_kernels *gemm;      /* likewise */
 } fc_kernels;

@@ -124,11 +124,39 @@ static void k_layer_norm(fc_out y, fc_in x, const float *gamma, const float *bet
                 left));
 }
 
+/* W rows of W units: W / 2 zips of the rows i and i + W / 2, log2(W) times over. */
+static inline void transpose_square(float *to, int64_t to_ld, const float *from, int64_t from_ld)
+{
+    V a[W], b[W];
+#pragma GCC unroll 16
+    for (int i = 0; i < W; i++) a[i] = v_load(from + i * from_ld);
+#pragma GCC unroll 4
+    for (int round = 1; round < W; round *= 2) {
+#pragma GCC unroll 8
+        for (int i = 0; i < W / 2; i++) {
+            b[2 * i] = v_zip_low(a[i], a[i + W / 2]);
+            b[2 * i + 1] = v_zip_high(a[i], a[i + W / 2]);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < W; i++) a[i] = b[i];
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < W; i++) v_store(to + i * to_ld, a[i]);
+}
+
+static void k_transpose(float *to, int64_t to_ld, const float *from, int64_t from_ld, int32_t count)
+{
+    int32_t i = 0;
+    for (; i + W <= count; i += W) transpose_square(to + i * to_ld, to_ld, from + i, from_ld);
+    for (; i < count; i++)
+        for (int32_t r = 0; r < W; r++) memcpy(to + i * to_ld + r, from + r * from_ld + i, sizeof *to);
+}
+
 #define KERNEL_TABLE(attn, mul)                                                                              \
     {                                                                                                        \
         .copy = k_copy, .unary = k_unary, .geglu = k_geglu, .axpby = k_axpby, .tail = k_tail,                \
-        .affine = k_affine, .moments = k_moments, .layer_norm = k_layer_norm, .attention = attn,             \
-        .gemm = mul,                                                                                         \
+        .affine = k_affine, .moments = k_moments, .layer_norm = k_layer_norm, .transpose = k_transpose,      \
+        .lanes = W, .attention = attn, .gemm = mul,                                                          \
     }
 
 #endif

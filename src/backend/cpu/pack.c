@@ -57,8 +57,31 @@ static bool library_can(const fc_dev *dev, const fc_conv_geom *geom, fc_dtype co
     return !geom || (geom->kh == 3 && geom->kw == 3);
 }
 
-static fc_status pack_for_library(fc_dev *dev, const fc_pack_src *src, const fc_conv_geom *geom, fc_packed *p,
-                                  fc_err *err)
+/* Memory for a weight's data; the last one that was given back is used again if it is large enough: with
+ * little memory every use of a weight packs it, and fresh memory costs more than the packing. */
+static void *block_take(fc_dev *dev, size_t size)
+{
+    if (dev->spare.size < size) return fc_alloc_aligned(FC_HOST_ALIGN, size);
+    void *p = dev->spare.p;
+    dev->spare.p = NULL;
+    dev->spare.size = 0;
+    return p;
+}
+
+static void block_give(fc_dev *dev, void *p, size_t size)
+{
+    if (!p || size <= dev->spare.size) {
+        fc_free(p);
+        return;
+    }
+    fc_free(dev->spare.p);
+    dev->spare.p = p;
+    dev->spare.size = size;
+}
+
+/* A layout that is no panels: the library brings a plain weight into it. */
+static fc_status fill_by_library(fc_dev *dev, const fc_pack_src *src, const fc_prim_shape *shape,
+                                 fc_packed *p, fc_err *err)
 {
     size_t cols = fc_pack_src_cols(src);
     void *plain = fc_alloc_aligned(FC_HOST_ALIGN, cols * (size_t)src->rows * fc_dtype_size(p->stored));
@@ -66,22 +89,42 @@ static fc_status pack_for_library(fc_dev *dev, const fc_pack_src *src, const fc_
     struct sink sink = {dev->kernels, {plain, p->stored}, cols};
     fc_status s = fc_host_read_rows(src, dev->threads, 1, take_rows, &sink, err);
     if (s == FC_OK) {
-        const fc_prim_shape shape = typical_shape(src, geom, p->stored);
-        s = fc_prim_weight_new(dev->prims, &shape, plain, &p->weight);
+        s = fc_prim_weight_fill(dev->prims, p->weight, shape, plain);
         if (s != FC_OK) (void)fc_fail(err, s, "%s: the weight cannot be prepared", src->name);
     }
     fc_free(plain);
-    if (s == FC_OK) p->bytes += fc_prim_weight_bytes(p->weight);
     return s;
+}
+
+static fc_status pack_for_library(fc_dev *dev, const fc_pack_src *src, const fc_conv_geom *geom, fc_packed *p,
+                                  fc_err *err)
+{
+    const fc_prim_shape shape = typical_shape(src, geom, p->stored);
+    fc_status s = fc_prim_weight_new(dev->prims, &shape, &p->weight);
+    if (s == FC_UNSUPPORTED) return s;
+    size_t bytes = 0;
+    if (s == FC_OK) {
+        p->data_bytes = fc_prim_weight_bytes(p->weight);
+        p->data = block_take(dev, p->data_bytes);
+        s = p->data ? fc_prim_weight_attach(dev->prims, p->weight, p->data) : FC_NOMEM;
+    }
+    if (s != FC_OK) return fc_fail(err, s, "%s: the weight cannot be prepared", src->name);
+    fc_panels panels;
+    if (fc_prim_weight_panels(p->weight, &shape, &panels) && fc_panels_bytes(&panels, src, &bytes) &&
+        bytes == p->data_bytes)
+        return fc_panels_fill(dev, src, &panels, p->data, err);
+    return fill_by_library(dev, src, &shape, p, err);
 }
 
 static fc_status pack_for_own(fc_dev *dev, const fc_pack_src *src, fc_packed *p, fc_err *err)
 {
-    size_t bytes = 0;
     p->gemm = p->stored == FC_BF16 && dev->bf16 ? dev->bf16->gemm : dev->kernels->gemm;
-    fc_status s = fc_cpu_gemm_pack(dev, src, p->gemm, p->stored, &p->panels, &bytes, err);
-    p->bytes += bytes;
-    return s;
+    const fc_panels panels = {p->gemm->nr, p->gemm->step, p->gemm->depth, p->stored};
+    if (!fc_panels_bytes(&panels, src, &p->data_bytes))
+        return fc_fail(err, FC_INTERNAL, "%s: a weight of impossible size", src->name);
+    p->data = block_take(dev, p->data_bytes);
+    if (!p->data) return fc_fail(err, FC_NOMEM, "%s: out of memory while preparing the weight", src->name);
+    return fc_panels_fill(dev, src, &panels, p->data, err);
 }
 
 /* geom NULL: linear */
@@ -98,8 +141,9 @@ static fc_status pack(fc_dev *dev, const fc_pack_src *src, const fc_conv_geom *g
     fc_status s = FC_UNSUPPORTED;
     if (library_can(dev, geom, compute)) s = pack_for_library(dev, src, geom, p, err);
     if (s == FC_UNSUPPORTED) s = pack_for_own(dev, src, p, err);
+    p->bytes += p->data_bytes;
     if (s != FC_OK)
-        fc_free(p);
+        fc_cpu_packed_free(dev, p);
     else
         *out = p;
     return s;
@@ -159,9 +203,8 @@ fc_product_way fc_cpu_packed_way(const fc_packed *p)
 
 void fc_cpu_packed_free(fc_dev *dev, fc_packed *p)
 {
-    (void)dev;
     if (!p) return;
     fc_prim_weight_free(p->weight);
-    fc_free(p->panels);
+    block_give(dev, p->data, p->data_bytes);
     fc_free(p);
 }

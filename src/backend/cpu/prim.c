@@ -26,9 +26,10 @@ static dnnl_status_t md_strided(md_t *md, int n, const dnnl_dims_t dims, dnnl_da
 {
     return dnnl_memory_desc_create_with_strides(md, n, dims, t, strides);
 }
-static dnnl_status_t md_any(md_t *md, int n, const dnnl_dims_t dims, dnnl_data_type_t t)
+static dnnl_status_t md_tagged(md_t *md, int n, const dnnl_dims_t dims, dnnl_data_type_t t,
+                               dnnl_format_tag_t tag)
 {
-    return dnnl_memory_desc_create_with_tag(md, n, dims, t, dnnl_format_tag_any);
+    return dnnl_memory_desc_create_with_tag(md, n, dims, t, tag);
 }
 static dnnl_status_t md_copy(md_t *md, md_ref from)
 {
@@ -75,9 +76,10 @@ static dnnl_status_t md_strided(md_t *md, int n, const dnnl_dims_t dims, dnnl_da
 {
     return dnnl_memory_desc_init_by_strides(md, n, dims, t, strides);
 }
-static dnnl_status_t md_any(md_t *md, int n, const dnnl_dims_t dims, dnnl_data_type_t t)
+static dnnl_status_t md_tagged(md_t *md, int n, const dnnl_dims_t dims, dnnl_data_type_t t,
+                               dnnl_format_tag_t tag)
 {
-    return dnnl_memory_desc_init_by_tag(md, n, dims, t, dnnl_format_tag_any);
+    return dnnl_memory_desc_init_by_tag(md, n, dims, t, tag);
 }
 static dnnl_status_t md_copy(md_t *md, md_ref from)
 {
@@ -118,8 +120,7 @@ static dnnl_status_t pd_conv(dnnl_primitive_desc_t *pd, dnnl_engine_t engine, md
 
 struct fc_prim_weight {
     md_t md;
-    dnnl_memory_t memory; /* NULL: md is not set either */
-    void *data;
+    dnnl_memory_t memory; /* over the caller's data; NULL before there is any */
     size_t bytes;
 };
 
@@ -289,7 +290,7 @@ static dnnl_status_t conv_descs(const fc_prim_shape *s, struct descs *d)
     const dnnl_dims_t bdims = {s->cout}, bstrides = {1};
     dnnl_status_t st = image_desc(&d->x, s->n, s->h, s->w, s->cin, s->src);
     if (!st) st = image_desc(&d->y, s->n, s->oh, s->ow, s->cout, s->dst);
-    if (!st) st = md_any(&d->w, 4, wdims, to_type(s->src));
+    if (!st) st = md_tagged(&d->w, 4, wdims, to_type(s->src), dnnl_format_tag_any);
     if (!st) st = md_strided(&d->plain_w, 4, wdims, to_type(s->src), wstrides);
     if (!st) st = md_strided(&d->bias, 1, bdims, dnnl_f32, bstrides);
     return st;
@@ -300,7 +301,7 @@ static dnnl_status_t linear_descs(const fc_prim_shape *s, struct descs *d)
     const dnnl_dims_t wdims = {s->cin, s->cout}, wstrides = {1, s->cin};
     dnnl_status_t st = matrix_desc(&d->x, s->n, s->cin, s->src);
     if (!st) st = matrix_desc(&d->y, s->n, s->cout, s->dst);
-    if (!st) st = md_any(&d->w, 2, wdims, to_type(s->src));
+    if (!st) st = md_tagged(&d->w, 2, wdims, to_type(s->src), dnnl_format_tag_any);
     if (!st) st = md_strided(&d->plain_w, 2, wdims, to_type(s->src), wstrides);
     if (!st) st = matrix_desc(&d->bias, 1, s->cout, FC_F32);
     if (!st && s->add == FC_PRIM_ADD_OTHER) st = matrix_desc(&d->add, s->n, s->cout, s->add_dtype);
@@ -396,25 +397,7 @@ static dnnl_status_t run_reorder(const fc_prims *p, dnnl_primitive_t reorder, dn
 
 /* ---- weights ---- */
 
-static dnnl_status_t fill_weight(fc_prims *p, md_ref plain_md, const void *plain, fc_prim_weight *w)
-{
-    dnnl_memory_t from = NULL;
-    dnnl_primitive_t reorder = NULL;
-    w->bytes = dnnl_memory_desc_get_size(md_get(&w->md));
-    w->data = fc_alloc_aligned(FC_HOST_ALIGN, w->bytes);
-    if (!w->data) return dnnl_out_of_memory;
-    memset(w->data, 0, w->bytes); /* the padding of blocked layouts must be zero */
-    dnnl_status_t st = dnnl_memory_create(&w->memory, md_get(&w->md), p->engine, w->data);
-    /* the library's C interface has no const for data it only reads */
-    if (!st) st = dnnl_memory_create(&from, plain_md, p->engine, (void *)(uintptr_t)plain);
-    if (!st) st = make_reorder(p, plain_md, md_get(&w->md), &reorder);
-    if (!st) st = run_reorder(p, reorder, from, w->memory);
-    if (reorder) (void)dnnl_primitive_destroy(reorder);
-    drop_memory(from);
-    return st;
-}
-
-fc_status fc_prim_weight_new(fc_prims *p, const fc_prim_shape *shape, const void *plain, fc_prim_weight **out)
+fc_status fc_prim_weight_new(fc_prims *p, const fc_prim_shape *shape, fc_prim_weight **out)
 {
     *out = NULL;
     fc_prim_weight *w = fc_calloc(1, sizeof *w);
@@ -426,7 +409,7 @@ fc_status fc_prim_weight_new(fc_prims *p, const fc_prim_shape *shape, const void
     if (!st) st = make_pd(p, shape, &d, md_get(&d.w), &pd);
     if (!st && !is_named(pd, "brg")) st = dnnl_unimplemented;
     if (!st) st = md_copy(&w->md, pd_weights(pd));
-    if (!st) st = fill_weight(p, md_get(&d.plain_w), plain, w);
+    if (!st) w->bytes = dnnl_memory_desc_get_size(md_get(&w->md));
     if (pd) (void)dnnl_primitive_desc_destroy(pd);
     descs_drop(&d);
     team_end(team);
@@ -443,13 +426,66 @@ void fc_prim_weight_free(fc_prim_weight *w)
     if (!w) return;
     drop_memory(w->memory);
     md_drop(&w->md);
-    fc_free(w->data);
     fc_free(w);
 }
 
 size_t fc_prim_weight_bytes(const fc_prim_weight *w)
 {
-    return sizeof *w + w->bytes;
+    return w->bytes;
+}
+
+fc_status fc_prim_weight_attach(fc_prims *p, fc_prim_weight *w, void *data)
+{
+    return to_status(dnnl_memory_create(&w->memory, md_get(&w->md), p->engine, data));
+}
+
+/* The library's names of the layouts that are panels of bf16 pairs: a and b stand for inputs and outputs of a
+ * linear weight, for outputs and inputs of a convolution's. */
+static const struct {
+    dnnl_format_tag_t tag;
+    int32_t conv, width, depth;
+} panel_tags[] = {
+    {dnnl_BA16a16b2a, 0, 16, 32},   {dnnl_BA16a32b2a, 0, 32, 32},   {dnnl_BA16a48b2a, 0, 48, 32},
+    {dnnl_BA16a64b2a, 0, 64, 32},   {dnnl_AcdB16a2b, 1, 16, 2},     {dnnl_AcdB32a2b, 1, 32, 2},
+    {dnnl_AcdB48a2b, 1, 48, 2},     {dnnl_AcdB64a2b, 1, 64, 2},     {dnnl_AcdB16b16a2b, 1, 16, 32},
+    {dnnl_AcdB16b32a2b, 1, 32, 32}, {dnnl_AcdB16b48a2b, 1, 48, 32}, {dnnl_AcdB16b64a2b, 1, 64, 32},
+};
+
+bool fc_prim_weight_panels(const fc_prim_weight *w, const fc_prim_shape *s, fc_panels *out)
+{
+    const dnnl_dims_t conv = {s->cout, s->cin, s->geom.kh, s->geom.kw}, linear = {s->cin, s->cout};
+    bool found = false;
+    for (size_t i = 0; i < sizeof panel_tags / sizeof *panel_tags && !found; i++) {
+        if (panel_tags[i].conv != s->conv || s->src != FC_BF16) continue;
+        md_t md = {0};
+        dnnl_status_t st =
+            md_tagged(&md, s->conv ? 4 : 2, s->conv ? conv : linear, dnnl_bf16, panel_tags[i].tag);
+        found = !st && dnnl_memory_desc_equal(md_get(&md), md_get(&w->md));
+        md_drop(&md);
+        if (found) *out = (fc_panels){panel_tags[i].width, 2, panel_tags[i].depth, FC_BF16};
+    }
+    return found;
+}
+
+fc_status fc_prim_weight_fill(fc_prims *p, fc_prim_weight *w, const fc_prim_shape *shape, const void *plain)
+{
+    struct team team = team_begin(p);
+    struct descs d = {0};
+    dnnl_memory_t from = NULL;
+    dnnl_primitive_t reorder = NULL;
+    void *data = NULL;
+    dnnl_status_t st = dnnl_memory_get_data_handle(w->memory, &data);
+    if (!st) memset(data, 0, w->bytes); /* the padding of blocked layouts must be zero */
+    if (!st) st = shape->conv ? conv_descs(shape, &d) : linear_descs(shape, &d);
+    /* the library's C interface has no const for data it only reads */
+    if (!st) st = dnnl_memory_create(&from, md_get(&d.plain_w), p->engine, (void *)(uintptr_t)plain);
+    if (!st) st = make_reorder(p, md_get(&d.plain_w), md_get(&w->md), &reorder);
+    if (!st) st = run_reorder(p, reorder, from, w->memory);
+    if (reorder) (void)dnnl_primitive_destroy(reorder);
+    drop_memory(from);
+    descs_drop(&d);
+    team_end(team);
+    return to_status(st);
 }
 
 /* ---- primitives ---- */

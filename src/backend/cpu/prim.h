@@ -5,6 +5,7 @@
 #define FC_BACKEND_CPU_PRIM_H
 
 #include "backend/cpu/isa.h"
+#include "backend/cpu/panels.h"
 #include "nn/backend.h"
 
 typedef struct fc_prims fc_prims;             /* the library's engine and the primitives made so far */
@@ -40,12 +41,18 @@ void fc_prims_close(fc_prims *p);
 /* "oneDNN 2.6.3" */
 void fc_prims_describe(char *out, size_t size);
 
-/* plain: [cout][cin][kh][kw] in the dtype of shape->src. shape: a typical use. UNSUPPORTED when the library
- * has none of its "brgemm" kernels for it: only those never split a sum among threads. */
-fc_status fc_prim_weight_new(fc_prims *p, const fc_prim_shape *shape, const void *plain,
-                             fc_prim_weight **out) FC_MUST_USE;
+/* Chooses the layout for a weight. shape: a typical use. UNSUPPORTED when the library has none of its
+ * "brgemm" kernels for it: only those never split a sum among threads. */
+fc_status fc_prim_weight_new(fc_prims *p, const fc_prim_shape *shape, fc_prim_weight **out) FC_MUST_USE;
 void fc_prim_weight_free(fc_prim_weight *w);
-size_t fc_prim_weight_bytes(const fc_prim_weight *w);
+size_t fc_prim_weight_bytes(const fc_prim_weight *w); /* of the data */
+/* data: aligned memory of that size, which must outlive w and holds the weight, or will. */
+fc_status fc_prim_weight_attach(fc_prims *p, fc_prim_weight *w, void *data) FC_MUST_USE;
+/* Whether the layout is one of panels: then the caller fills the data. */
+bool fc_prim_weight_panels(const fc_prim_weight *w, const fc_prim_shape *shape, fc_panels *out);
+/* Fills the data whatever the layout. plain: [cout][cin][kh][kw] in the dtype of shape->src. */
+fc_status fc_prim_weight_fill(fc_prims *p, fc_prim_weight *w, const fc_prim_shape *shape,
+                              const void *plain) FC_MUST_USE;
 
 fc_status fc_prim_run(fc_prims *p, const fc_prim_shape *shape, const fc_prim_weight *w,
                       const fc_prim_args *args) FC_MUST_USE;

@@ -178,7 +178,7 @@ static fc_status own_product(fc_dev *dev, const struct product *p, fc_tensor y, 
         .rowadd = epi->rowadd,
         .add = epi->add,
         .geom = p->geom ? *p->geom : point,
-        .weight = p->weight->panels,
+        .weight = p->weight->data,
         .stored = p->weight->stored,
         .bias = bias ? bias->vector : NULL,
         .act = epi->act,
@@ -190,8 +190,7 @@ static fc_status own_product(fc_dev *dev, const struct product *p, fc_tensor y, 
 
 static bool fits(const fc_packed *weight, const fc_packed *bias, const fc_tensor *y, const fc_tensor *x)
 {
-    return (weight->weight || weight->panels) && weight->rows == y->c && weight->cin == x->c &&
-           (!bias || bias->rows == y->c);
+    return weight->data && weight->rows == y->c && weight->cin == x->c && (!bias || bias->rows == y->c);
 }
 
 fc_status fc_cpu_linear(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *weight, const fc_packed *bias,

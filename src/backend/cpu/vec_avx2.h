@@ -122,4 +122,14 @@ static inline V v_scale2(V x, V n)
     return x * _mm256_castsi256_ps(a) * _mm256_castsi256_ps(b);
 }
 
+/* a0 b0 a1 b1 ... of the lower and of the upper halves; lanes are only moved. */
+static inline V v_zip_low(V a, V b)
+{
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x20);
+}
+static inline V v_zip_high(V a, V b)
+{
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x31);
+}
+
 #endif

@@ -114,4 +114,16 @@ static inline V v_scale2(V x, V n)
     return _mm512_scalef_ps(x, n);
 }
 
+/* a0 b0 a1 b1 ... of the lower and of the upper halves; lanes are only moved. */
+static inline V v_zip_low(V a, V b)
+{
+    const __m512i order = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    return _mm512_permutex2var_ps(a, order, b);
+}
+static inline V v_zip_high(V a, V b)
+{
+    const __m512i order = _mm512_set_epi32(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8);
+    return _mm512_permutex2var_ps(a, order, b);
+}
+
 #endif

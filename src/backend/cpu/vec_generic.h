@@ -121,4 +121,14 @@ static inline V v_scale2(V x, V n)
     return x * a * b;
 }
 
+/* a0 b0 a1 b1 ... of the lower and of the upper halves; lanes are only moved. */
+static inline V v_zip_low(V a, V b)
+{
+    return (V){a[0], b[0], a[1], b[1]};
+}
+static inline V v_zip_high(V a, V b)
+{
+    return (V){a[2], b[2], a[3], b[3]};
+}
+
 #endif
