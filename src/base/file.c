@@ -63,6 +63,13 @@ void fc_map_close(fc_mapping *m)
     *m = (fc_mapping){0};
 }
 
+void fc_map_forget(const void *p, size_t size)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = ((uintptr_t)p + page - 1) / page * page, end = ((uintptr_t)p + size) / page * page;
+    if (end > first) (void)madvise((void *)first, end - first, MADV_DONTNEED);
+}
+
 fc_status fc_file_read(const char *path, fc_buf *b, fc_err *err)
 {
     fc_err local;

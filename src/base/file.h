@@ -17,6 +17,9 @@ typedef struct fc_mapping {
  * that shortens the file afterwards makes reads of the lost part fatal (SIGBUS), as with every mapping. */
 fc_status fc_map_open(fc_mapping *m, const char *path, fc_err *err) FC_MUST_USE;
 void fc_map_close(fc_mapping *m);
+/* The whole pages of this part of a mapping leave the process's memory; reading brings them back from the
+ * file or the system's cache. Only for memory from fc_map_open: elsewhere it would lose the content. */
+void fc_map_forget(const void *p, size_t size);
 
 /* Reads a whole file of at most max bytes into b (which must be initialised). */
 fc_status fc_file_read(const char *path, fc_buf *b, fc_err *err) FC_MUST_USE;

@@ -165,6 +165,15 @@ void fc_engine_activate(fc_engine *e, fc_model *m)
     e->cx.packs = &m->packs;
 }
 
+void fc_engine_rest_encoders(fc_engine *e)
+{
+    for (int i = 0; i < FC_ROLE_COUNT; i++) {
+        if (!e->model[i]) continue;
+        fc_clip_rest(e->model[i]->clip_l);
+        fc_clip_rest(e->model[i]->clip_g);
+    }
+}
+
 /* ---- a picture ---- */
 
 static fc_status check_task(const fc_engine *e, const fc_task *t, fc_err *err)

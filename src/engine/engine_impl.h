@@ -33,6 +33,10 @@ fc_status fc_engine_open_with(const fc_backend *backend, const fc_engine_config 
  * must. */
 void fc_engine_activate(fc_engine *e, fc_model *m);
 
+/* Drops the packed weights of the text encoders, 1.6 GB of SDXL's 6.9: packing them anew for the next prompt
+ * takes a fraction of a second, and the texts of this one are kept. */
+void fc_engine_rest_encoders(fc_engine *e);
+
 /* loras.c */
 fc_status fc_engine_set_loras(fc_engine *e, const fc_model_choice *choice, const fc_hooks *hooks,
                               fc_err *err) FC_MUST_USE;

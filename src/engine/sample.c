@@ -46,6 +46,7 @@ static fc_status take_over(run *r, fc_model_role role, fc_err *err)
             fc_engine_conditions(e, r->task, r->recipe, negative, refiner, r->arena, &side[negative], err);
         if (s) return s;
     }
+    fc_engine_rest_encoders(e);
     fc_engine_activate(e, e->model[role]);
     fc_prompt_side sides[2];
     for (int i = 0; i < 2; i++)

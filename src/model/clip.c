@@ -189,6 +189,11 @@ void fc_clip_close(fc_clip *c)
     fc_free(c);
 }
 
+void fc_clip_rest(fc_clip *c)
+{
+    if (c) fc_slots_forget(c->slots);
+}
+
 int32_t fc_clip_width(const fc_clip *c)
 {
     return c->width;

@@ -112,6 +112,7 @@ static fc_status pack(fc_packcache *c, const fc_kernel *k, fc_kernel_kind kind, 
     c->resident += s->bytes;
     if (c->resident > c->peak) c->peak = c->resident;
     c->packs++;
+    for (int32_t p = 0; p < k->parts && !s->transient; p++) fc_weight_forget(k->part[p]);
     return FC_OK;
 }
 

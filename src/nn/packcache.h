@@ -37,8 +37,8 @@ typedef enum fc_kernel_kind { FC_KERNEL_LINEAR, FC_KERNEL_CONV, FC_KERNEL_VECTOR
 fc_status fc_packcache_get(fc_packcache *c, const fc_kernel *k, fc_kernel_kind kind, const fc_conv_geom *geom,
                            fc_dtype compute, const fc_packed **out, fc_err *err) FC_MUST_USE;
 void fc_packcache_release(fc_packcache *c, const fc_kernel *k);
-/* Drops the packed forms of all kernels of a model that is going away: first is its binder's list of slots.
- */
+/* Drops the packed forms of all kernels of a model that is going away or will not be needed soon: first is
+ * its binder's list of slots. */
 void fc_slots_forget(fc_slot *first);
 
 #endif

@@ -1,6 +1,7 @@
 /* Weights: see weights.h. Looking up and reading; opening is in weights_open.c. */
 #include <string.h>
 
+#include "base/file.h"
 #include "nn/weights_impl.h"
 
 const char *fc_weights_path(const fc_weights *w)
@@ -80,4 +81,15 @@ fc_status fc_weight_read(const fc_weight *w, int32_t first, int32_t count, float
         if (s) return s;
     }
     return FC_OK;
+}
+
+void fc_weight_forget(const fc_weight *w)
+{
+    if (!w->mapped) return;
+    size_t bytes = (size_t)fc_weight_rows(w) * (size_t)fc_weight_cols(w) * fc_dtype_size(w->dtype);
+    if (w->data) {
+        fc_map_forget(w->data, bytes);
+        return;
+    }
+    for (int i = 0; i < FC_WEIGHT_PARTS; i++) fc_map_forget(w->part[i], bytes / FC_WEIGHT_PARTS);
 }

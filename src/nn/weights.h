@@ -35,6 +35,7 @@ struct fc_weight {
     fc_weight_patch *patches;
     uint64_t version; /* raised whenever the patches change: packed copies of older versions are stale */
     bool used;        /* a model has bound it */
+    bool mapped;      /* all of it lies in the file's mapping */
 };
 
 typedef struct fc_weights fc_weights;
@@ -59,5 +60,7 @@ int64_t fc_weight_rows(const fc_weight *w); /* shape[0]; 1 for a scalar */
 int64_t fc_weight_cols(const fc_weight *w); /* product of the other dimensions */
 /* Rows [first, first + count) as float32 [count][cols], patches merged. Thread-safe. */
 fc_status fc_weight_read(const fc_weight *w, int32_t first, int32_t count, float *dst) FC_MUST_USE;
+/* It will not be read again soon: its pages of the mapping no longer count as memory of this process. */
+void fc_weight_forget(const fc_weight *w);
 
 #endif

@@ -291,6 +291,28 @@ static fc_status open_folder(fc_weights *w, fc_err *err)
 
 /* ---- */
 
+static bool is_inside(const fc_mapping *m, const void *p)
+{
+    return m->data && (const uint8_t *)p >= m->data && (const uint8_t *)p < m->data + m->size;
+}
+
+static bool is_mapped(const fc_weights *w, const void *p)
+{
+    for (size_t i = 0; i < w->file_count; i++)
+        if (is_inside(&w->files[i]->st.map, p) || is_inside(&w->files[i]->ckpt.map, p)) return true;
+    return false;
+}
+
+static void mark_mapped(fc_weights *w)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        fc_weight *e = &w->entries[i];
+        e->mapped = e->data ? is_mapped(w, e->data) : true;
+        for (int k = 0; !e->data && k < FC_WEIGHT_PARTS; k++)
+            e->mapped = e->mapped && is_mapped(w, e->part[k]);
+    }
+}
+
 fc_status fc_weights_open(fc_weights **out, const char *path, fc_err *err)
 {
     *out = NULL;
@@ -305,6 +327,7 @@ fc_status fc_weights_open(fc_weights **out, const char *path, fc_err *err)
         fc_weights_close(w);
         return s;
     }
+    mark_mapped(w);
     *out = w;
     return FC_OK;
 }
