@@ -11,7 +11,9 @@ static void choose_kernels(fc_dev *dev)
 {
     dev->kernels = &fc_kernels_generic;
 #if defined(__x86_64__)
-    if (dev->isa >= FC_ISA_AVX512)
+    if (dev->isa >= FC_ISA_AVX512BF16)
+        dev->kernels = &fc_kernels_avx512bf16;
+    else if (dev->isa >= FC_ISA_AVX512)
         dev->kernels = &fc_kernels_avx512;
     else if (dev->isa >= FC_ISA_AVX2)
         dev->kernels = &fc_kernels_avx2;

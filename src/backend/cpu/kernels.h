@@ -94,6 +94,7 @@ extern const fc_kernels fc_kernels_generic;
 #if defined(__x86_64__)
 extern const fc_kernels fc_kernels_avx2;
 extern const fc_kernels fc_kernels_avx512;
+extern const fc_kernels fc_kernels_avx512bf16;
 extern const fc_products fc_products_avx512bf16;
 /* NULL when the tiles do not compute as they should */
 const fc_products *fc_products_amx(void);

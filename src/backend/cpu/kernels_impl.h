@@ -12,13 +12,15 @@ static void k_copy(fc_out y, fc_in x, size_t n)
 
 static void k_unary(fc_out y, fc_in x, size_t n, fc_act act)
 {
-    FOR_VECTORS(n, store(y, i, v_act(act, load(x, i))), store_n(y, i, v_act(act, load_n(x, i, left)), left));
+    FOR_VECTORS(n, store(y, i, v_act_for(y.t, act, load(x, i))),
+                store_n(y, i, v_act_for(y.t, act, load_n(x, i, left)), left));
 }
 
 static void k_geglu(fc_out y, fc_in value, fc_in gate, size_t n)
 {
-    FOR_VECTORS(n, store(y, i, load(value, i) * v_gelu(load(gate, i))),
-                store_n(y, i, load_n(value, i, left) * v_gelu(load_n(gate, i, left)), left));
+    const fc_act act = FC_ACT_GELU;
+    FOR_VECTORS(n, store(y, i, load(value, i) * v_act_for(y.t, act, load(gate, i))),
+                store_n(y, i, load_n(value, i, left) * v_act_for(y.t, act, load_n(gate, i, left)), left));
 }
 
 static void k_axpby(fc_out y, float a, fc_in x, float b, fc_in z, size_t n)
@@ -40,13 +42,15 @@ static void k_tail(fc_out y, const float *x, size_t n, fc_act act, float scale, 
 static void k_affine(fc_out y, fc_in x, const float *mean, const float *scale, const float *shift, size_t n,
                      fc_act act)
 {
-    FOR_VECTORS(
-        n,
-        store(y, i, v_act(act, v_fma(load(x, i) - v_load(mean + i), v_load(scale + i), v_load(shift + i)))),
-        store_n(y, i,
-                v_act(act, v_fma(load_n(x, i, left) - v_load_n(mean + i, left), v_load_n(scale + i, left),
-                                 v_load_n(shift + i, left))),
-                left));
+    FOR_VECTORS(n,
+                store(y, i,
+                      v_act_for(y.t, act,
+                                v_fma(load(x, i) - v_load(mean + i), v_load(scale + i), v_load(shift + i)))),
+                store_n(y, i,
+                        v_act_for(y.t, act,
+                                  v_fma(load_n(x, i, left) - v_load_n(mean + i, left),
+                                        v_load_n(scale + i, left), v_load_n(shift + i, left))),
+                        left));
 }
 
 #define MOMENT_ROWS 32 /* rows summed in one register before the sum goes to the running total */

@@ -33,7 +33,7 @@ static inline __m512bh pairs(const uint16_t *p)
 
 static inline V put_weights(uint16_t *p, V x)
 {
-    __m256i narrow = (__m256i)_mm512_cvtneps_pbh(x);
+    __m256i narrow = v_narrow(x);
     _mm256_storeu_si256((__m256i *)(void *)p, narrow);
     return v_widen(narrow);
 }

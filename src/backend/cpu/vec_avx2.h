@@ -122,6 +122,12 @@ static inline V v_scale2(V x, V n)
     return x * _mm256_castsi256_ps(a) * _mm256_castsi256_ps(b);
 }
 
+/* 1 / x for normal numbers, relative error 4e-7 */
+static inline V v_recip(V x)
+{
+    V r = _mm256_rcp_ps(x);
+    return r * (_mm256_set1_ps(2.0f) - x * r);
+}
 /* a0 b0 a1 b1 ... of the lower and of the upper halves; lanes are only moved. */
 static inline V v_zip_low(V a, V b)
 {

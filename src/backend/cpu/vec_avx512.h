@@ -50,12 +50,16 @@ static inline V v_load_bf16_n(const uint16_t *p, size_t n)
 /* Round to nearest even; NaN stays NaN. */
 static inline __m256i v_narrow(V x)
 {
+#ifdef __AVX512BF16__
+    return (__m256i)_mm512_cvtneps_pbh(x); /* numbers below 2^-126 become 0 */
+#else
     __m512i u = _mm512_castps_si512(x);
     __m512i odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(1));
     __m512i rounded = _mm512_add_epi32(u, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
     __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
     rounded = _mm512_mask_or_epi32(rounded, nan, u, _mm512_set1_epi32(0x400000));
     return _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16));
+#endif
 }
 static inline void v_store_bf16(uint16_t *p, V x)
 {
@@ -114,6 +118,12 @@ static inline V v_scale2(V x, V n)
     return _mm512_scalef_ps(x, n);
 }
 
+/* 1 / x for normal numbers, relative error 4e-7 */
+static inline V v_recip(V x)
+{
+    V r = _mm512_rcp14_ps(x);
+    return r * (_mm512_set1_ps(2.0f) - x * r);
+}
 /* a0 b0 a1 b1 ... of the lower and of the upper halves; lanes are only moved. */
 static inline V v_zip_low(V a, V b)
 {

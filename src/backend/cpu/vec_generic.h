@@ -121,6 +121,11 @@ static inline V v_scale2(V x, V n)
     return x * a * b;
 }
 
+/* 1 / x for normal numbers, relative error 4e-7 */
+static inline V v_recip(V x)
+{
+    return v_set1(1.0f) / x;
+}
 /* a0 b0 a1 b1 ... of the lower and of the upper halves; lanes are only moved. */
 static inline V v_zip_low(V a, V b)
 {

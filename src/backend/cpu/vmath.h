@@ -79,6 +79,30 @@ static inline V v_sigmoid(V x)
     return one / (one + v_exp(v_set1(0.0f) - x));
 }
 
+/* 1 / (1 + 2^x) with a relative error of 1e-4 where it is a normal number. */
+static inline V v_logistic2_rough(V x)
+{
+    return v_recip(v_set1(1.0f) + v_exp2_rough(v_min(v_set1(100.0f), x)));
+}
+
+/* SiLU and GELU for results that are rounded to bf16: relative errors of 1e-4, GELU's 2e-4 in |x| < 4.5, and
+ * 4e-7 absolute to the left of that. GELU's factor is taken as 1 / (1 + e^(x p(x^2))), p fitted. */
+static inline V v_silu_rough(V x)
+{
+    return x * v_logistic2_rough(x * v_set1(-1.44269504f));
+}
+
+static inline V v_gelu_rough(V x)
+{
+    V s = v_min(v_set1(20.25f), x * x);
+    V p = v_fma(v_set1(5.8309249e-8f), s, v_set1(-3.6496495e-6f));
+    p = v_fma(p, s, v_set1(7.0576739e-5f));
+    p = v_fma(p, s, v_set1(5.8465369e-4f));
+    p = v_fma(p, s, v_set1(-1.0598893e-1f));
+    p = v_fma(p, s, v_set1(-2.3014358f));
+    return x * v_logistic2_rough(x * p);
+}
+
 /* 3 tanh(x / 3) */
 static inline V v_tanh3(V x)
 {
@@ -110,6 +134,14 @@ static inline V v_act(fc_act act, V x)
     default:
         return x;
     }
+}
+
+/* For a result that is stored as `to`. */
+static inline V v_act_for(fc_dtype to, fc_act act, V x)
+{
+    if (to == FC_BF16 && act == FC_ACT_SILU) return v_silu_rough(x);
+    if (to == FC_BF16 && act == FC_ACT_GELU) return v_gelu_rough(x);
+    return v_act(act, x);
 }
 
 #endif
