@@ -187,6 +187,22 @@ static fc_status find_optional(const char *home, const char *kind, const char *f
     return status == FC_OK ? find_one(&folder, field, name, names_only, path, err) : status;
 }
 
+/* The model that lends what a base's file lacks: default_model of the settings, else the plain SDXL model. */
+static const char *find_lender(const char *home, const fc_model_folder *folder, const char *base)
+{
+    fc_config *config;
+    if (fc_config_open(&config, home, NULL, (fc_warn){0}, NULL) != FC_OK) return NULL;
+    const char *wished = json_string_value(fc_config_get(config, "default_model"));
+    const char *names[] = {wished ? wished : "", "sd_xl_base_1.0_0.9vae", "sd_xl_base_1.0"}, *lender = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !lender; i++) {
+        const char *found = find_in(folder, names[i]);
+        const char *path = found ? path_in(folder, found) : NULL;
+        if (path && strcmp(path, base) != 0) lender = path;
+    }
+    fc_config_close(config);
+    return lender;
+}
+
 static fc_status find_checkpoints(const fc_params *params, bool names_only, const char *home, fc_arena *arena,
                                   fc_model_files *files, fc_err *err)
 {
@@ -203,6 +219,7 @@ static fc_status find_checkpoints(const fc_params *params, bool names_only, cons
         files->base = path_in(&folder, folder.names.items[0]);
     if (status == FC_OK && *params->refiner)
         status = find_one(&folder, "refiner", params->refiner, names_only, &files->refiner, err);
+    if (status == FC_OK) files->lender = find_lender(home, &folder, files->base);
     return status;
 }
 

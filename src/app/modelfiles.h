@@ -9,10 +9,11 @@
 typedef struct fc_model_files {
     const char *base;
     const char *refiner, *vae, *preview_decoder; /* NULL: none */
-    const char *embeddings_dir;                  /* NULL: there is no such folder */
-    const char *performance_lora;                /* NULL: the mode needs none */
-    fc_lora_list loras;                          /* of the request, in its order */
-    fc_string_list known_loras;                  /* paths: what <lora:NAME:WEIGHT> may name */
+    const char *lender;           /* a complete base model that may lend text encoders and VAE; NULL: none */
+    const char *embeddings_dir;   /* NULL: there is no such folder */
+    const char *performance_lora; /* NULL: the mode needs none */
+    fc_lora_list loras;           /* of the request, in its order */
+    fc_string_list known_loras;   /* paths: what <lora:NAME:WEIGHT> may name */
 } fc_model_files;
 
 /* The files of a kind that can be chosen by name. */

@@ -162,6 +162,7 @@ static fc_status choose_models(planner *p)
     *models = (fc_model_choice){.base = files->base,
                                 .refiner = p->mode->forced ? NULL : files->refiner,
                                 .vae = files->vae,
+                                .lender = files->lender,
                                 .preview_decoder = files->preview_decoder,
                                 .embeddings_dir = files->embeddings_dir};
     if (same_file(models->base, models->refiner)) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/machine.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -115,20 +116,54 @@ void fc_emit_phase(const fc_hooks *hooks, const char *text)
 
 /* ---- models ---- */
 
+static void tell_borrowed(const fc_hooks *hooks, const fc_model *base, const char *what, const char *lender)
+{
+    char text[600];
+    snprintf(text, sizeof text, "%.200s has no %s: those of %.200s are used", fc_path_basename(base->path),
+             what, fc_path_basename(lender));
+    fc_emit(hooks, &(fc_event){.kind = FC_EVENT_WARNING, .text = text, .seconds_left = -1});
+}
+
+/* What the base's file lacks comes from another model, which is told. */
+static fc_status borrow(const fc_model *base, const char *lender, const char *paths[FC_ROLE_COUNT],
+                        const fc_hooks *hooks, fc_err *err)
+{
+    if (!base->clip_l && !lender)
+        return fc_fail(
+            err, FC_UNSUPPORTED,
+            "%s has no text encoders, and there is no complete SDXL model to take them from: put one "
+            "into the folder of models and name it as default_model in config.txt",
+            base->path);
+    if (!base->clip_l) {
+        paths[FC_ROLE_TEXT] = lender;
+        tell_borrowed(hooks, base, "text encoders", lender);
+    }
+    if (!base->vae && !paths[FC_ROLE_VAE] && lender) {
+        paths[FC_ROLE_VAE] = lender;
+        tell_borrowed(hooks, base, "VAE weights", lender);
+    }
+    return FC_OK;
+}
+
 /* Opens what is new of the choice into fresh[]; fresh[i] == model[i] where the loaded one stays. */
-static fc_status open_missing(fc_engine *e, const char *const paths[FC_ROLE_COUNT], const fc_hooks *hooks,
-                              fc_model *fresh[FC_ROLE_COUNT], fc_err *err)
+static fc_status open_missing(fc_engine *e, const char *paths[FC_ROLE_COUNT], const char *lender,
+                              const fc_hooks *hooks, fc_model *fresh[FC_ROLE_COUNT], fc_err *err)
 {
     static const char *const phases[FC_ROLE_COUNT] = {"Loading the model", "Loading the refiner",
-                                                      "Loading the VAE", "Loading the preview decoder"};
+                                                      "Loading the VAE", "Loading the preview decoder",
+                                                      "Loading the text encoders"};
     for (int role = 0; role < FC_ROLE_COUNT; role++) {
         if (!paths[role]) continue;
         if (e->model[role] && fc_model_is(e->model[role], paths[role])) {
             fresh[role] = e->model[role];
-            continue;
+        } else {
+            fc_emit_phase(hooks, phases[role]);
+            fc_status s =
+                fc_model_open(&fresh[role], (fc_model_role)role, paths[role], e->backend, e->dev, err);
+            if (s) return s;
         }
-        fc_emit_phase(hooks, phases[role]);
-        fc_status s = fc_model_open(&fresh[role], (fc_model_role)role, paths[role], e->backend, e->dev, err);
+        if (role != FC_ROLE_BASE) continue;
+        fc_status s = borrow(fresh[role], lender, paths, hooks, err);
         if (s) return s;
     }
     return FC_OK;
@@ -136,11 +171,10 @@ static fc_status open_missing(fc_engine *e, const char *const paths[FC_ROLE_COUN
 
 fc_status fc_engine_load(fc_engine *e, const fc_model_choice *choice, const fc_hooks *hooks, fc_err *err)
 {
-    const char *const paths[FC_ROLE_COUNT] = {choice->base, choice->refiner, choice->vae,
-                                              choice->preview_decoder};
+    const char *paths[FC_ROLE_COUNT] = {choice->base, choice->refiner, choice->vae, choice->preview_decoder};
     fc_model *fresh[FC_ROLE_COUNT] = {0};
     if (!choice->base) return fc_fail(err, FC_ARG, "no model was chosen");
-    fc_status s = open_missing(e, paths, hooks, fresh, err);
+    fc_status s = open_missing(e, paths, choice->lender, hooks, fresh, err);
     if (!s) fc_engine_drop_loras(e);
     for (int role = 0; role < FC_ROLE_COUNT; role++) {
         fc_model *unwanted = s ? fresh[role] : e->model[role];

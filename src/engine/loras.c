@@ -48,7 +48,7 @@ static void warn(const fc_hooks *hooks, const fc_lora_entry *l, const fc_lora_re
     const char *name = fc_path_basename(l->path);
     if (l->weight == 0 || r->unmatched + r->misfit == 0) return;
     if (r->matched == 0) {
-        if (role == FC_ROLE_REFINER) return; /* most LoRAs are made for the base alone */
+        if (role != FC_ROLE_BASE) return; /* most LoRAs are made for the base alone */
         snprintf(text, sizeof text,
                  "%.200s changes nothing: none of its %d parts fits this model (%.300s); it was made for "
                  "another kind "
@@ -93,10 +93,15 @@ static fc_status hang_on(fc_model *m, const fc_lora_entry *entries, int32_t coun
     return s;
 }
 
+static bool takes_loras(int role)
+{
+    return role == FC_ROLE_BASE || role == FC_ROLE_REFINER || role == FC_ROLE_TEXT;
+}
+
 static void take_off(fc_engine *e)
 {
-    for (int role = 0; role <= FC_ROLE_REFINER; role++) {
-        if (!e->model[role]) continue;
+    for (int role = 0; role < FC_ROLE_COUNT; role++) {
+        if (!e->model[role] || !takes_loras(role)) continue;
         fc_lora_detach_all(e->model[role]->weights);
         e->model[role]->patches = 0;
     }
@@ -119,8 +124,9 @@ fc_status fc_engine_set_loras(fc_engine *e, const fc_model_choice *choice, const
     fc_engine_drop_loras(e);
     e->loras = entries;
     e->lora_count = choice->lora_count;
-    for (int role = 0; role <= FC_ROLE_REFINER && !s; role++)
-        if (e->model[role]) s = hang_on(e->model[role], entries, choice->lora_count, hooks, err);
+    for (int role = 0; role < FC_ROLE_COUNT && !s; role++)
+        if (e->model[role] && takes_loras(role))
+            s = hang_on(e->model[role], entries, choice->lora_count, hooks, err);
     if (s) fc_engine_drop_loras(e);
     return s;
 }

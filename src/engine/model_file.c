@@ -24,10 +24,15 @@ bool fc_model_is(const fc_model *m, const char *path)
            time == m->file_time;
 }
 
-static fc_status bind_base(fc_model *m, fc_err *err)
+static fc_status bind_text(fc_model *m, fc_err *err)
 {
     fc_status s = fc_clip_open(&m->clip_l, m->weights, FC_CLIP_L_PREFIX, err);
-    if (!s) s = fc_clip_open(&m->clip_g, m->weights, FC_CLIP_G_PREFIX, err);
+    return s ? s : fc_clip_open(&m->clip_g, m->weights, FC_CLIP_G_PREFIX, err);
+}
+
+static fc_status bind_base(fc_model *m, fc_err *err)
+{
+    fc_status s = m->info.kind == FC_MODEL_SDXL_UNET ? FC_OK : bind_text(m, err);
     if (!s) s = fc_unet_open(&m->unet, m->weights, err);
     if (!s && fc_weights_has_prefix(m->weights, "first_stage_model.decoder."))
         s = fc_vae_open(&m->vae, m->weights, FC_VAE_DECODER, err);
@@ -36,15 +41,19 @@ static fc_status bind_base(fc_model *m, fc_err *err)
 
 static fc_status bind(fc_model *m, fc_err *err)
 {
-    static const fc_model_use uses[FC_ROLE_COUNT] = {FC_USE_BASE, FC_USE_REFINER, FC_USE_VAE, FC_USE_PREVIEW};
+    static const fc_model_use uses[FC_ROLE_COUNT] = {FC_USE_BASE, FC_USE_REFINER, FC_USE_VAE, FC_USE_PREVIEW,
+                                                     FC_USE_TEXT};
     fc_status s = fc_model_require(m->weights, uses[m->role], &m->info, err);
     if (s) return s;
     switch (m->role) {
     case FC_ROLE_BASE:
         return bind_base(m, err);
     case FC_ROLE_REFINER:
-        s = fc_clip_open(&m->clip_g, m->weights, FC_CLIP_G_REFINER_PREFIX, err);
+        if (m->info.kind == FC_MODEL_SDXL_REFINER)
+            s = fc_clip_open(&m->clip_g, m->weights, FC_CLIP_G_REFINER_PREFIX, err);
         return s ? s : fc_unet_open(&m->unet, m->weights, err);
+    case FC_ROLE_TEXT:
+        return bind_text(m, err);
     case FC_ROLE_VAE:
         return fc_vae_open(&m->vae, m->weights, FC_VAE_DECODER, err);
     default:

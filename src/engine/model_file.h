@@ -13,6 +13,7 @@ typedef enum fc_model_role {
     FC_ROLE_REFINER,
     FC_ROLE_VAE,
     FC_ROLE_PREVIEW,
+    FC_ROLE_TEXT, /* lends its text encoders to a base that has none */
     FC_ROLE_COUNT
 } fc_model_role;
 
@@ -25,7 +26,7 @@ typedef struct fc_model {
     fc_model_info info;
     uint64_t patches; /* tells which LoRAs hang on the weights: key of caches; 0: none */
     fc_packcache packs;
-    fc_clip *clip_l, *clip_g; /* refiner: clip_g alone */
+    fc_clip *clip_l, *clip_g; /* NULL where the file has none; refiner: clip_g alone */
     fc_unet *unet;
     fc_vae *vae; /* base and VAE files */
     fc_taesd *taesd;

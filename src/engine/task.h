@@ -20,8 +20,10 @@ typedef struct fc_lora_choice {
 /* The files a job needs. Paths are borrowed for the call. */
 typedef struct fc_model_choice {
     const char *base;
-    const char *refiner;         /* NULL: none */
-    const char *vae;             /* NULL: the base's own */
+    const char *refiner; /* NULL: none */
+    const char *vae;     /* NULL: the base's own */
+    const char *lender;  /* an SDXL base model whose text encoders and VAE stand in where the base's file
+                          * has none; NULL: none */
     const char *preview_decoder; /* TAESD; NULL: no previews */
     const fc_lora_choice *loras; /* in merge order; offered to base and refiner */
     int32_t lora_count;

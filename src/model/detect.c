@@ -59,10 +59,9 @@ static const struct rule rules[] = {
     {FC_MODEL_SD2, EXACT, UNET "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", 1, 1024},
     {FC_MODEL_SD1, PREFIX, "cond_stage_model.transformer.", ANY},
     {FC_MODEL_SD2, PREFIX, "cond_stage_model.model.", ANY},
-    {FC_MODEL_SDXL_DIFFUSERS, EXACT, "add_embedding.linear_1.weight", ANY},
     {FC_MODEL_OTHER_DIFFUSERS, EXACT, "down_blocks.0.resnets.0.conv1.weight", ANY},
     {FC_MODEL_VAE_16, EXACT, "decoder.conv_in.weight", 1, 16},
-    {FC_MODEL_VAE_DIFFUSERS, PREFIX, "decoder.mid_block.", ANY},
+    {FC_MODEL_VAE_16, EXACT, "first_stage_model.decoder.conv_in.weight", 1, 16},
     {FC_MODEL_VAE, EXACT, "first_stage_model.decoder.conv_in.weight", ANY},
     {FC_MODEL_VAE, EXACT, "decoder.conv_in.weight", 1, 4},
     {FC_MODEL_TAESD, EXACT, "taesd.3.conv.0.weight", ANY},
@@ -108,12 +107,9 @@ static const struct {
     [FC_MODEL_SDXL_REFINER] = {"an SDXL refiner", "SDXL refiner",
                                "choose it as the refiner, together with an SDXL base model"},
     [FC_MODEL_SDXL_UNET] = {"an SDXL UNet without text encoders", "SDXL UNet alone",
-                            "fetch the complete checkpoint (about 6.5 GB) instead"},
+                            "choose it as the base model, beside a complete one in the folder of models"},
     [FC_MODEL_SDXL_INPAINT] = {"an inpainting model with 9 input channels", "inpainting UNet",
                                "choose the ordinary version of the model"},
-    [FC_MODEL_SDXL_DIFFUSERS] = {"the UNet of an SDXL model stored as many files (diffusers)",
-                                 "diffusers SDXL UNet",
-                                 "fetch the same model as one .safetensors checkpoint (about 6.5 GB)"},
     [FC_MODEL_SD1] = {"a Stable Diffusion 1.x model", "Stable Diffusion 1.x",
                       "choose an SDXL checkpoint (about 6.5 GB) instead"},
     [FC_MODEL_SD2] = {"a Stable Diffusion 2.x model", "Stable Diffusion 2.x",
@@ -138,8 +134,6 @@ static const struct {
     [FC_MODEL_VAE] = {"a VAE alone", "VAE", "choose it as the VAE, beside an SDXL base model"},
     [FC_MODEL_VAE_16] = {"the VAE of a Flux or Stable Diffusion 3 model", "VAE with 16 channels",
                          "choose an SDXL VAE, or none: checkpoints have their own"},
-    [FC_MODEL_VAE_DIFFUSERS] = {"a VAE in the layout of diffusers", "diffusers VAE",
-                                "fetch the same VAE in its original layout (often sdxl_vae.safetensors)"},
     [FC_MODEL_TAESD] = {"a preview decoder (TAESD)", "TAESD decoder", "choose it as the preview decoder"},
     [FC_MODEL_TAESD_OTHER] = {"another part of TAESD than its decoder", "TAESD, not the decoder",
                               "fetch taesdxl_decoder.safetensors instead"},
@@ -253,10 +247,12 @@ fc_status fc_model_require(fc_weights *w, fc_model_use use, fc_model_info *info,
         [FC_USE_REFINER] = {FC_MODEL_SDXL_REFINER, "an SDXL refiner"},
         [FC_USE_VAE] = {FC_MODEL_VAE, "an SDXL VAE"},
         [FC_USE_PREVIEW] = {FC_MODEL_TAESD, "a preview decoder"},
+        [FC_USE_TEXT] = {FC_MODEL_SDXL_BASE, "an SDXL base model with text encoders"},
     };
     fc_model_describe(w, info);
     bool vae_inside = use == FC_USE_VAE && info->kind == FC_MODEL_SDXL_BASE && info->vae > 0;
-    if (info->kind == uses[use].kind || vae_inside) {
+    bool unet_alone = (use == FC_USE_BASE || use == FC_USE_REFINER) && info->kind == FC_MODEL_SDXL_UNET;
+    if (info->kind == uses[use].kind || vae_inside || unet_alone) {
         if (info->prediction != FC_PREDICTS_V) return FC_OK;
         return fc_fail(err, FC_UNSUPPORTED,
                        "this model predicts velocity (v_pred), which this program cannot sample yet; choose "

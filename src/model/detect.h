@@ -12,7 +12,6 @@ typedef enum fc_model_kind {
     FC_MODEL_SDXL_REFINER,
     FC_MODEL_SDXL_UNET, /* without text encoders */
     FC_MODEL_SDXL_INPAINT,
-    FC_MODEL_SDXL_DIFFUSERS, /* the UNet of the many-files layout */
     FC_MODEL_SD1,
     FC_MODEL_SD2,
     FC_MODEL_SD3,
@@ -28,7 +27,6 @@ typedef enum fc_model_kind {
     FC_MODEL_IP_ADAPTER,
     FC_MODEL_VAE,
     FC_MODEL_VAE_16, /* 16 latent channels: Flux, SD3 */
-    FC_MODEL_VAE_DIFFUSERS,
     FC_MODEL_TAESD,
     FC_MODEL_TAESD_OTHER, /* its encoder, or another layout */
     FC_MODEL_TEXT_ENCODER,
@@ -61,6 +59,7 @@ typedef enum fc_model_use {
     FC_USE_REFINER,
     FC_USE_VAE,
     FC_USE_PREVIEW,
+    FC_USE_TEXT, /* its text encoders alone */
     FC_USE_COUNT
 } fc_model_use;
 

@@ -1,4 +1,4 @@
-/* Opening models: single files as they are, folders of the many-files layout under canonical names. */
+/* Opening models: single files as they are, what is of the many-files layout under canonical names. */
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -87,20 +87,6 @@ static const fc_st_tensor *tensors_of(const fc_weights_file *f, size_t *count)
     return ckpt ? f->ckpt.tensors : f->st.tensors;
 }
 
-static fc_status open_single(fc_weights *w, fc_err *err)
-{
-    const fc_weights_file *f;
-    size_t count = 0;
-    fc_status s = open_file(w, w->path, &f, err);
-    const fc_st_tensor *t = s ? NULL : tensors_of(f, &count);
-    for (size_t i = 0; i < count && !s; i++) {
-        fc_weight e;
-        s = make_entry(w, &t[i], &e, err);
-        if (!s) s = add(w, &e, err);
-    }
-    return s;
-}
-
 /* ---- one tensor of a folder ---- */
 
 /* q, k or v: a row of the stack, which is made when the first of them comes. */
@@ -165,6 +151,64 @@ static fc_status check_stacks(const fc_weights *w, fc_err *err)
         if (!whole) return fc_fail(err, FC_FORMAT, "%s: a part of %.100s is missing", w->path, e->name);
     }
     return FC_OK;
+}
+
+/* ---- a single file ---- */
+
+/* A part of the many-files layout on its own: FC_COMPONENT_COUNT when it is none. */
+static fc_component component_alone(const fc_st_tensor *t, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(t[i].name, "add_embedding.linear_1.weight") == 0) return FC_COMPONENT_UNET;
+        if (strcmp(t[i].name, "decoder.mid_block.resnets.0.norm1.weight") == 0) return FC_COMPONENT_VAE;
+    }
+    return FC_COMPONENT_COUNT;
+}
+
+/* A UNet of SDXL saved without the prefix that it has in a checkpoint. */
+static bool lacks_prefix(const fc_st_tensor *t, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(t[i].name, "label_emb.0.0.weight") == 0) return true;
+    return false;
+}
+
+static fc_status add_as_is(fc_weights *w, const fc_st_tensor *t, bool prefix, fc_err *err)
+{
+    fc_weight e;
+    fc_status s = make_entry(w, t, &e, err);
+    if (!s && prefix) {
+        e.name = fc_arena_printf(&w->arena, "model.diffusion_model.%s", t->name);
+        if (!e.name) return no_memory(w, err);
+    }
+    return s ? s : add(w, &e, err);
+}
+
+static fc_status add_component(fc_weights *w, fc_component component, const fc_st_tensor *t, size_t count,
+                               fc_err *err)
+{
+    fc_names names = {.component = component};
+    fc_status s = FC_OK;
+    for (size_t i = 0; i < count; i++) fc_names_learn(&names, t[i].name);
+    for (size_t i = 0; i < count && !s; i++) {
+        fc_canonical_name name;
+        if (fc_names_map(&names, t[i].name, &name)) s = add_named(w, &t[i], &name, err);
+    }
+    return s ? s : check_stacks(w, err);
+}
+
+static fc_status open_single(fc_weights *w, fc_err *err)
+{
+    const fc_weights_file *f;
+    size_t count = 0;
+    fc_status s = open_file(w, w->path, &f, err);
+    const fc_st_tensor *t = s ? NULL : tensors_of(f, &count);
+    if (s) return s;
+    fc_component component = component_alone(t, count);
+    if (component != FC_COMPONENT_COUNT) return add_component(w, component, t, count, err);
+    bool prefix = lacks_prefix(t, count);
+    for (size_t i = 0; i < count && !s; i++) s = add_as_is(w, &t[i], prefix, err);
+    return s;
 }
 
 /* ---- one component of a folder ---- */

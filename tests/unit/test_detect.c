@@ -67,10 +67,10 @@ static void test_markers(void **state)
          "unknown kind"},
         {"cond_stage_model.transformer.text_model.final_layer_norm.weight", 4, FC_MODEL_SD1, "1.x"},
         {"cond_stage_model.model.ln_final.weight", 4, FC_MODEL_SD2, "2.x"},
-        {"add_embedding.linear_1.weight", 2816, FC_MODEL_SDXL_DIFFUSERS, "many files"},
+        {"add_embedding.linear_1.weight", 2816, FC_MODEL_SDXL_UNET, "without text encoders"},
         {"down_blocks.0.resnets.0.conv1.weight", 4, FC_MODEL_OTHER_DIFFUSERS, "many files"},
         {"decoder.conv_in.weight", 16, FC_MODEL_VAE_16, "VAE of a Flux"},
-        {"decoder.mid_block.resnets.0.conv1.weight", 4, FC_MODEL_VAE_DIFFUSERS, "layout of diffusers"},
+        {"first_stage_model.decoder.conv_in.weight", 16, FC_MODEL_VAE_16, "VAE of a Flux"},
         {"decoder.conv_in.weight", 4, FC_MODEL_VAE, "a VAE alone"},
         {"first_stage_model.decoder.conv_in.weight", 4, FC_MODEL_VAE, "a VAE alone"},
         {"3.conv.0.weight", 4, FC_MODEL_TAESD, "preview decoder"},
@@ -88,7 +88,8 @@ static void test_markers(void **state)
         fc_model_info info;
         fc_err err = {0};
         fc_weights *w = open_one(cases[i].tensor, 2, cases[i].cols);
-        assert_fails(fc_model_require(w, FC_USE_BASE, &info, &err), FC_UNSUPPORTED, &err, cases[i].word);
+        fc_model_use wrong = cases[i].kind == FC_MODEL_SDXL_UNET ? FC_USE_VAE : FC_USE_BASE;
+        assert_fails(fc_model_require(w, wrong, &info, &err), FC_UNSUPPORTED, &err, cases[i].word);
         if (info.kind != cases[i].kind)
             fail_msg("%s: taken for %s", cases[i].tensor, fc_model_kind_name(info.kind));
         assert_non_null(strstr(err.message, "this is "));

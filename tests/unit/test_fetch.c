@@ -327,6 +327,64 @@ static void test_token(void **state)
     assert_int_equal(server.stats->authorized, 1); /* the second host does not see it */
 }
 
+/* HF_TOKEN, HF_MIRROR and http_proxy, when the options say nothing. */
+static void test_environment(void **state)
+{
+    char here[100];
+    fc_err err;
+    (void)state;
+    fc_fetch_options o = fast();
+    o.token = o.mirror = NULL;
+    snprintf(here, sizeof here, "http://127.0.0.1:%d", server.port);
+    o.token_origin = here;
+    setenv("HF_TOKEN", "secret", 1);
+    fc_status s = get("model.bin", &o, file_hash, 0, &err);
+    unsetenv("HF_TOKEN");
+    assert_ok(s, &err);
+    assert_int_equal(server.stats->authorized, server.stats->requests);
+    end(NULL);
+    begin(NULL);
+    o = fast();
+    o.mirror = NULL;
+    snprintf(here, sizeof here, "http://127.0.0.1:%d/", server.port);
+    setenv("HF_MIRROR", here, 1);
+    s = fc_fetch(&(fc_fetch_item){"https://huggingface.co/a/model.bin", target, file_hash, 0}, &o, NULL,
+                 &err);
+    unsetenv("HF_MIRROR");
+    assert_ok(s, &err);
+    check_file();
+}
+
+static void test_proxy(void **state)
+{
+    char here[100];
+    fc_err err;
+    (void)state;
+    fc_fetch_options o = fast();
+    snprintf(here, sizeof here, "http://127.0.0.1:%d", server.port);
+    setenv("http_proxy", here, 1);
+    fc_status s =
+        fc_fetch(&(fc_fetch_item){"http://models.invalid/model.bin", target, file_hash, 0}, &o, NULL, &err);
+    unsetenv("http_proxy");
+    assert_ok(s, &err); /* the name means nothing: the proxy has answered */
+    check_file();
+    assert_true(server.stats->requests > 0);
+}
+
+/* Slow and steady is no break: pauses of 50 ms where 1 s without a byte is one. */
+static void test_slow_server(void **state)
+{
+    fc_err err;
+    (void)state;
+    fc_fetch_options o = fast();
+    o.stall_seconds = 1;
+    o.attempts = 1;
+    o.connections = 16;
+    assert_ok(get("model.bin?delay=50", &o, file_hash, FILE_SIZE, &err), &err);
+    check_file();
+    assert_true(server.stats->bytes == FILE_SIZE);
+}
+
 static void test_broken_safetensors(void **state)
 {
     fc_err err;
@@ -537,6 +595,9 @@ int main(void)
         T(test_offline_and_addresses),
         T(test_mirror),
         T(test_token),
+        T(test_environment),
+        T(test_proxy),
+        T(test_slow_server),
         T(test_broken_safetensors),
         T(test_cancel_and_resume),
         T(test_broken_states),

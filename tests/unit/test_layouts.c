@@ -333,7 +333,7 @@ static void test_weights(void **state)
     for (int i = 0; i < 3; i++) fc_weights_close(w[i]);
 }
 
-static fc_picture picture_of(const char *path)
+static fc_picture picture_of(const char *path, const char *vae)
 {
     static const char *const positive = "a red fox in the snow", *const negative = "blurry";
     const fc_task t = {.recipe = FC_RECIPE_1_0,
@@ -357,7 +357,7 @@ static fc_picture picture_of(const char *path)
     fc_err err = {0};
     assert_ok(fc_engine_open(&(fc_engine_config){.precision = FC_PRECISION_F32, .threads = 2}, &e, &err),
               &err);
-    assert_ok(fc_engine_load(e, &(fc_model_choice){.base = path}, NULL, &err), &err);
+    assert_ok(fc_engine_load(e, &(fc_model_choice){.base = path, .vae = vae}, NULL, &err), &err);
     assert_ok(fc_engine_run(e, &t, NULL, &p, &err), &err);
     fc_engine_close(e);
     return p;
@@ -366,15 +366,27 @@ static fc_picture picture_of(const char *path)
 static void test_latents(void **state)
 {
     (void)state;
-    fc_picture one = picture_of(layouts[0]);
+    fc_picture one = picture_of(layouts[0], NULL);
     size_t count = (size_t)one.latent_width * (size_t)one.latent_height * 4;
     for (int i = 1; i < 3; i++) {
-        fc_picture other = picture_of(layouts[i]);
+        fc_picture other = picture_of(layouts[i], NULL);
         assert_memory_equal(other.latent, one.latent, count * sizeof *one.latent);
         assert_memory_equal(other.rgb, one.rgb, (size_t)one.width * (size_t)one.height * 3);
         fc_picture_fini(&other);
     }
     fc_picture_fini(&one);
+}
+
+/* A VAE file with diffusers' names, beside a checkpoint. */
+static void test_vae_alone(void **state)
+{
+    char path[800];
+    (void)state;
+    join(path, layouts[2], "vae/diffusion_pytorch_model.safetensors");
+    fc_picture own = picture_of(layouts[0], NULL), other = picture_of(layouts[0], path);
+    assert_memory_equal(other.rgb, own.rgb, (size_t)own.width * (size_t)own.height * 3);
+    fc_picture_fini(&own);
+    fc_picture_fini(&other);
 }
 
 static void test_broken_folders(void **state)
@@ -436,8 +448,8 @@ static void test_missing_part(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_weights), cmocka_unit_test(test_latents),
-                                       cmocka_unit_test(test_broken_folders),
-                                       cmocka_unit_test(test_missing_part)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_weights), cmocka_unit_test(test_latents), cmocka_unit_test(test_vae_alone),
+        cmocka_unit_test(test_broken_folders), cmocka_unit_test(test_missing_part)};
     return cmocka_run_group_tests(tests, make_layouts, NULL);
 }
