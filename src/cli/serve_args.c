@@ -78,6 +78,18 @@ static fc_status set_option(cli_serve_args *a, option_id id, const char *value, 
     case OPTION_model:
         a->server.model = value;
         return FC_OK;
+    case OPTION_preset:
+        a->preset = value;
+        return FC_OK;
+    case OPTION_yes:
+        a->yes = true;
+        return FC_OK;
+    case OPTION_offline:
+        a->offline = true;
+        return FC_OK;
+    case OPTION_hf_mirror:
+        a->mirror = value;
+        return FC_OK;
     case OPTION_max_pixels:
         return set_pixels(a, value, err);
     case OPTION_web:

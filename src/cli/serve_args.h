@@ -9,7 +9,9 @@ typedef struct cli_serve_args {
     fc_server_config server;
     char tls_cert[4096], tls_key[4096];
     int host_count;
-    bool open, help;
+    const char *preset, *mirror; /* NULL: not given */
+    char preset_model[512];      /* what server.model is after --preset */
+    bool open, help, yes, offline;
 } cli_serve_args;
 
 /* NULL behind the last. */

@@ -2,6 +2,7 @@
  * terminal and without one, with a Fooocus folder that was there before. */
 #include "support/program.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,6 +260,25 @@ static void test_preset_fetches(void **state)
     assert_int_equal(server.stats->requests, before);
 }
 
+/* The server starts with the preset's model, which it fetches first. */
+static void test_preset_of_server(void **state)
+{
+    (void)state;
+    const char *const *words = WORDS("serve", "--preset", "mine", "--hf-mirror", mirror, "--home", home,
+                                     "--port", "0", "--threads", "1");
+    program p = {0};
+    expect(EXIT_NOT_FOUND, "did you mean mine?", WORDS("serve", "--preset", "mien"));
+    expect(EXIT_NETWORK, "offline", WORDS("serve", "--preset", "mine", "--offline"));
+    expect_typed("n\n", EXIT_CANCELLED, "nothing was fetched", WORDS("serve", "--preset", "mine"));
+    program_start(&p, "fooocus", words);
+    assert_true(program_wait_for(&p, "is ready"));
+    assert_true(is_there("models/checkpoints/mine.safetensors"));
+    kill(p.pid, SIGINT);
+    program_wait(&p);
+    assert_int_equal(p.code, 0);
+    program_free(&p);
+}
+
 /* A broken file is named with what mends it, and no other model stands in for it. */
 static void test_broken_model(void **state)
 {
@@ -419,10 +439,19 @@ static void test_completion(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_setup),        T(test_get),    T(test_list),
-        T(test_verify),       T(test_remove), T(test_preset_fetches),
-        T(test_config),       T(test_doctor), T(test_fooocus_folder),
-        T(test_broken_model), T(test_homes),  T(test_completion),
+        T(test_setup),
+        T(test_get),
+        T(test_list),
+        T(test_verify),
+        T(test_remove),
+        T(test_preset_fetches),
+        T(test_preset_of_server),
+        T(test_config),
+        T(test_doctor),
+        T(test_fooocus_folder),
+        T(test_broken_model),
+        T(test_homes),
+        T(test_completion),
     };
     return cmocka_run_group_tests(tests, make_model, NULL);
 }
