@@ -3,7 +3,7 @@ PROMPT ?= a lighthouse by the sea at sunset, watercolor
 JOBS   ?= $(shell nproc)
 CTEST   = ctest --output-on-failure --no-tests=error -j $(JOBS)
 
-.PHONY: run test app build build-tests help test-full asan tsan hard fuzz lint format bench install deb clean deps
+.PHONY: run test app build build-tests help test-full asan tsan hard fuzz torture lint format bench install deb clean deps
 
 run: build ## make a first picture (PROMPT="..." changes it) and print where it is
 	@tools/first_picture.sh "$(PROMPT)"
@@ -37,6 +37,9 @@ asan tsan hard: ## all tests with address+undefined checks / with thread checks 
 
 bench: build ## measure speed and memory with a synthetic model of full size, 6.9 GB in build/cache (BENCH="step ..." for a part)
 	@tools/bench.sh $(BENCH)
+
+torture: build-tests ## the server on hard days: kill -9 at 50 moments, 1,000 jobs, 200 streams and 500 requests/s
+	@node tests/http/torture.mjs
 
 fuzz: ## fuzz every parser for FUZZ_SECONDS (60) each, with clang
 	@tools/fuzz.sh

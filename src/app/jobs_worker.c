@@ -228,6 +228,7 @@ static void run(fc_jobs *j, const fc_job_row *row)
 void *fc_jobs_work(void *jobs)
 {
     fc_jobs *j = jobs;
+    pthread_setname_np(pthread_self(), "fc-jobs"); /* its OpenMP threads inherit the name */
     pthread_mutex_lock(&j->queue);
     set_current(j, NULL);
     while (!j->closing) {

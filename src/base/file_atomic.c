@@ -21,7 +21,10 @@ fc_status fc_atomic_open(fc_atomic_file *f, const char *path, fc_err *err)
     size_t n = strlen(path);
     if (n >= sizeof f->path) return fc_fail(err, FC_LIMIT, "the file name is too long: %s", path);
     memcpy(f->path, path, n + 1);
-    int len = snprintf(f->temp, sizeof f->temp, "%s.%08" PRIx32 ".part", path, (uint32_t)random);
+    /* a hidden name: when the program is killed, nobody takes the half of a picture for one */
+    const char *base = fc_path_basename(path);
+    int len = snprintf(f->temp, sizeof f->temp, "%.*s.%s.%08" PRIx32 ".part", (int)(base - path), path, base,
+                       (uint32_t)random);
     if (len < 0 || (size_t)len >= sizeof f->temp) {
         f->temp[0] = '\0';
         return fc_fail(err, FC_LIMIT, "the file name is too long: %s", path);
