@@ -1,13 +1,12 @@
 // The API's own part, /api/v1: jobs, events, pictures, settings. Every answer is held against the description.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import fs from "node:fs";
-import http from "node:http";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { paint, png } from "../web/scenes.mjs";
+import { startHub } from "./hub.mjs";
 import { call, checkAnswer, DOCUMENT, listen, over, ROOT, seen, startServer, submit } from "./harness.mjs";
 
 let server;
@@ -226,16 +225,8 @@ test("models are fetched, stopped and fetched on", async () => {
   const file = Buffer.alloc(3 << 20, 7);
   file.writeBigUInt64LE(BigInt(2), 0); // a safetensors file with an empty header
   file.write("{}", 8);
-  let slow = true;
-  const hub = http.createServer((request, response) => {
-    const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
-    response.writeHead(request.headers.range ? 206 : 200, { "Content-Length": file.length - from, "Accept-Ranges": "bytes", ETag: '"1"', ...(request.headers.range && { "Content-Range": `bytes ${from}-${file.length - 1}/${file.length}` }) });
-    if (request.method === "HEAD") return response.end();
-    if (!slow) return response.end(file.subarray(from));
-    return response.write(file.subarray(from, from + (1 << 20))); // and then nothing more
-  }).listen(0, "127.0.0.1");
-  await once(hub, "listening");
-  const url = `http://127.0.0.1:${hub.address().port}/small.bin`;
+  const hub = await startHub(file);
+  const url = hub.url("small.bin");
   fs.writeFileSync(path.join(server.home, "catalog.json"), JSON.stringify({ version: 1, models: [
     { name: "small.bin", folder: "loras", url, licence: "MIT", note: "a test" }, { name: "gone.bin", folder: "loras", url: `${url}.gone` }] }));
   const stream = await listen(server);
@@ -251,12 +242,11 @@ test("models are fetched, stopped and fetched on", async () => {
   await state("small.bin", "stopped");
   assert.equal((await call(server, "DELETE", "/api/v1/downloads/small.bin")).status, 409);
   assert.equal((await call(server, "DELETE", "/api/v1/downloads/other.bin")).status, 404);
-  slow = false;
+  hub.stuck = false;
   await post("/api/v1/downloads", { names: ["small.bin"] });
   await state("small.bin", "done");
   assert.deepEqual(fs.readFileSync(path.join(server.home, "models/loras/small.bin")), file);
   assert.deepEqual((await get("/api/v1/models")).body.loras.map((m) => m.name), ["small.bin"]);
-  hub.closeAllConnections();
   hub.close();
   stream.close();
 });

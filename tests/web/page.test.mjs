@@ -6,8 +6,9 @@ import fs from "node:fs";
 import path from "node:path";
 import { createRequire } from "node:module";
 import { after, afterEach, describe, test } from "node:test";
+import { startHub } from "../http/hub.mjs";
 import { CHROMIUM, closeBrowser, finished, generate, openBrowser } from "./browser.mjs";
-import { newHome, runTool, startProgram } from "./program.mjs";
+import { modelsFolder, newHome, runTool, startProgram } from "./program.mjs";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const skip = CHROMIUM ? false : "Chromium is not installed (apt-get install chromium)";
@@ -227,6 +228,34 @@ describe("page", { skip, concurrency: false }, () => {
     await page.waitForSelector("body.ready");
     const refused = browser.troubles.splice(0).filter((text) => !text.includes("401"));
     assert.deepEqual(refused, [], "nothing but the refusals that were asked for");
+  });
+
+  test("without a model the page offers the recommended ones, fetches them and draws", async () => {
+    const file = fs.readFileSync(path.join(modelsFolder(), "checkpoints/tiny.safetensors"));
+    const hub = await startHub(file);
+    const model = { name: "fetched.safetensors", folder: "checkpoints", licence: "MIT", size: file.length, url: hub.url("fetched.safetensors") };
+    const files = {
+      "catalog.json": JSON.stringify({ version: 1, models: [model] }),
+      "presets/sai.json": JSON.stringify({ default_model: model.name, default_refiner: "None", default_loras: [] }),
+    };
+    const page = await start({}, { models: false, files });
+    const offer = page.locator(".offer");
+    await offer.getByText(model.name).waitFor();
+    await offer.getByRole("button", { name: /Get the recommended models \(107 MB\)/ }).click();
+    await offer.getByText(/\d+ MB of 107 MB/).waitFor();
+    await offer.getByRole("button", { name: "Pause" }).click();
+    hub.stuck = false;
+    await offer.getByRole("button", { name: "Go on where it stopped" }).click();
+    await page.getByText("fetched.safetensors is ready to use.").waitFor();
+    await offer.waitFor({ state: "hidden" });
+    await generate(page, "the first picture");
+    await finished(page);
+    await page.click(".summary");
+    await page.getByRole("tab", { name: "Models" }).click();
+    await page.getByText("Get more models").click();
+    assert.ok((await page.locator(".catalog-row").count()) > 5);
+    await page.locator(".catalog-row", { hasText: model.name }).getByText("here", { exact: true }).waitFor();
+    hub.close();
   });
 
   test("what the server refuses is said and pointed at", async () => {

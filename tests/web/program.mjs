@@ -45,7 +45,10 @@ export function newHome({ models = true, history = 0, files = {} } = {}) {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), "fc-home-"));
   if (models) fs.symlinkSync(modelsFolder(), path.join(home, "models"));
   if (history) fillHistory(home, history);
-  for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(home, name), text);
+  for (const [name, text] of Object.entries(files)) {
+    fs.mkdirSync(path.dirname(path.join(home, name)), { recursive: true });
+    fs.writeFileSync(path.join(home, name), text);
+  }
   return home;
 }
 

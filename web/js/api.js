@@ -59,7 +59,8 @@ export const api = {
   refreshModels: () => call("POST", "/models/refresh"),
   presets: () => call("GET", "/presets"),
   catalog: () => call("GET", "/catalog"),
-  startDownload: (name) => call("POST", "/downloads", { body: { name } }),
+  downloads: () => call("GET", "/downloads"),
+  startDownloads: (names) => call("POST", "/downloads", { body: { names } }),
   stopDownload: (name) => call("DELETE", `/downloads/${id(name)}`),
 
   submit: (parameters, key) =>

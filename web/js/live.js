@@ -5,6 +5,7 @@ import { app } from "./store.js";
 import { announce } from "./dom.js";
 import { openEvents } from "./events.js";
 import { pictureChanged, putJob } from "./actions.js";
+import { loadCatalog, takeDownloads } from "./downloads.js";
 import { t } from "./i18n.js";
 import { problemText, toast } from "./toast.js";
 
@@ -29,11 +30,13 @@ async function openJobs() {
 
 /** Everything that may have changed while nobody listened. */
 export async function resync() {
-  const [jobs, { pictures }, system] = await Promise.all([
+  const [jobs, { pictures }, system, { downloads }] = await Promise.all([
     openJobs(),
     api.pictures({ limit: RECENT }),
     api.system(),
+    api.downloads(),
   ]);
+  takeDownloads(downloads);
   const map = new Map(jobs.map((job) => [job.id, job]));
   const running = jobs.find((job) => job.state === "running");
   const waiting = jobs.filter((job) => job.state === "queued").sort((a, b) => (a.position ?? 0) - (b.position ?? 0));
@@ -82,14 +85,13 @@ const handlers = {
   picture_removed: ({ id }) => pictureChanged({ removed: id }),
   reset: () => document.dispatchEvent(new CustomEvent("fooocus:resync")), // events were missed
   warning: (data) => toast(data.text || data.detail || data.title || "", { kind: "warning" }),
-  models: () => api.models().then((models) => app.set({ models }), () => {}),
   download: (data) => {
     app.set({ downloads: { ...app.get("downloads"), [data.name]: data } });
-    if (data.state === "failed") toast(data.error?.detail || t("offer.failed"), { kind: "error" });
-    if (data.state === "done") {
-      toast(t("offer.done", { name: data.name }));
-      Promise.all([api.system(), api.models()]).then(([system, models]) => app.set({ system, models }), () => {});
-    }
+    if (data.state === "failed") toast(data.error?.detail || t("download.failed"), { kind: "error" });
+    if (data.state !== "done") return;
+    toast(t("download.done", { name: data.name }));
+    Promise.all([api.system(), api.models()]).then(([system, models]) => app.set({ system, models }), () => {});
+    if (app.get("catalog")) loadCatalog().catch(() => {});
   },
 };
 

@@ -7,6 +7,7 @@ import { bytes, t } from "./i18n.js";
 import { numberControl, selectControl } from "./controls.js";
 import { follow, helpOf, isFast, labelOf } from "./settings.js";
 import { announce } from "./dom.js";
+import { catalogSection } from "./downloads.js";
 import { showError } from "./toast.js";
 
 const MAX_LORAS = 16;
@@ -120,5 +121,5 @@ export function modelsTab() {
     fast.hidden = !isFast();
     refiner.disable(isFast());
   });
-  return h("div.tab-content", {}, base.node, refiner.node, change.node, fast, vae.node, decoder.node, loras(), h("div.tab-foot", {}, refreshButton()));
+  return h("div.tab-content", {}, base.node, refiner.node, change.node, fast, vae.node, decoder.node, loras(), h("div.tab-foot", {}, refreshButton()), catalogSection());
 }

@@ -1,66 +1,62 @@
-// Before the first real model is there: says what the demo model is for and offers to fetch the real one.
+// Before the first real model is there: says so, and fetches the recommended ones after one press.
 
-import { api } from "./api.js";
 import { h, iconButton, replace } from "./dom.js";
 import { app, prefs } from "./store.js";
-import { bytes, number, t } from "./i18n.js";
-import { showError } from "./toast.js";
+import { bytes, t } from "./i18n.js";
+import { fetchModels, isActive, loadCatalog, progressOf, stopDownloads } from "./downloads.js";
 
-const WANTED = "sd_xl_base_1.0_0.9vae.safetensors";
-let offered; // the catalog's entry; null when the server offers no downloads
-
-async function findOffer() {
-  if (offered !== undefined) return offered;
-  offered = null;
-  try {
-    const { models } = await api.catalog();
-    const usable = models.filter((m) => m.folder === "checkpoints" && !m.installed);
-    offered = usable.find((m) => m.name === WANTED) || usable[0] || null;
-  } catch {
-    offered = null;
-  }
-  return offered;
+function fileList(models) {
+  return h("ul.offer-files", {}, models.map((m) => h("li", {}, h("span", {}, m.name), h("small", {}, `${bytes(m.bytes)} · ${m.licence}`))));
 }
 
-function body(model, download) {
-  if (!model) return [h("div", {}, h("p", {}, t("offer.text")), h("p", {}, t("offer.byHand"), " ", h("code", {}, "models/checkpoints")))];
-  if (download?.state === "running") {
-    const part = download.total ? download.received / download.total : 0;
-    return [
-      h("p", {}, t("offer.running", { done: bytes(download.received), total: bytes(download.total || model.bytes || 0), percent: number(part * 100, 0) })),
-      h("div.progress-bar", { role: "progressbar", "aria-label": t("offer.progress"), "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(part * 100), vars: { "--fraction": part } }, h("span")),
-      h("button.text-button", { type: "button", onclick: () => api.stopDownload(model.name).catch(showError) }, t("offer.pause")),
-    ];
+/** models: the recommended ones. */
+function body(models, downloads, system) {
+  const of = (m) => downloads[m.name];
+  const left = models.filter((m) => !m.installed && of(m)?.state !== "done");
+  const names = left.map((m) => m.name);
+  if (left.some((m) => isActive(of(m)))) {
+    const known = models.filter(of).map(of);
+    return [h("p", {}, t("offer.running")), progressOf(known), h("button.secondary", { type: "button", onclick: () => stopDownloads(names.filter((name) => isActive(downloads[name]))) }, t("download.pause"))];
   }
-  const start = () => api.startDownload(model.name).then(
-    () => app.set({ downloads: { ...app.get("downloads"), [model.name]: { received: 0, total: model.bytes, state: "running" } } }),
-    showError,
-  );
-  const text = download?.state === "failed" ? download.error?.detail || t("offer.failed") : t("offer.text");
+  const text = t(system.demo ? "offer.demoText" : "offer.text");
+  if (!left.length) return [h("div", {}, h("p", {}, text), h("p", {}, t("offer.byHand"), " ", h("code", {}, "models/checkpoints")))];
+  const failed = left.map(of).find((d) => d?.state === "failed");
+  const begun = left.some((m) => of(m)?.received);
+  const size = bytes(left.reduce((sum, m) => sum + m.bytes, 0));
   return [
-    h("div", {}, h("p", {}, text), h("small", {}, t("offer.licence", { licence: model.licence }))),
-    h("button.secondary", { type: "button", onclick: start }, t("offer.download", { size: bytes(model.bytes || 0) })),
+    h("div", {}, failed ? h("p.danger", { role: "alert" }, failed.error?.detail || t("download.failed")) : h("p", {}, text), fileList(left)),
+    h("button.secondary", { type: "button", onclick: () => fetchModels(names) }, begun ? t("offer.goOn") : t("offer.get", { size })),
   ];
 }
 
 export function offerCard() {
   const content = h("div.offer-content");
+  const title = h("h2");
   const card = h(
     "section.offer",
-    { hidden: true, "aria-label": t("offer.title") },
-    h("div.offer-body", {}, h("h2", {}, t("offer.title")), content),
+    { hidden: true, "aria-label": t("offer.label") },
+    h("div.offer-body", {}, title, content),
     iconButton("close", t("offer.hide"), () => prefs.set({ offerHidden: true })),
   );
-  const show = async () => {
-    const system = app.get("system");
-    const wanted = Boolean(system) && system.models_installed === false && !prefs.get("offerHidden");
+  let asked = false;
+  const show = () => {
+    const { system, catalog, downloads } = app.state;
+    const models = (catalog || []).filter((m) => m.recommended);
+    const active = models.some((m) => isActive(downloads[m.name]));
+    const wanted = Boolean(system) && !prefs.get("offerHidden") && (!system.models_installed || active);
+    if (wanted && !asked) {
+      asked = true;
+      loadCatalog().catch(() => {}); // what can be done by hand is said anyway
+    }
     if (wanted) {
-      const model = await findOffer();
-      replace(content, body(model, model && app.get("downloads")[model.name]));
+      title.textContent = t(system.demo ? "offer.demoTitle" : "offer.title");
+      const hadFocus = content.contains(document.activeElement);
+      replace(content, body(models, downloads, system));
+      if (hadFocus) content.querySelector("button")?.focus();
     }
     card.hidden = !wanted;
   };
-  app.watch(["system", "downloads"], show);
+  app.watch(["system", "downloads", "catalog"], show);
   prefs.watch(["offerHidden"], show);
   return card;
 }

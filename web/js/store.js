@@ -52,7 +52,8 @@ export const app = new Store({
   recent: [], // newest pictures first
   shown: null, // id of the picture on the stage; null follows the work
   connected: true,
-  downloads: {}, // name -> {received, total, state, error}
+  catalog: null, // models that can be fetched; null until somebody asked
+  downloads: {}, // name -> {state, received, total, rate, error}
   view: "create", // or "history"
   panelOpen: false,
   queueOpen: false,
