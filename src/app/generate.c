@@ -2,6 +2,7 @@
  * before a model is loaded. */
 #include "app/generate.h"
 
+#include <stdio.h>
 #include <string.h>
 #include "app/config.h"
 #include "app/filehash.h"
@@ -166,12 +167,36 @@ static fc_status run_image(job *j, int32_t index, fc_err *err)
     return status;
 }
 
+/* Without a chosen model the first one counts that can be used; each that cannot is told. */
+static fc_status load_models(job *j, const fc_hooks *hooks, fc_err *err)
+{
+    fc_err why = {0};
+    fc_model_choice *models = &j->plan.models;
+    const char *first = models->base;
+    fc_status status = fc_engine_load(j->engine, models, hooks, &why), original = status;
+    if (status != FC_OK) fc_fail(err, status, "%s", why.message);
+    for (int32_t i = 0; i < j->files.other_bases.count; i++) {
+        if (status != FC_FORMAT && status != FC_UNSUPPORTED) break;
+        char text[sizeof why.message + 100];
+        models->base = j->files.other_bases.items[i];
+        if (models->refiner && strcmp(models->refiner, models->base) == 0) continue;
+        snprintf(text, sizeof text, "%s; %s is tried instead", why.message, fc_path_basename(models->base));
+        on_warning(j, text);
+        status = fc_engine_load(j->engine, models, hooks, &why);
+    }
+    if (status == FC_OK || status == original) {
+        if (status != FC_OK) models->base = first;
+        return status;
+    }
+    return fc_fail(err, status, "%s", why.message);
+}
+
 static fc_status run(job *j, int32_t skip, fc_err *err)
 {
     int32_t total = j->plan.images[0].task.steps_total;
     fc_progress_init(&j->progress, j->hooks, j->plan.count, total, fc_now);
     fc_hooks hooks = fc_progress_hooks(&j->progress);
-    fc_status status = fc_engine_load(j->engine, &j->plan.models, &hooks, err);
+    fc_status status = load_models(j, &hooks, err);
     if (status == FC_OK) status = hash_models(j, err);
     for (int32_t i = skip; i < j->plan.count && status == FC_OK; i++) status = run_image(j, i, err);
     return status;

@@ -217,6 +217,8 @@ static fc_status find_checkpoints(const fc_params *params, bool names_only, cons
         status = find_one(&folder, "model", params->model, names_only, &files->base, err);
     else
         files->base = path_in(&folder, folder.names.items[0]);
+    if (status == FC_OK && !*params->model)
+        files->other_bases = (fc_string_list){folder.paths.items + 1, (int32_t)folder.paths.count - 1};
     if (status == FC_OK && *params->refiner)
         status = find_one(&folder, "refiner", params->refiner, names_only, &files->refiner, err);
     if (status == FC_OK) files->lender = find_lender(home, &folder, files->base);

@@ -13,7 +13,9 @@ typedef struct fc_model_files {
     const char *embeddings_dir;   /* NULL: there is no such folder */
     const char *performance_lora; /* NULL: the mode needs none */
     fc_lora_list loras;           /* of the request, in its order */
-    fc_string_list known_loras;   /* paths: what <lora:NAME:WEIGHT> may name */
+    fc_string_list
+        other_bases; /* when no model was chosen: what may stand in for a base that cannot be used */
+    fc_string_list known_loras; /* paths: what <lora:NAME:WEIGHT> may name */
 } fc_model_files;
 
 /* The files of a kind that can be chosen by name. */

@@ -295,6 +295,11 @@ static void test_broken_model(void **state)
            WORDS("generate", "x", SMALL, "--preset", "mine", "-o", "no.png"));
     assert_true(is_there("models/checkpoints/mine.safetensors"));
     expect(EXIT_FORMAT, "fooocus models verify", WORDS("generate", "x", SMALL, "--preset", "mine"));
+    /* nobody asked for the broken one: the next that works is taken, and that is told */
+    expect(0, "whole.safetensors is tried instead", WORDS("generate", "x", SMALL, "--json"));
+    unlink(program_path(in_home("models/checkpoints/whole.safetensors")));
+    write_text(in_home("models/checkpoints/other.safetensors"), "no model at all, and neither is the first");
+    expect(EXIT_FORMAT, "mine.safetensors", WORDS("generate", "x", SMALL));
 }
 
 /* ---- config and doctor ---- */
