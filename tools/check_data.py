@@ -83,6 +83,7 @@ WILDCARD_LINES = {"animal": (100, 100), "artist": (100, 130), "color": (17, 17),
 
 PRESETS = ["anime", "default", "lcm", "lightning", "playground_v2.5", "pony_v6", "realistic", "sai"]
 PRESET_TYPES = {
+    "default_recipe": str,
     "default_model": str, "default_refiner": str, "default_refiner_switch": float, "default_loras": list,
     "default_cfg_scale": float, "default_sample_sharpness": float, "default_sampler": str, "default_scheduler": str,
     "default_performance": str, "default_prompt": str, "default_prompt_negative": str, "default_styles": list,

@@ -27,15 +27,11 @@ static fc_status add_style(fc_composer *c, const char *name, fc_err *err)
     const fc_style *style;
     fc_status status = fc_styles_get(c->input->styles, name, &style, err);
     if (status != FC_OK) return status;
-    bool old = c->recipe == FC_RECIPE_1_0;
-    if (old && style->kind != FC_STYLE_TEXT)
-        return fc_fail(err, FC_ARG, "style: recipe 1.0 has no '%s', choose one style by its name",
-                       style->name);
     if (style->kind == FC_STYLE_EXPANSION)
         fc_warn_emit(c->warn,
                      "%s adds words with a language model that is not part of this program; it was left out",
                      style->name);
-    else if (!(style->hidden && strcmp(style->name, "None") == 0 && !old))
+    else if (!(style->hidden && strcmp(style->name, "None") == 0))
         c->styles[c->style_count++] = style;
     return FC_OK;
 }
@@ -43,33 +39,10 @@ static fc_status add_style(fc_composer *c, const char *name, fc_err *err)
 static fc_status init_styles(fc_composer *c, fc_err *err)
 {
     const fc_string_list *names = &c->input->params->styles;
-    fc_status status = FC_OK;
-    if (c->recipe == FC_RECIPE_1_0 && names->count > 1)
-        return fc_fail(err, FC_ARG, "style: recipe 1.0 takes one style, %" PRId32 " were given",
-                       names->count);
+    fc_status status = fc_styles_get(c->input->styles, "None", &c->none, err);
     c->styles = fc_arena_array(c->arena, (size_t)names->count + 1, sizeof *c->styles);
     if (!c->styles) return full(c, err);
     for (int32_t i = 0; i < names->count && status == FC_OK; i++) status = add_style(c, names->items[i], err);
-    if (status == FC_OK && c->recipe == FC_RECIPE_1_0 && names->count == 0)
-        status = add_style(c, "None", err);
-    return status;
-}
-
-static bool looks_like_wildcard(const char *text)
-{
-    const char *open = strstr(text, "__");
-    return open && open[2] && strstr(open + 3, "__");
-}
-
-static fc_status init_v1(fc_composer *c, fc_err *err)
-{
-    const fc_params *params = c->input->params;
-    fc_status status = fc_prompt_check_weights("prompt", params->prompt, err);
-    if (status == FC_OK) status = fc_prompt_check_weights("negative_prompt", params->negative_prompt, err);
-    if (strstr(params->prompt, "<lora:") || strstr(params->prompt, "[[") ||
-        looks_like_wildcard(params->prompt))
-        fc_warn_emit(c->warn,
-                     "recipe 1.0 has no wildcards, arrays and LoRA tags: they are read as plain words");
     return status;
 }
 
@@ -81,21 +54,36 @@ static fc_status check_lines(const char *field, const fc_lines *lines, fc_err *e
     return status;
 }
 
-static fc_status init_v25(fc_composer *c, fc_err *err)
+/* 1.0.43 takes the prompt as it is typed, 2.5 by lines and tidied. */
+static fc_status read_prompts(fc_composer *c, fc_err *err)
 {
     const fc_params *params = c->input->params;
-    fc_prompt_split(&c->positive, params->prompt, strlen(params->prompt));
-    fc_prompt_split(&c->negative, params->negative_prompt, strlen(params->negative_prompt));
+    bool old = c->recipe == FC_RECIPE_1_0;
+    if (old) {
+        fc_lines_add(&c->positive, params->prompt, strlen(params->prompt));
+        fc_lines_add(&c->negative, params->negative_prompt, strlen(params->negative_prompt));
+    } else {
+        fc_prompt_split(&c->positive, params->prompt, strlen(params->prompt));
+        fc_prompt_split(&c->negative, params->negative_prompt, strlen(params->negative_prompt));
+    }
     if (c->arena->status != FC_OK) return full(c, err);
+    if (old && !strstr(params->prompt, "<lora:")) return FC_OK;
     fc_status status = fc_lora_tags_parse(c->positive.items[0], c->arena, &c->tags, err);
+    if (status == FC_OK) c->positive.items[0] = c->tags.prompt;
+    return status;
+}
+
+static fc_status init_prompts(fc_composer *c, fc_err *err)
+{
+    const fc_params *params = c->input->params;
+    fc_status status = read_prompts(c, err);
     if (status != FC_OK) return status;
-    c->positive.items[0] = c->tags.prompt;
     for (size_t i = 1; i < c->positive.count; i++)
         if (strstr(c->positive.items[i], "<lora:"))
             fc_warn_emit(c->warn,
                          "prompt: LoRA tags count in the first line alone; in line %zu they are plain words",
                          i + 1);
-    uint64_t combinations = fc_arrays_count(c->tags.prompt);
+    uint64_t combinations = fc_arrays_count(c->positive.items[0]);
     if (combinations > (uint64_t)params->count)
         fc_warn_emit(c->warn,
                      "the prompt describes %" PRIu64 " pictures, %" PRId32
@@ -114,8 +102,7 @@ fc_status fc_composer_init(fc_composer *c, const fc_plan_input *input, fc_warn w
     fc_lines_init(&c->negative, arena);
     if (is_raw(c)) return FC_OK;
     fc_status status = init_styles(c, err);
-    if (status != FC_OK) return status;
-    return c->recipe == FC_RECIPE_1_0 ? init_v1(c, err) : init_v25(c, err);
+    return status == FC_OK ? init_prompts(c, err) : status;
 }
 
 /* ---- one image ---- */
@@ -141,24 +128,6 @@ static void set_style_names(fc_composer *c, const fc_style *const *styles, size_
     const char **names = fc_arena_array(c->arena, count, sizeof *names);
     for (size_t i = 0; names && i < count; i++) names[i] = styles[i]->name;
     out->styles = (fc_string_list){names, names ? (int32_t)count : 0};
-}
-
-static fc_status compose_v1(fc_composer *c, fc_plan_image *out, fc_err *err)
-{
-    const fc_params *params = c->input->params;
-    fc_buf positive, negative;
-    fc_buf_init(&positive, MAX_TEXT);
-    fc_buf_init(&negative, MAX_TEXT);
-    fc_style_compose_v1(c->styles[0], params->prompt, params->negative_prompt, &positive, &negative);
-    out->prompt = params->prompt;
-    out->negative_prompt = params->negative_prompt;
-    out->task.positive = one_text(c->arena, fc_arena_strdup(c->arena, fc_buf_cstr(&positive)));
-    out->task.negative = one_text(c->arena, fc_arena_strdup(c->arena, fc_buf_cstr(&negative)));
-    set_style_names(c, c->styles, 1, out);
-    fc_status status = positive.status != FC_OK ? positive.status : negative.status;
-    fc_buf_fini(&positive);
-    fc_buf_fini(&negative);
-    return status == FC_OK ? FC_OK : fc_fail(err, status, "the prompt is too long for the style");
 }
 
 /* Wildcards of one line, and arrays when it is the main prompt. */
@@ -215,8 +184,8 @@ static const char *joined(const fc_lines *lines, fc_arena *arena)
 
 static const fc_style **drawn_styles(fc_composer *c, fc_pyrandom *random, size_t *count)
 {
-    const fc_style **styles = fc_arena_array(c->arena, (size_t)c->style_count, sizeof *styles);
-    *count = 0;
+    const fc_style **styles = fc_arena_array(c->arena, (size_t)c->style_count + 1, sizeof *styles);
+    *count = 0; /* one more: None */
     for (int32_t i = 0; styles && i < c->style_count; i++) {
         const fc_style *style = c->styles[i];
         if (style->kind == FC_STYLE_RANDOM) style = fc_styles_draw(c->input->styles, random);
@@ -230,29 +199,56 @@ static void add_from(fc_lines *to, const fc_lines *from, size_t first)
     for (size_t i = first; i < from->count; i++) fc_lines_add(to, from->items[i], strlen(from->items[i]));
 }
 
-static fc_status compose_v25(fc_composer *c, int32_t index, fc_plan_image *out, fc_err *err)
+/* 1.0.43 with its one style: one text a side. */
+static fc_status join_one(fc_composer *c, const fc_style *style, const fc_lines *own_positive,
+                          const fc_lines *own_negative, fc_plan_image *out, fc_err *err)
 {
-    fc_lines own_positive, own_negative, positive, negative;
+    fc_buf positive, negative;
+    fc_buf_init(&positive, MAX_TEXT);
+    fc_buf_init(&negative, MAX_TEXT);
+    fc_style_compose_v1(style, own_positive->items[0], own_negative->items[0], &positive, &negative);
+    out->task.positive = one_text(c->arena, fc_arena_strdup(c->arena, fc_buf_cstr(&positive)));
+    out->task.negative = one_text(c->arena, fc_arena_strdup(c->arena, fc_buf_cstr(&negative)));
+    fc_status status = positive.status != FC_OK ? positive.status : negative.status;
+    fc_buf_fini(&positive);
+    fc_buf_fini(&negative);
+    return status == FC_OK ? FC_OK : fc_fail(err, status, "the prompt is too long for the style");
+}
+
+/* 2.5: every line of every style a text of its own, then the prompt's other lines. */
+static void join_many(fc_composer *c, const fc_style *const *styles, size_t count,
+                      const fc_lines *own_positive, const fc_lines *own_negative, fc_plan_image *out)
+{
+    fc_lines positive, negative;
+    fc_lines_init(&positive, c->arena);
+    fc_lines_init(&negative, c->arena);
+    fc_styles_compose(styles, count, own_positive->items[0], &positive, &negative);
+    add_from(&positive, own_positive, 1);
+    add_from(&negative, own_negative, 0);
+    out->task.positive = finish(&positive, own_positive->items[0], c->arena);
+    out->task.negative = finish(&negative, own_negative->items[0], c->arena);
+}
+
+static fc_status compose_lines(fc_composer *c, int32_t index, fc_plan_image *out, fc_err *err)
+{
+    fc_lines own_positive, own_negative;
     fc_pyrandom random;
     size_t style_count;
+    bool old = c->recipe == FC_RECIPE_1_0;
     fc_pyrandom_seed(&random, out->task.seed);
     const fc_wildcard_draw draw = {&random, c->input->params->wildcards_in_order, (uint64_t)index};
     fc_lines_init(&own_positive, c->arena);
     fc_lines_init(&own_negative, c->arena);
-    fc_lines_init(&positive, c->arena);
-    fc_lines_init(&negative, c->arena);
     fc_status status = resolve_lines(c, &draw, &own_positive, &own_negative, err);
     const fc_style **styles = drawn_styles(c, &random, &style_count);
     if (status != FC_OK) return status;
     if (c->arena->status != FC_OK) return full(c, err);
-    fc_styles_compose(styles, style_count, own_positive.items[0], &positive, &negative);
-    add_from(&positive, &own_positive, 1);
-    add_from(&negative, &own_negative, 0);
     out->prompt = joined(&own_positive, c->arena);
     out->negative_prompt = joined(&own_negative, c->arena);
-    out->task.positive = finish(&positive, own_positive.items[0], c->arena);
-    out->task.negative = finish(&negative, own_negative.items[0], c->arena);
+    if (old && style_count == 0) styles[style_count++] = c->none;
     set_style_names(c, styles, style_count, out);
+    if (old && style_count == 1) return join_one(c, styles[0], &own_positive, &own_negative, out, err);
+    join_many(c, styles, style_count, &own_positive, &own_negative, out);
     return FC_OK;
 }
 
@@ -261,10 +257,8 @@ fc_status fc_compose(fc_composer *c, int32_t index, fc_plan_image *out, fc_err *
     fc_status status = FC_OK;
     if (is_raw(c))
         compose_raw(c, out);
-    else if (c->recipe == FC_RECIPE_1_0)
-        status = compose_v1(c, out, err);
     else
-        status = compose_v25(c, index, out, err);
+        status = compose_lines(c, index, out, err);
     if (status == FC_OK && c->arena->status != FC_OK) return full(c, err);
     return status;
 }

@@ -1,6 +1,8 @@
-/* From prompts and styles to the texts that are encoded. Recipe 1.0: one text a side. Recipe 2.5: wildcards,
- * arrays, LoRA tags, and every line of every style a text of its own. Must match Fooocus in texts and in the
- * order of random draws. */
+/* From prompts and styles to the texts that are encoded: wildcards, arrays, LoRA tags, styles. Must match
+ * Fooocus in texts and in the order of random draws. Recipe 1.0: the prompt as typed in its one style, one
+ * text a side. Recipe 2.5: prompts by lines and tidied, every line of every style a text of its own. What
+ * 1.0.43 did not have - several styles, wildcards, arrays, tags - works in recipe 1.0 as in 2.5; a prompt
+ * without them is not touched. */
 #ifndef FC_APP_COMPOSE_H
 #define FC_APP_COMPOSE_H
 
@@ -12,10 +14,11 @@ typedef struct fc_composer {
     fc_recipe_id recipe;
     fc_warn warn;
     fc_arena *arena;
-    fc_lines positive, negative; /* 2.5: prompt lines, the main one first, tags taken out */
+    fc_lines positive, negative; /* prompt lines, the main one first, tags taken out; 1.0: one line each */
     fc_lora_tags tags;
     const fc_style **styles;
     int32_t style_count;
+    const fc_style *none; /* what recipe 1.0 does without a style */
 } fc_composer;
 
 /* Reads prompts and styles once for all images. ARG: an unknown style, a tag, array or weight that is not

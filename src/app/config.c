@@ -29,7 +29,7 @@ struct fc_config {
 
 static const char *source_name(fc_config_source source)
 {
-    static const char *const names[] = {"built in", "the preset default", "config.txt", "the preset",
+    static const char *const names[] = {"built in", "the preset sai", "config.txt", "the preset",
                                         "the environment"};
     return names[source];
 }
@@ -189,11 +189,15 @@ static fc_status preset_not_found(const fc_config *c, const char *name, fc_err *
     return status;
 }
 
+static const char recipe_key[] = "default_recipe";
+
 static fc_status use_preset(fc_config *c, const char *name, fc_config_source source, fc_err *err)
 {
     bool exists = false;
     if (strcmp(name, "initial") == 0) return FC_OK; /* nothing but the start-up settings */
     json_t *root = read_preset(c, name, &exists);
+    if (root && !json_object_get(root, recipe_key)) /* presets are made for the version that has them */
+        json_object_set_new(root, recipe_key, json_string("2.5"));
     if (root) set_all(c, root, source);
     json_decref(root);
     return exists || source == FC_CONFIG_DEFAULT_PRESET ? FC_OK : preset_not_found(c, name, err);
@@ -202,7 +206,7 @@ static fc_status use_preset(fc_config *c, const char *name, fc_config_source sou
 static fc_status fill(fc_config *c, const char *preset, fc_err *err)
 {
     fc_status status = use_defaults(c, err);
-    if (status == FC_OK) status = use_preset(c, "default", FC_CONFIG_DEFAULT_PRESET, err);
+    if (status == FC_OK) status = use_preset(c, "sai", FC_CONFIG_DEFAULT_PRESET, err);
     if (status == FC_OK && fc_path_exists(c->file)) {
         json_t *root = read_json(c, c->file);
         set_all(c, root, FC_CONFIG_FILE);

@@ -1,5 +1,5 @@
 /* Settings of the house: config.txt, presets and environment variables under Fooocus's keys. Later sources
- * win key by key: built-in defaults, preset "default", config.txt, the chosen preset, environment. A value
+ * win key by key: built-in defaults, preset "sai", config.txt, the chosen preset, environment. A value
  * that does not pass its check is warned about with its range, and the source below it counts. Nothing is
  * ever written. */
 #ifndef FC_APP_CONFIG_H
@@ -21,7 +21,8 @@ typedef enum fc_config_source {
 
 typedef struct fc_config fc_config;
 
-/* preset: a name, NULL for none. A preset that does not exist is an error (NOT_FOUND) with a suggestion; a
+/* preset: a name, NULL for none; one that does not say its default_recipe follows 2.5, whose idea presets
+ * are. A preset that does not exist is an error (NOT_FOUND) with a suggestion; a
  * broken config.txt is a warning that names the line. */
 fc_status fc_config_open(fc_config **config, const char *home, const char *preset, fc_warn warn,
                          fc_err *err) FC_MUST_USE;

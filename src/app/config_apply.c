@@ -13,17 +13,12 @@ static const struct {
     const char *key;
     fc_param_id id;
 } plain[] = {
-    {"default_refiner_switch", FC_P_refiner_switch},
-    {"default_cfg_scale", FC_P_cfg},
-    {"default_sample_sharpness", FC_P_sharpness},
-    {"default_sampler", FC_P_sampler},
-    {"default_scheduler", FC_P_scheduler},
-    {"default_performance", FC_P_performance},
-    {"default_image_number", FC_P_count},
-    {"default_output_format", FC_P_format},
-    {"default_prompt_negative", FC_P_negative_prompt},
-    {"default_cfg_tsnr", FC_P_adaptive_cfg},
-    {"default_clip_skip", FC_P_clip_skip},
+    {"default_recipe", FC_P_recipe},           {"default_refiner_switch", FC_P_refiner_switch},
+    {"default_cfg_scale", FC_P_cfg},           {"default_sample_sharpness", FC_P_sharpness},
+    {"default_sampler", FC_P_sampler},         {"default_scheduler", FC_P_scheduler},
+    {"default_performance", FC_P_performance}, {"default_image_number", FC_P_count},
+    {"default_output_format", FC_P_format},    {"default_prompt_negative", FC_P_negative_prompt},
+    {"default_cfg_tsnr", FC_P_adaptive_cfg},   {"default_clip_skip", FC_P_clip_skip},
 };
 
 typedef struct applier {

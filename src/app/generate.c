@@ -61,9 +61,7 @@ static fc_status prepare(job *j, fc_err *err)
     status = fc_config_read_folders(home, "wildcards", &wildcards, err);
     if (status != FC_OK) return status;
     status = fc_out_open(&j->out, &j->params, home, err);
-    if (status == FC_OK)
-        status =
-            fc_model_files_find(&j->params, fc_request_from_network(j->request), &j->arena, &j->files, err);
+    if (status == FC_OK) status = fc_model_files_find(&j->params, j->request, &j->arena, &j->files, err);
     if (status == FC_OK) status = fc_styles_open_home(home, job_warn(j), &j->styles, err);
     if (status == FC_OK)
         status = fc_wildcards_open(wildcards.items, wildcards.count, job_warn(j), &j->wildcards, err);

@@ -93,11 +93,13 @@ fc_status fc_model_folder_open(const char *home, const char *kind, fc_arena *are
     return status;
 }
 
+/* "ink" and "style/ink" mean style/ink.safetensors. */
 static bool stem_is(const char *file, const char *name)
 {
-    size_t n;
-    const char *stem = fc_path_stem(file, &n);
-    return strlen(name) == n && memcmp(stem, name, n) == 0;
+    size_t n, size = strlen(name);
+    const char *stem = fc_path_stem(file, &n), *end = stem + n;
+    bool whole = size == (size_t)(end - file) && memcmp(file, name, size) == 0;
+    return whole || (size == n && memcmp(stem, name, n) == 0);
 }
 
 /* The relative name that `name` means: itself, a file name in a sub-folder, or a stem. */
@@ -177,15 +179,13 @@ fc_status fc_model_folder_find(const fc_model_folder *folder, const char *field,
     return find_one(folder, field, name, true, path, err);
 }
 
-static fc_status find_optional(const char *home, const char *kind, const char *field, const char *name,
-                               bool names_only, fc_arena *arena, const char **path, fc_err *err)
+const char *fc_model_folder_path(const fc_model_folder *folder, const char *name)
 {
-    fc_model_folder folder;
-    *path = NULL;
-    if (!*name) return FC_OK;
-    fc_status status = fc_model_folder_open(home, kind, arena, &folder, err);
-    return status == FC_OK ? find_one(&folder, field, name, names_only, path, err) : status;
+    const char *found = find_in(folder, name);
+    return found ? path_in(folder, found) : NULL;
 }
+
+/* ---- the files of a request ---- */
 
 /* The model that lends what a base's file lacks: default_model of the settings, else the plain SDXL model. */
 static const char *find_lender(const char *home, const fc_model_folder *folder, const char *base)
@@ -203,88 +203,168 @@ static const char *find_lender(const char *home, const fc_model_folder *folder, 
     return lender;
 }
 
-static fc_status find_checkpoints(const fc_params *params, bool names_only, const char *home, fc_arena *arena,
-                                  fc_model_files *files, fc_err *err)
+/* What a recipe was made with. */
+typedef struct own_set {
+    const char *model, *refiner, *lora;
+    double lora_weight;
+} own_set;
+
+static const own_set own_sets[] = {
+    [FC_RECIPE_1_0] = {"sd_xl_base_1.0_0.9vae.safetensors", "sd_xl_refiner_1.0_0.9vae.safetensors",
+                       "sd_xl_offset_example-lora_1.0.safetensors", 0.5},
+    [FC_RECIPE_2_5] = {"juggernautXL_v8Rundiffusion.safetensors", NULL,
+                       "sd_xl_offset_example-lora_1.0.safetensors", 0.1},
+};
+
+typedef struct finder {
+    const fc_params *params;
+    const fc_request *request; /* tells what was given */
+    const own_set *own;        /* NULL: another model is used */
+    const char *home;
+    bool names_only;
+    fc_arena *arena;
+    fc_model_files *files;
+    fc_err *err;
+} finder;
+
+static fc_status open_folder(const finder *f, const char *kind, fc_model_folder *folder)
+{
+    return fc_model_folder_open(f->home, kind, f->arena, folder, f->err);
+}
+
+static fc_status find_file(const finder *f, const fc_model_folder *folder, fc_param_id id, const char *name,
+                           const char **path)
+{
+    return find_one(folder, fc_param_table[id].name, name, f->names_only, path, f->err);
+}
+
+static fc_status find_vae(finder *f)
 {
     fc_model_folder folder;
-    fc_status status = fc_model_folder_open(home, "checkpoints", arena, &folder, err);
+    if (!*f->params->vae) return FC_OK;
+    fc_status status = open_folder(f, "vae", &folder);
+    return status == FC_OK ? find_file(f, &folder, FC_P_vae, f->params->vae, &f->files->vae) : status;
+}
+
+/* Whatever is no refiner by its name. */
+static const char *first_model(const fc_model_folder *folder)
+{
+    for (size_t i = 0; i < folder->names.count; i++)
+        if (!strcasestr(folder->names.items[i], "refiner")) return folder->paths.items[i];
+    return folder->paths.items[0];
+}
+
+/* What may stand in for the model that was taken. */
+static fc_string_list other_models(const finder *f, const fc_model_folder *folder)
+{
+    const char **others = fc_arena_array(f->arena, folder->paths.count, sizeof *others);
+    int32_t count = 0;
+    for (size_t i = 0; others && i < folder->paths.count; i++)
+        if (strcmp(folder->paths.items[i], f->files->base) != 0) others[count++] = folder->paths.items[i];
+    return (fc_string_list){others, count};
+}
+
+static fc_status find_checkpoints(finder *f)
+{
+    fc_model_folder folder;
+    const fc_params *params = f->params;
+    fc_status status = open_folder(f, "checkpoints", &folder);
     if (status != FC_OK) return status;
-    if (!*params->model && folder.names.count == 0)
-        return fc_fail(err, FC_NOT_FOUND,
+    if (*params->model) {
+        status = find_file(f, &folder, FC_P_model, params->model, &f->files->base);
+        if (status == FC_OK) f->files->lender = find_lender(f->home, &folder, f->files->base);
+        return status;
+    }
+    if (folder.names.count == 0)
+        return fc_fail(f->err, FC_NOT_FOUND,
                        "there is no model: give an SDXL checkpoint with --model FILE, or put one into %s",
                        folder.dir);
-    if (*params->model)
-        status = find_one(&folder, "model", params->model, names_only, &files->base, err);
+    const own_set *own = &own_sets[fc_recipe_from_name(params->recipe)];
+    f->files->base = fc_model_folder_path(&folder, own->model);
+    if (f->files->base)
+        f->own = own;
     else
-        files->base = path_in(&folder, folder.names.items[0]);
-    if (status == FC_OK && !*params->model)
-        files->other_bases = (fc_string_list){folder.paths.items + 1, (int32_t)folder.paths.count - 1};
-    if (status == FC_OK && *params->refiner)
-        status = find_one(&folder, "refiner", params->refiner, names_only, &files->refiner, err);
-    if (status == FC_OK) files->lender = find_lender(home, &folder, files->base);
-    return status;
+        f->files->base = first_model(&folder);
+    f->files->other_bases = other_models(f, &folder);
+    f->files->lender = find_lender(f->home, &folder, f->files->base);
+    return FC_OK;
+}
+
+static fc_status find_refiner(finder *f)
+{
+    fc_model_folder folder;
+    const char *name = f->params->refiner;
+    bool own = f->own && f->own->refiner && !fc_request_is_set(f->request, FC_P_refiner);
+    if (!*name && !own) return FC_OK;
+    fc_status status = open_folder(f, "checkpoints", &folder);
+    if (status != FC_OK) return status;
+    if (*name) return find_file(f, &folder, FC_P_refiner, name, &f->files->refiner);
+    f->files->refiner = fc_model_folder_path(&folder, f->own->refiner);
+    return FC_OK;
 }
 
 /* The preview decoder is optional: without a choice the usual file is taken when it is there. */
-static fc_status find_decoder(const fc_params *params, bool names_only, const char *home, fc_arena *arena,
-                              fc_model_files *files, fc_err *err)
+static fc_status find_decoder(finder *f)
 {
     fc_model_folder folder;
-    fc_status status = fc_model_folder_open(home, "vae_approx", arena, &folder, err);
+    const char *name = f->params->preview_decoder;
+    fc_status status = open_folder(f, "vae_approx", &folder);
     if (status != FC_OK) return status;
-    if (*params->preview_decoder)
-        return find_one(&folder, "preview_decoder", params->preview_decoder, names_only,
-                        &files->preview_decoder, err);
-    const char *usual = find_in(&folder, "taesdxl_decoder");
-    files->preview_decoder = usual ? path_in(&folder, usual) : NULL;
+    if (*name) return find_file(f, &folder, FC_P_preview_decoder, name, &f->files->preview_decoder);
+    f->files->preview_decoder = fc_model_folder_path(&folder, "taesdxl_decoder");
     return FC_OK;
 }
 
-static fc_status find_loras(const fc_params *params, bool names_only, const char *home, fc_arena *arena,
-                            fc_model_files *files, fc_err *err)
+static fc_status find_mode_lora(finder *f, const fc_model_folder *folder)
 {
-    fc_model_folder folder;
-    fc_status status = fc_model_folder_open(home, "loras", arena, &folder, err);
-    if (status != FC_OK) return status;
-    const char **known = fc_arena_array(arena, folder.names.count, sizeof *known);
-    fc_lora_choice *chosen = fc_arena_array(arena, (size_t)params->loras.count, sizeof *chosen);
-    if (!known || !chosen) return fc_fail(err, arena->status, "out of memory for the list of LoRAs");
-    for (size_t i = 0; i < folder.names.count; i++) known[i] = folder.paths.items[i];
-    files->known_loras = (fc_string_list){known, (int32_t)folder.names.count};
-    for (int32_t i = 0; i < params->loras.count && status == FC_OK; i++) {
-        chosen[i].weight = params->loras.items[i].weight;
-        status = find_one(&folder, "lora", params->loras.items[i].path, names_only, &chosen[i].path, err);
-    }
-    files->loras = (fc_lora_list){chosen, params->loras.count};
     const fc_performance *mode =
-        fc_performance_find(fc_recipe_from_name(params->recipe), params->performance);
-    if (status != FC_OK || !mode || !mode->forced) return status;
-    const char *own = find_in(&folder, mode->forced->lora);
-    if (!own)
-        return fc_fail(err, FC_NOT_FOUND, "performance %s needs the LoRA %s in %s", mode->id,
-                       mode->forced->lora, folder.dir);
-    files->performance_lora = path_in(&folder, own);
-    return FC_OK;
+        fc_performance_find(fc_recipe_from_name(f->params->recipe), f->params->performance);
+    if (!mode || !mode->forced) return FC_OK;
+    f->files->performance_lora = fc_model_folder_path(folder, mode->forced->lora);
+    if (f->files->performance_lora) return FC_OK;
+    return fc_fail(f->err, FC_NOT_FOUND, "performance %s needs the LoRA %s in %s", mode->id,
+                   mode->forced->lora, folder->dir);
 }
 
-fc_status fc_model_files_find(const fc_params *params, bool names_only, fc_arena *arena,
+static fc_status find_loras(finder *f)
+{
+    fc_model_folder folder;
+    const fc_lora_list *wanted = &f->params->loras;
+    fc_status status = open_folder(f, "loras", &folder);
+    if (status != FC_OK) return status;
+    fc_lora_choice *chosen = fc_arena_array(f->arena, (size_t)wanted->count + 1, sizeof *chosen);
+    if (!chosen) return fc_fail(f->err, f->arena->status, "out of memory for the list of LoRAs");
+    for (int32_t i = 0; i < wanted->count && status == FC_OK; i++) {
+        chosen[i].weight = wanted->items[i].weight;
+        status = find_one(&folder, "lora", wanted->items[i].path, f->names_only, &chosen[i].path, f->err);
+    }
+    int32_t count = wanted->count;
+    bool own = f->own && f->own->lora && !fc_request_is_set(f->request, FC_P_loras);
+    const char *path = own ? fc_model_folder_path(&folder, f->own->lora) : NULL;
+    if (path) chosen[count++] = (fc_lora_choice){path, f->own->lora_weight};
+    f->files->loras = (fc_lora_list){chosen, count};
+    f->files->known_loras = (fc_string_list){folder.paths.items, (int32_t)folder.paths.count};
+    return status == FC_OK ? find_mode_lora(f, &folder) : status;
+}
+
+fc_status fc_model_files_find(const fc_params *params, const fc_request *request, fc_arena *arena,
                               fc_model_files *files, fc_err *err)
 {
-    const char *home = fc_home_dir(params->home);
+    finder f = {.params = params,
+                .request = request,
+                .home = fc_home_dir(params->home),
+                .names_only = fc_request_from_network(request),
+                .arena = arena,
+                .files = files,
+                .err = err};
     *files = (fc_model_files){0};
-    fc_status status = find_checkpoints(params, names_only, home, arena, files, err);
-    if (status == FC_OK)
-        status = find_optional(home, "vae", "vae", params->vae, names_only, arena, &files->vae, err);
-    if (status == FC_OK) status = find_decoder(params, names_only, home, arena, files, err);
-    if (status == FC_OK) status = find_loras(params, names_only, home, arena, files, err);
-    if (status != FC_OK) return status;
-    fc_lines embeddings;
-    fc_lines_init(&embeddings, arena);
-    status = fc_config_read_folders(home, "embeddings", &embeddings, err);
-    if (status != FC_OK) return status;
-    files->embeddings_dir = embeddings.items[0];
-    if (arena->status != FC_OK)
+    fc_status status = find_checkpoints(&f);
+    if (status == FC_OK) status = find_refiner(&f);
+    if (status == FC_OK) status = find_vae(&f);
+    if (status == FC_OK) status = find_decoder(&f);
+    if (status == FC_OK) status = find_loras(&f);
+    if (status == FC_OK) status = open_folder(&f, "embeddings", &files->embeddings);
+    if (status == FC_OK && arena->status != FC_OK)
         return fc_fail(err, arena->status, "out of memory for the list of model files");
-    if (!fc_path_is_dir(files->embeddings_dir)) files->embeddings_dir = NULL;
-    return FC_OK;
+    return status;
 }

@@ -4,19 +4,7 @@
 
 #include "app/lines.h"
 #include "app/params.h"
-
-/* The files of a request, looked up; paths live in an arena. */
-typedef struct fc_model_files {
-    const char *base;
-    const char *refiner, *vae, *preview_decoder; /* NULL: none */
-    const char *lender;           /* a complete base model that may lend text encoders and VAE; NULL: none */
-    const char *embeddings_dir;   /* NULL: there is no such folder */
-    const char *performance_lora; /* NULL: the mode needs none */
-    fc_lora_list loras;           /* of the request, in its order */
-    fc_string_list
-        other_bases; /* when no model was chosen: what may stand in for a base that cannot be used */
-    fc_string_list known_loras; /* paths: what <lora:NAME:WEIGHT> may name */
-} fc_model_files;
+#include "app/request.h"
 
 /* The files of a kind that can be chosen by name. */
 typedef struct fc_model_folder {
@@ -24,6 +12,19 @@ typedef struct fc_model_folder {
     fc_lines names;  /* relative to their folder, in the order in which names are looked up */
     fc_lines paths;  /* of the same files, folder included */
 } fc_model_folder;
+
+/* The files of a request, looked up; paths live in an arena. */
+typedef struct fc_model_files {
+    const char *base;
+    const char *refiner, *vae, *preview_decoder; /* NULL: none */
+    const char *lender;           /* a complete base model that may lend text encoders and VAE; NULL: none */
+    const char *performance_lora; /* NULL: the mode needs none */
+    fc_lora_list loras;           /* of the request, in its order */
+    fc_string_list
+        other_bases; /* when no model was chosen: what may stand in for a base that cannot be used */
+    fc_string_list known_loras; /* paths: what <lora:NAME:WEIGHT> may name */
+    fc_model_folder embeddings; /* what embedding:NAME may name */
+} fc_model_files;
 
 /* The home folder: `wish` unless empty, else FOOOCUS_HOME, else ".". */
 const char *fc_home_dir(const char *wish);
@@ -36,9 +37,12 @@ fc_status fc_model_folder_open(const char *home, const char *kind, fc_arena *are
  * NOT_FOUND says what is near. field: what errors begin with. */
 fc_status fc_model_folder_find(const fc_model_folder *folder, const char *field, const char *name,
                                const char **path, fc_err *err) FC_MUST_USE;
-/* names_only: paths are refused (requests from the network). NOT_FOUND errors say where was looked and what
- * is near. */
-fc_status fc_model_files_find(const fc_params *params, bool names_only, fc_arena *arena,
+/* The path of the file that `name` (relative, file name or stem) means; NULL: there is none. */
+const char *fc_model_folder_path(const fc_model_folder *folder, const char *name);
+/* params: of request, resolved. Without a choice the files that the recipe was made with are taken when its
+ * model is there - model, refiner and LoRA; else the first model found. In requests from the network paths
+ * are refused. NOT_FOUND errors say where was looked and what is near. */
+fc_status fc_model_files_find(const fc_params *params, const fc_request *request, fc_arena *arena,
                               fc_model_files *files, fc_err *err) FC_MUST_USE;
 
 /* Whether a name from outside stays below the folder it is looked up in: not absolute, no "..", no backslash.

@@ -149,9 +149,9 @@ const char *fc_choice_find(fc_choice_fn choice, const char *text);
 void fc_params_markdown(fc_buf *out);
 /* "1 to 30", "speed, quality, ...", "on or off": what a value may be. */
 void fc_param_describe_values(const fc_param *p, fc_buf *out);
-/* "7 (recipe 1.0), 4 (recipe 2.5)", or one value when they agree; "" when there is none. */
+/* "7; 4 in recipe 2.5", or one value when they agree; "" when there is none. */
 void fc_param_describe_default(const fc_param *p, fc_buf *out);
-/* "1152x896"; "1.5,0.8,0.3; 1.5,0.8,1 in recipe 1.0" */
+/* "1152x896"; "1.5,0.8,1; 1.5,0.8,0.3 in recipe 2.5" */
 void fc_composite_describe_default(const fc_composite *c, fc_buf *out);
 
 #endif

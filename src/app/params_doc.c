@@ -50,11 +50,11 @@ void fc_param_describe_default(const fc_param *p, fc_buf *out)
 {
     const char *old = p->defaults[FC_RECIPE_1_0], *now = p->defaults[FC_RECIPE_2_5];
     if (!old || !now) return;
-    list_items(now, out);
+    list_items(old, out);
     if (strcmp(old, now) == 0) return;
     fc_buf_puts(out, "; ");
-    list_items(old, out);
-    fc_buf_puts(out, " in recipe 1.0");
+    list_items(now, out);
+    fc_buf_puts(out, " in recipe 2.5");
 }
 
 static void join_defaults(const fc_composite *c, fc_recipe_id recipe, fc_buf *out)
@@ -72,11 +72,11 @@ void fc_composite_describe_default(const fc_composite *c, fc_buf *out)
         const fc_param *p = &fc_param_table[c->parts[i]];
         if (strcmp(p->defaults[FC_RECIPE_1_0], p->defaults[FC_RECIPE_2_5]) != 0) differs = true;
     }
-    join_defaults(c, FC_RECIPE_2_5, out);
+    join_defaults(c, FC_RECIPE_1_0, out);
     if (!differs) return;
     fc_buf_puts(out, "; ");
-    join_defaults(c, FC_RECIPE_1_0, out);
-    fc_buf_puts(out, " in recipe 1.0");
+    join_defaults(c, FC_RECIPE_2_5, out);
+    fc_buf_puts(out, " in recipe 2.5");
 }
 
 static const char *kind_text(fc_param_kind kind)

@@ -31,7 +31,7 @@ static const fc_performance fast[] = {{"extreme-speed", "Extreme Speed", 8, 8, 0
                                       {"lightning", "Lightning", 4, 4, 0, &lightning},
                                       {"hyper-sd", "Hyper-SD", 4, 4, 0, &hyper_sd}};
 
-static const fc_performance *const list_v1[] = {&speed, &quality, NULL};
+static const fc_performance *const list_v1[] = {&speed, &quality, &fast[0], &fast[1], &fast[2], NULL};
 static const fc_performance *const list_v25[] = {&quality, &speed, &fast[0], &fast[1], &fast[2], NULL};
 
 static const fc_performance *const *list_of(fc_recipe_id recipe)
@@ -73,10 +73,8 @@ fc_status fc_performance_get(fc_recipe_id recipe, const char *name, const fc_per
     fc_buf_init(&names, 400);
     for (const fc_performance *const *m = list_of(recipe); *m; m++)
         fc_buf_printf(&names, "%s%s", names.len ? ", " : "", (*m)->name);
-    fc_status s =
-        fc_fail(err, FC_ARG, "there is no performance mode \"%.100s\"%s; there are %s", name,
-                recipe == FC_RECIPE_1_0 && fc_performance_find(FC_RECIPE_2_5, name) ? " in recipe 1.0" : "",
-                fc_buf_cstr(&names));
+    fc_status s = fc_fail(err, FC_ARG, "there is no performance mode \"%.100s\"; there are %s", name,
+                          fc_buf_cstr(&names));
     fc_buf_fini(&names);
     return s;
 }

@@ -1,5 +1,5 @@
 /* Performance modes: how many steps, and for the fast ones which LoRA, sampler and guidance go with them.
- * Must match Fooocus 1.0.43 (the first two) and 2.5.5. */
+ * Must match Fooocus 1.0.43 (Speed and Quality) and 2.5.5. */
 #ifndef FC_APP_PERFORMANCE_H
 #define FC_APP_PERFORMANCE_H
 
@@ -26,9 +26,10 @@ typedef struct fc_performance {
     const fc_performance_forced *forced; /* NULL: the user's settings hold */
 } fc_performance;
 
-/* In the order of the list; NULL behind the last. 1.0.43 has Speed and Quality alone, in this order. */
+/* In the order of the list; NULL behind the last. 1.0.43 had Speed and Quality alone, in this order; the fast
+ * modes follow in recipe 1.0. */
 const fc_performance *fc_performance_at(fc_recipe_id recipe, size_t index);
-/* By id or name in any case, '-', '_' and blank alike. NULL when the recipe does not have it. */
+/* By id or name in any case, '-', '_' and blank alike. NULL when there is none. */
 const fc_performance *fc_performance_find(fc_recipe_id recipe, const char *name);
 /* The same with an error (ARG) that lists the modes. */
 fc_status fc_performance_get(fc_recipe_id recipe, const char *name, const fc_performance **mode,

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "app/arrays.h"
 #include "app/compose.h"
+#include "app/embeddings.h"
 #include "app/numtext.h"
 #include "app/performance.h"
 #include "base/str.h"
@@ -75,7 +76,7 @@ static void apply_mode(planner *p)
     const fc_performance_forced *f = p->mode->forced;
     fc_params *params = &p->plan->params;
     if (!f) return;
-    if (p->input->files->refiner)
+    if (p->input->files->refiner && given(p, FC_P_refiner))
         fc_warn_emit(warner(p), "performance %s works without refiner, it was left out", p->mode->id);
     force_name(p, FC_P_sampler, &params->sampler, f->sampler);
     force_name(p, FC_P_scheduler, &params->scheduler, f->scheduler);
@@ -163,8 +164,7 @@ static fc_status choose_models(planner *p)
                                 .refiner = p->mode->forced ? NULL : files->refiner,
                                 .vae = files->vae,
                                 .lender = files->lender,
-                                .preview_decoder = files->preview_decoder,
-                                .embeddings_dir = files->embeddings_dir};
+                                .preview_decoder = files->preview_decoder};
     if (same_file(models->base, models->refiner)) {
         fc_warn_emit(warner(p), "the refiner is the same file as the model and was left out");
         models->refiner = NULL;
@@ -180,12 +180,17 @@ static fc_status choose_models(planner *p)
 
 /* ---- tasks ---- */
 
+uint64_t fc_plan_draw_seed(fc_recipe_id recipe, uint64_t random)
+{
+    return recipe == FC_RECIPE_1_0 ? 1 + random % V1_SEEDS : random & INT64_MAX;
+}
+
 static uint64_t first_seed(planner *p)
 {
     int64_t wish = p->input->params->seed;
     bool old = p->recipe == FC_RECIPE_1_0;
-    uint64_t drawn = old ? 1 + p->input->random_seed % V1_SEEDS : p->input->random_seed & INT64_MAX;
-    uint64_t seed = wish == FC_SEED_RANDOM ? drawn : (uint64_t)wish;
+    uint64_t seed =
+        wish == FC_SEED_RANDOM ? fc_plan_draw_seed(p->recipe, p->input->random_seed) : (uint64_t)wish;
     if (!old) return seed;
     if (wish >= V1_SEEDS)
         fc_warn_emit(warner(p), "recipe 1.0 takes seeds modulo %d: %" PRId64 " becomes %" PRId64,
@@ -260,6 +265,24 @@ static fc_status make_images(planner *p, fc_composer *composer)
     return FC_OK;
 }
 
+static fc_status choose_embeddings(planner *p)
+{
+    fc_plan *plan = p->plan;
+    fc_embedding_search *s = fc_arena_alloc(p->arena, sizeof *s);
+    if (!s) return fc_fail(p->err, p->arena->status, "out of memory for the plan");
+    *s = (fc_embedding_search){.folder = &p->input->files->embeddings, .warn = warner(p), .arena = p->arena};
+    fc_status status = FC_OK;
+    for (int32_t i = 0; i < plan->count; i++) {
+        const fc_text_list *sides[] = {&plan->images[i].task.positive, &plan->images[i].task.negative};
+        for (int k = 0; k < 2; k++)
+            for (int32_t t = 0; t < sides[k]->count && status == FC_OK; t++)
+                status = fc_embeddings_search(s, sides[k]->texts[t], p->err);
+    }
+    plan->models.embeddings = s->items;
+    plan->models.embedding_count = s->count;
+    return status;
+}
+
 fc_status fc_plan_make(const fc_plan_input *input, fc_arena *arena, fc_plan *plan, fc_err *err)
 {
     fc_composer composer;
@@ -277,6 +300,7 @@ fc_status fc_plan_make(const fc_plan_input *input, fc_arena *arena, fc_plan *pla
     status = fc_composer_init(&composer, input, warner(&p), arena, err);
     if (status == FC_OK) status = choose_loras(&p, &composer.tags);
     if (status == FC_OK) status = make_images(&p, &composer);
+    if (status == FC_OK) status = choose_embeddings(&p);
     plan->warnings = (fc_string_list){p.warnings.items, (int32_t)p.warnings.count};
     return status;
 }

@@ -33,6 +33,8 @@ typedef struct fc_plan {
     fc_string_list warnings;
 } fc_plan;
 
+/* A random seed of the recipe's range, from 64 random bits. */
+uint64_t fc_plan_draw_seed(fc_recipe_id recipe, uint64_t random);
 /* Everything in *plan lives in the arena, which must have a cap; what input points to must live as long. */
 fc_status fc_plan_make(const fc_plan_input *input, fc_arena *arena, fc_plan *plan, fc_err *err) FC_MUST_USE;
 

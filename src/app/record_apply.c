@@ -193,6 +193,7 @@ fc_status fc_record_apply(const json_t *record, fc_request *request, fc_warn war
     static const fc_param_id adm[] = {FC_P_adm_positive, FC_P_adm_negative, FC_P_adm_end};
     const reader r = {record, request, warn};
     if (!json_is_object(record)) return fc_fail(err, FC_FORMAT, "the picture's settings are no JSON object");
+    set(&r, FC_P_recipe, "2.5"); /* what writes such records; ours name their recipe */
     apply_plain(&r);
     apply_steps(&r);
     apply_styles(&r);

@@ -345,7 +345,8 @@ fc_status fc_request_set_json(fc_request *request, const char *json, size_t size
 fc_status fc_request_resolve(const fc_request *request, fc_arena *arena, fc_params *params, fc_err *err)
 {
     const setting *wish = &request->settings[FC_P_recipe];
-    fc_recipe_id recipe = wish->set ? fc_recipe_from_name(wish->items[0]) : FC_RECIPE_2_5;
+    fc_recipe_id recipe =
+        fc_recipe_from_name(wish->set ? wish->items[0] : fc_param_table[FC_P_recipe].defaults[0]);
     *params = (fc_params){0};
     for (int i = 0; i < FC_PARAM_COUNT; i++) {
         const fc_param *p = &fc_param_table[i];

@@ -151,7 +151,7 @@ static fc_status merge_picture(cli_args *args, screen *s, fc_err *err)
     return status;
 }
 
-/* config.txt, the preset and the environment fill what no flag sets. They speak of version 2.5. */
+/* config.txt, the preset and the environment fill what no flag sets. */
 static fc_status apply_config(cli_args *args, screen *s, fc_err *err)
 {
     fc_config *config = NULL;
@@ -159,12 +159,10 @@ static fc_status apply_config(cli_args *args, screen *s, fc_err *err)
     fc_arena arena;
     fc_arena_init(&arena, 1 << 20);
     fc_status status = fc_request_resolve(args->request, &arena, &params, err);
-    bool wanted = status == FC_OK && (args->preset || fc_recipe_from_name(params.recipe) == FC_RECIPE_2_5);
-    if (wanted)
+    if (status == FC_OK)
         status =
             fc_config_open(&config, fc_home_dir(params.home), args->preset, (fc_warn){on_warning, s}, err);
-    if (status == FC_OK && wanted)
-        status = fc_config_apply(config, args->request, (fc_warn){on_warning, s}, err);
+    if (status == FC_OK) status = fc_config_apply(config, args->request, (fc_warn){on_warning, s}, err);
     models_args fetching = {.yes = args->yes,
                             .quiet = args->quiet || args->json,
                             .fetch = {.offline = args->offline, .mirror = args->mirror}};

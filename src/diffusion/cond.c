@@ -28,7 +28,25 @@ static void pass_fini(struct pass *p)
     fc_free(p->pooled);
 }
 
-/* Token ids of all chunks, the empty one first; embedding rows become negative ids into p->extra. */
+/* One chunk's ids: embedding rows become negative ids into p->extra. A row that is of no use to this encoder
+ * leaves its place to what follows, and padding comes in at the end. */
+static void place_vectors(struct pass *p, const fc_text_request *request, uint32_t chunk, size_t *used)
+{
+    const int32_t *from = p->chunks.ids[chunk];
+    int32_t *to = p->ids + (1 + (size_t)chunk) * CHUNK;
+    size_t n = 0, width = (size_t)p->width;
+    for (size_t i = 0; i < CHUNK; i++) {
+        const fc_clip_vector v = p->chunks.vectors[chunk][i];
+        const fc_text_embeddings *e = request->embeddings;
+        const float *row = v.handle ? e->row(e->names.user, v.handle, v.row, p->g, p->width) : NULL;
+        if (v.handle && !row) continue;
+        if (row) memcpy(p->extra + *used * width, row, width * sizeof *row);
+        to[n++] = row ? -(int32_t)(*used)++ - 1 : from[i];
+    }
+    for (; n < CHUNK; n++) to[n] = p->empty.ids[0][CHUNK - 1];
+}
+
+/* Token ids of all chunks, the empty one first. */
 static fc_status gather_ids(struct pass *p, const fc_text_request *request, fc_err *err)
 {
     size_t n = 1 + (size_t)p->chunks.count, used = 0;
@@ -38,16 +56,7 @@ static fc_status gather_ids(struct pass *p, const fc_text_request *request, fc_e
     memcpy(p->ids, p->empty.ids[0], sizeof p->empty.ids[0]);
     memcpy(p->ids + CHUNK, p->chunks.ids, (n - 1) * sizeof p->chunks.ids[0]);
     if (!p->chunks.vector_count || !request->embeddings) return FC_OK;
-    for (size_t i = 0; i < (n - 1) * CHUNK; i++) {
-        const fc_clip_vector v = p->chunks.vectors[i / CHUNK][i % CHUNK];
-        if (!v.handle) continue;
-        const float *row =
-            request->embeddings->row(request->embeddings->names.user, v.handle, v.row, p->g, p->width);
-        if (!row) continue;
-        memcpy(p->extra + used * (size_t)p->width, row, (size_t)p->width * sizeof *row);
-        p->ids[CHUNK + i] = -(int32_t)used - 1;
-        used++;
-    }
+    for (uint32_t c = 0; c < p->chunks.count; c++) place_vectors(p, request, c, &used);
     return FC_OK;
 }
 

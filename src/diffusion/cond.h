@@ -17,8 +17,8 @@ typedef struct fc_text_encoders {
 /* Textual inversions: where names are found, and the rows of a found one for each encoder. */
 typedef struct fc_text_embeddings {
     fc_clip_embeddings names;
-    /* [width] values; width is the encoder's. NULL: the file has nothing for this encoder; the position stays
-     * an ordinary one. */
+    /* [width] values; width is the encoder's. NULL: the file has nothing for this encoder, and the position
+     * is left out. */
     const float *(*row)(void *user, uint32_t handle, uint32_t row, bool g, int32_t width);
 } fc_text_embeddings;
 

@@ -11,14 +11,19 @@ static const fc_text_entry *encode(fc_engine *e, const fc_model *m, const fc_tas
 {
     const fc_text_key key = {.model = m->serial,
                              .patches = m->patches,
+                             .embeddings = strstr(text, "embedding:") ? e->embeddings.key : 0,
                              .recipe = (int32_t)task->recipe,
                              .skip = task->clip_skip,
                              .text = text};
     const fc_text_entry *known = fc_text_cache_get(&e->texts, &key);
     if (known) return known;
     const fc_text_encoders encoders = {.l = m->clip_l, .g = m->clip_g, .vocab = &fc_clip_vocab_builtin};
-    const fc_text_request request = {
-        .text = text, .size = strlen(text), .recipe = recipe, .skip = task->clip_skip};
+    const fc_text_embeddings embeddings = fc_embedding_set_get(&e->embeddings);
+    const fc_text_request request = {.text = text,
+                                     .size = strlen(text),
+                                     .recipe = recipe,
+                                     .skip = task->clip_skip,
+                                     .embeddings = &embeddings};
     fc_text_result r;
     *s = fc_text_encode(&e->cx, &encoders, &request, &r, err);
     if (*s) return NULL;

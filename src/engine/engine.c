@@ -97,6 +97,7 @@ void fc_engine_close(fc_engine *e)
     if (!e) return;
     fc_engine_drop_loras(e);
     for (int i = 0; i < FC_ROLE_COUNT; i++) fc_model_close(e->model[i]);
+    fc_embedding_set_fini(&e->embeddings);
     fc_text_cache_fini(&e->texts);
     fc_cx_fini(&e->cx);
     if (e->backend) e->backend->close(e->dev);
@@ -169,6 +170,14 @@ static fc_status open_missing(fc_engine *e, const char *paths[FC_ROLE_COUNT], co
     return FC_OK;
 }
 
+static fc_status set_embeddings(fc_engine *e, const fc_model_choice *choice, const fc_hooks *hooks,
+                                fc_err *err)
+{
+    const fc_model *base = e->model[FC_ROLE_BASE];
+    int32_t l = base->clip_l ? fc_clip_width(base->clip_l) : 0, g = fc_clip_width(base->clip_g);
+    return fc_embedding_set_load(&e->embeddings, choice, l, g, hooks, err);
+}
+
 fc_status fc_engine_load(fc_engine *e, const fc_model_choice *choice, const fc_hooks *hooks, fc_err *err)
 {
     const char *paths[FC_ROLE_COUNT] = {choice->base, choice->refiner, choice->vae, choice->preview_decoder};
@@ -181,7 +190,8 @@ fc_status fc_engine_load(fc_engine *e, const fc_model_choice *choice, const fc_h
         if (fresh[role] != e->model[role]) fc_model_close(unwanted);
         if (!s) e->model[role] = fresh[role];
     }
-    return s ? s : fc_engine_set_loras(e, choice, hooks, err);
+    if (!s) s = fc_engine_set_loras(e, choice, hooks, err);
+    return s ? s : set_embeddings(e, choice, hooks, err);
 }
 
 void fc_engine_activate(fc_engine *e, fc_model *m)

@@ -3,6 +3,7 @@
 #define FC_ENGINE_ENGINE_IMPL_H
 
 #include "diffusion/recipe.h"
+#include "engine/embeddings.h"
 #include "engine/engine.h"
 #include "engine/model_file.h"
 #include "engine/text_cache.h"
@@ -18,6 +19,7 @@ struct fc_engine {
     fc_model *model[FC_ROLE_COUNT]; /* NULL where none is loaded */
     struct fc_lora_entry *loras;    /* in merge order, hung on base and refiner */
     int32_t lora_count;
+    fc_embedding_set embeddings;
     fc_text_cache texts;
     fc_profile *profile;               /* NULL: off */
     double preview_time, preview_cost; /* seconds: when the last preview was done, how long it took */

@@ -17,6 +17,12 @@ typedef struct fc_lora_choice {
     double weight;
 } fc_lora_choice;
 
+/* A textual inversion: "embedding:NAME" in a text stands for the vectors of a file. */
+typedef struct fc_embedding_choice {
+    const char *name;
+    const char *path;
+} fc_embedding_choice;
+
 /* The files a job needs. Paths are borrowed for the call. */
 typedef struct fc_model_choice {
     const char *base;
@@ -27,7 +33,8 @@ typedef struct fc_model_choice {
     const char *preview_decoder; /* TAESD; NULL: no previews */
     const fc_lora_choice *loras; /* in merge order; offered to base and refiner */
     int32_t lora_count;
-    const char *embeddings_dir; /* textual inversions; NULL: none */
+    const fc_embedding_choice *embeddings; /* those that the prompts name */
+    int32_t embedding_count;
 } fc_model_choice;
 
 /* Texts of one side. Recipe 1.0 has exactly one. Each is encoded alone; hidden states are joined along the

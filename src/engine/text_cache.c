@@ -23,8 +23,8 @@ void fc_text_cache_fini(fc_text_cache *c)
 
 static bool same_key(const fc_text_key *a, const fc_text_key *b)
 {
-    return a->text && a->model == b->model && a->patches == b->patches && a->recipe == b->recipe &&
-           a->skip == b->skip && strcmp(a->text, b->text) == 0;
+    return a->text && a->model == b->model && a->patches == b->patches && a->embeddings == b->embeddings &&
+           a->recipe == b->recipe && a->skip == b->skip && strcmp(a->text, b->text) == 0;
 }
 
 const fc_text_entry *fc_text_cache_get(fc_text_cache *c, const fc_text_key *key)

@@ -8,8 +8,9 @@
 enum { FC_TEXT_CACHE_ENTRIES = 64 };
 
 typedef struct fc_text_key {
-    uint64_t model;   /* serial */
-    uint64_t patches; /* state of its LoRAs */
+    uint64_t model;      /* serial */
+    uint64_t patches;    /* state of its LoRAs */
+    uint64_t embeddings; /* those that the text may name; 0: it names none */
     int32_t recipe, skip;
     const char *text;
 } fc_text_key;

@@ -202,6 +202,7 @@ static json_t *make_parameters(fc_http *h, fc_err *err)
     json_t *body = body_of(h, err);
     if (!body) return NULL;
     wish w = {h, body, member(body, "advanced_params"), json_object(), err};
+    json_object_set_new(w.out, "recipe", json_string("2.5")); /* that server is built on 2.5 */
     copy_members(&w);
     read_numbers(&w);
     read_size(&w);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "app/job_json.h"
 #include "app/jsontext.h"
+#include "app/plan.h"
 #include "app/request.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -54,7 +55,7 @@ static fc_status draw_seed(fc_request *request, fc_params *params, fc_err *err)
     if (params->seed >= 0) return FC_OK;
     fc_status status = fc_random_bytes(&random, sizeof random, err);
     if (status != FC_OK) return status;
-    params->seed = (int64_t)(random >> 1);
+    params->seed = (int64_t)fc_plan_draw_seed(fc_recipe_from_name(params->recipe), random);
     snprintf(text, sizeof text, "%lld", (long long)params->seed);
     return fc_request_set(request, "seed", text, err);
 }

@@ -56,7 +56,8 @@ static void test_defaults(void **state)
     (void)state;
     fc_config *c = open_config(NULL);
     assert_string_equal(warnings.text, "");
-    assert_string_equal(text(c, "default_model"), "juggernautXL_v8Rundiffusion.safetensors");
+    assert_string_equal(text(c, "default_model"), "sd_xl_base_1.0_0.9vae.safetensors");
+    assert_string_equal(text(c, "default_recipe"), "1.0");
     assert_int_equal(fc_config_source_of(c, "default_model"), FC_CONFIG_DEFAULT_PRESET);
     assert_int_equal(fc_config_source_of(c, "default_clip_skip"), FC_CONFIG_BUILT_IN);
     assert_null(fc_config_get(c, "no_such_key"));
@@ -132,7 +133,7 @@ static void test_bad_values(void **state)
                                        "default_vae is 7, but must be a text"};
     for (size_t i = 0; i < sizeof told / sizeof *told; i++)
         if (!strstr(warnings.text, told[i])) fail_msg("%s is not in\n%s", told[i], warnings.text);
-    assert_true(number(c, "default_refiner_switch") == 0.5); /* of the preset default */
+    assert_true(number(c, "default_refiner_switch") == 0.6667); /* of the preset sai */
     assert_string_equal(text(c, "default_refiner"), "None");
     assert_string_equal(text(c, "default_prompt"), "");
     assert_true(number(c, "default_ip_weight_1") == 1);
@@ -147,7 +148,7 @@ static void test_broken_files(void **state)
     put("config.txt", "{\n\"default_cfg_scale\": 5.0,\n}");
     c = open_config(NULL);
     assert_non_null(strstr(warnings.text, "line 3"));
-    assert_true(number(c, "default_cfg_scale") == 4);
+    assert_true(number(c, "default_cfg_scale") == 7);
     fc_config_close(c);
     put("config.txt", "[1]");
     fc_config_close(open_config(NULL));
@@ -204,13 +205,15 @@ static void test_apply_preset(void **state)
     assert_string_equal(warnings.text, "");
     assert_string_equal(p.model, "sd_xl_base_1.0_0.9vae.safetensors");
     assert_string_equal(p.refiner, "sd_xl_refiner_1.0_0.9vae.safetensors");
-    assert_true(p.refiner_switch == 0.75);
+    assert_string_equal(p.recipe, "1.0");
+    assert_true(p.refiner_switch == 0.6667);
     assert_true(p.cfg == 3); /* given: wins over the preset */
     assert_string_equal(p.prompt, "a fox");
     assert_int_equal(p.loras.count, 1);
     assert_string_equal(p.loras.items[0].path, "sd_xl_offset_example-lora_1.0.safetensors");
     assert_true(p.loras.items[0].weight == 0.5);
-    assert_int_equal(p.styles.count, 2);
+    assert_int_equal(p.styles.count, 1);
+    assert_string_equal(p.styles.items[0], "Cinematic Default");
     assert_int_equal(p.steps, FC_PARAM_AUTO);
     fc_arena_fini(&arena);
     p = applied("pony_v6", "{}", &arena);
@@ -218,7 +221,23 @@ static void test_apply_preset(void **state)
     assert_int_equal(p.width, 896);
     assert_int_equal(p.height, 1152);
     fc_arena_fini(&arena);
-    p = applied(NULL, "{}", &arena); /* the recipe's defaults are not those of the preset default */
+    assert_string_equal(p.recipe, "2.5");
+    put("presets/mine.json", "{\"default_cfg_scale\": 3}"); /* a preset that says nothing follows 2.5 ... */
+    p = applied("mine", "{}", &arena);
+    assert_string_equal(p.recipe, "2.5");
+    assert_string_equal(p.styles.items[0], "Fooocus Enhance");
+    fc_arena_fini(&arena);
+    p = applied("mine", "{\"recipe\": \"1.0\"}", &arena); /* ... unless the request says otherwise */
+    assert_string_equal(p.recipe, "1.0");
+    assert_true(p.cfg == 3);
+    fc_arena_fini(&arena);
+    put("config.txt", "{\"default_recipe\": \"2.5\"}");
+    p = applied(NULL, "{}", &arena);
+    assert_string_equal(p.recipe, "2.5");
+    fc_arena_fini(&arena);
+    put("config.txt", "{}");
+    p = applied(NULL, "{}", &arena); /* nobody set anything: the recipe's defaults */
+    assert_string_equal(p.recipe, "1.0");
     assert_string_equal(p.model, "");
     assert_int_equal(p.count, 1);
     fc_arena_fini(&arena);

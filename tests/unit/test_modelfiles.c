@@ -45,11 +45,14 @@ static fc_status find(lookup *l, const char *json, bool names_only)
     fc_params params;
     *l = (lookup){0};
     fc_arena_init(&l->arena, 1 << 20);
-    assert_ok(fc_request_set_json(request, json, strlen(json), &l->err), &l->err);
+    assert_ok(fc_request_set_json_from(request, json, strlen(json),
+                                       names_only ? FC_ORIGIN_NETWORK : FC_ORIGIN_LOCAL, &l->err),
+              &l->err);
     assert_ok(fc_request_set(request, "home", home(), &l->err), &l->err);
     assert_ok(fc_request_resolve(request, &l->arena, &params, &l->err), &l->err);
+    fc_status status = fc_model_files_find(&params, request, &l->arena, &l->files, &l->err);
     fc_request_free(request);
-    return fc_model_files_find(&params, names_only, &l->arena, &l->files, &l->err);
+    return status;
 }
 
 static void check_base(const char *model, const char *want_end)
@@ -73,6 +76,7 @@ static void test_names(void **state)
     check_base("Alpha", "/Alpha.ckpt");
     check_base("deep.safetensors", "/sub/deep.safetensors");
     check_base("sub/deep.safetensors", "/sub/deep.safetensors");
+    check_base("sub/deep", "/sub/deep.safetensors");
     check_base(fc_test_tmp_path("elsewhere.safetensors"), "/elsewhere.safetensors");
 }
 
@@ -109,7 +113,7 @@ static void test_paths_over_the_network(void **state)
     check_error("{\"model\": \"../checkpoints/zeta.safetensors\"}", true, FC_DENIED, "is a path");
     check_error("{\"loras\": [\"..\\\\x:1\"]}", true, FC_DENIED, "is a path");
     check_error("{\"vae\": \"a/..\"}", true, FC_DENIED, "is a path");
-    assert_ok(find(&l, "{\"model\": \"sub/deep\"}", true) == FC_NOT_FOUND ? FC_OK : FC_INTERNAL, &l.err);
+    assert_ok(find(&l, "{\"model\": \"sub/dee\"}", true) == FC_NOT_FOUND ? FC_OK : FC_INTERNAL, &l.err);
     fc_arena_fini(&l.arena);
     assert_ok(find(&l, "{\"model\": \"deep\", \"loras\": [\"ink\"]}", true), &l.err);
     fc_arena_fini(&l.arena);
@@ -126,8 +130,41 @@ static void test_loras_and_decoder(void **state)
     assert_int_equal(l.files.known_loras.count, 2);
     assert_non_null(strstr(l.files.preview_decoder, "taesdxl_decoder.pth"));
     assert_null(l.files.refiner);
-    assert_null(l.files.embeddings_dir);
+    assert_int_equal(l.files.embeddings.names.count, 0);
     fc_arena_fini(&l.arena);
+}
+
+/* Nothing chosen: the files that the recipe was made with, if its model is there. */
+static void test_own_sets(void **state)
+{
+    (void)state;
+    lookup l;
+    app_write("home/models/checkpoints/sd_xl_base_1.0_0.9vae.safetensors", "b");
+    assert_ok(find(&l, "{}", false), &l.err);
+    assert_non_null(strstr(l.files.base, "sd_xl_base_1.0_0.9vae"));
+    assert_null(l.files.refiner); /* is not there */
+    assert_int_equal(l.files.loras.count, 0);
+    fc_arena_fini(&l.arena);
+    app_write("home/models/checkpoints/more/sd_xl_refiner_1.0_0.9vae.safetensors", "r");
+    app_write("home/models/loras/sd_xl_offset_example-lora_1.0.safetensors", "l");
+    assert_ok(find(&l, "{}", false), &l.err);
+    assert_non_null(strstr(l.files.refiner, "more/sd_xl_refiner_1.0_0.9vae"));
+    assert_int_equal(l.files.loras.count, 1);
+    assert_true(l.files.loras.items[0].weight == 0.5);
+    fc_arena_fini(&l.arena);
+    assert_ok(find(&l, "{\"refiner\": \"none\", \"loras\": []}", false), &l.err);
+    assert_null(l.files.refiner);
+    assert_int_equal(l.files.loras.count, 0);
+    fc_arena_fini(&l.arena);
+    assert_ok(find(&l, "{\"model\": \"zeta\"}", false), &l.err); /* another model: nothing comes with it */
+    assert_null(l.files.refiner);
+    assert_int_equal(l.files.loras.count, 0);
+    fc_arena_fini(&l.arena);
+    assert_ok(find(&l, "{\"recipe\": \"2.5\"}", false), &l.err);
+    assert_non_null(strstr(l.files.base, "sub/deep"));
+    fc_arena_fini(&l.arena);
+    assert_int_equal(unlink(fc_test_tmp_path("home/models/checkpoints/sd_xl_base_1.0_0.9vae.safetensors")),
+                     0);
 }
 
 static void test_no_models(void **state)
@@ -141,7 +178,7 @@ static void test_no_models(void **state)
     fc_arena_init(&arena, 1 << 20);
     assert_ok(fc_request_set(request, "home", fc_test_tmp_path("nowhere"), &err), &err);
     assert_ok(fc_request_resolve(request, &arena, &params, &err), &err);
-    assert_fails(fc_model_files_find(&params, false, &arena, &files, &err), FC_NOT_FOUND, &err,
+    assert_fails(fc_model_files_find(&params, request, &arena, &files, &err), FC_NOT_FOUND, &err,
                  "--model FILE");
     fc_request_free(request);
     fc_arena_fini(&arena);
@@ -197,6 +234,7 @@ int main(void)
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_paths_over_the_network),
         cmocka_unit_test(test_loras_and_decoder),
+        cmocka_unit_test(test_own_sets),
         cmocka_unit_test(test_no_models),
         cmocka_unit_test(test_hash_and_cache),
         cmocka_unit_test(test_hash_without_cache),

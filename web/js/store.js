@@ -121,8 +121,9 @@ export function defaultOf(name) {
   if (sizes?.length && name === "height") return sizes[0][1];
   const p = parameter(name);
   if (!p) return undefined;
-  const recipe = name === "recipe" ? "2.5" : valueOf("recipe") || "2.5";
-  return p.default && typeof p.default === "object" && !Array.isArray(p.default) ? p.default[recipe] : p.default;
+  const byRecipe = p.default && typeof p.default === "object" && !Array.isArray(p.default);
+  if (!byRecipe) return p.default;
+  return p.default[name === "recipe" ? "1.0" : valueOf("recipe")];
 }
 
 export function valueOf(name) {

@@ -30,9 +30,7 @@ function selected() {
 
 function toggle(name, on) {
   const now = selected().filter((s) => s !== name);
-  const single = valueOf("recipe") === "1.0";
-  if (on) setValues({ styles: single ? [name] : [...now, name] });
-  else setValues({ styles: now });
+  setValues({ styles: on ? [...now, name] : now });
 }
 
 function toggleFavourite(name) {
