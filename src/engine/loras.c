@@ -42,10 +42,15 @@ static fc_status open_entries(const fc_model_choice *choice, fc_lora_entry **out
     return FC_OK;
 }
 
-static void warn(const fc_hooks *hooks, const fc_lora_entry *l, const fc_lora_report *r, fc_model_role role)
+/* What of a file is used: always told, a warning when a part does not fit. */
+static void tell(const fc_hooks *hooks, const fc_lora_entry *l, const fc_lora_report *r, fc_model_role role)
 {
     char text[700];
     const char *name = fc_path_basename(l->path);
+    if (role == FC_ROLE_BASE) {
+        snprintf(text, sizeof text, "LoRA %.200s: %d parts", name, r->matched);
+        fc_emit_phase(hooks, text);
+    }
     if (l->weight == 0 || r->unmatched + r->misfit == 0) return;
     if (r->matched == 0) {
         if (role != FC_ROLE_BASE) return; /* most LoRAs are made for the base alone */
@@ -86,7 +91,7 @@ static fc_status hang_on(fc_model *m, const fc_lora_entry *entries, int32_t coun
     for (int32_t i = 0; i < count && !s; i++) {
         fc_lora_report report;
         s = fc_lora_attach(entries[i].file, entries[i].weight, fc_lora_names_resolve, names, &report, err);
-        if (!s) warn(hooks, &entries[i], &report, m->role);
+        if (!s) tell(hooks, &entries[i], &report, m->role);
     }
     fc_lora_names_free(names);
     m->patches = key_of(entries, count);

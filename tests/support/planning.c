@@ -50,6 +50,11 @@ json_t *planned_json(const fc_plan *plan)
     for (int32_t i = 0; i < plan->models.lora_count; i++)
         json_array_append_new(loras,
                               json_pack("[s,f]", plan->models.loras[i].path, plan->models.loras[i].weight));
+    json_t *embeddings = json_array();
+    for (int32_t i = 0; i < plan->models.embedding_count; i++)
+        json_array_append_new(
+            embeddings, json_pack("[s,s]", plan->models.embeddings[i].name, plan->models.embeddings[i].path));
+    json_object_set_new(o, "embeddings", embeddings);
     json_object_set_new(o, "images", images);
     json_object_set_new(o, "loras", loras);
     json_object_set_new(o, "model", json_string(plan->models.base));
@@ -66,6 +71,20 @@ static fc_string_list strings_of(const json_t *array, fc_arena *arena)
     return (fc_string_list){items, (int32_t)n};
 }
 
+static fc_model_folder folder_of(const json_t *names, fc_arena *arena)
+{
+    fc_model_folder folder = {.dir = "models/embeddings"};
+    fc_lines_init(&folder.names, arena);
+    fc_lines_init(&folder.paths, arena);
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        const char *path = fc_arena_printf(arena, "d/%s", name);
+        fc_lines_add(&folder.names, name, strlen(name));
+        fc_lines_add(&folder.paths, path, strlen(path));
+    }
+    return folder;
+}
+
 static fc_model_files files_of(const json_t *files, const fc_params *params, fc_arena *arena)
 {
     fc_string_list paths = strings_of(json_object_get(files, "loras"), arena);
@@ -80,6 +99,7 @@ static fc_model_files files_of(const json_t *files, const fc_params *params, fc_
         .performance_lora = json_string_value(json_object_get(files, "performance_lora")),
         .loras = {loras, paths.count},
         .known_loras = strings_of(json_object_get(files, "known_loras"), arena),
+        .embeddings = folder_of(json_object_get(files, "embeddings"), arena),
     };
 }
 

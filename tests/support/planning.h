@@ -17,7 +17,7 @@ typedef struct planned {
 
 /* Styles of tests/data/plan_styles come before the built-in ones, wildcards of tests/data/plan_wildcards too.
  * files: object with refiner, vae, preview_decoder, performance_lora, loras (paths of the request's LoRAs),
- * known_loras; NULL: none. The model is "b.safetensors". Takes request. Call planned_fini whatever comes
+ * known_loras, embeddings (names, paths are d/NAME); NULL: none. The model is "b.safetensors". Takes request. Call planned_fini whatever comes
  * back. */
 fc_status plan_request(planned *p, fc_request *request, const json_t *files, uint64_t random_seed,
                        fc_err *err);
@@ -28,7 +28,7 @@ void planned_fini(planned *p);
 
 /* A plan image as JSON, everything that reaches the engine. */
 json_t *planned_image_json(const fc_plan_image *image);
-/* { images, loras: [[path, weight]], model, refiner, vae } */
+/* { images, loras: [[path, weight]], embeddings: [[name, path]], model, refiner, vae } */
 json_t *planned_json(const fc_plan *plan);
 
 #endif

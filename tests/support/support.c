@@ -86,6 +86,13 @@ void fc_test_golden_open(fc_safetensors *st, const char *name)
     assert_ok(fc_safetensors_open(st, golden_or_skip(name), &err), &err);
 }
 
+void fc_test_golden_open_full(fc_safetensors *st, const char *name)
+{
+    fc_err err;
+    const char *whole = joined(fc_test_source_path("../shared/golden"), name);
+    assert_ok(fc_safetensors_open(st, fc_path_exists(whole) ? whole : golden_or_skip(name), &err), &err);
+}
+
 json_t *fc_test_golden_json(const char *name)
 {
     json_error_t problem;

@@ -144,8 +144,111 @@ static void test_2_5(void **state)
     fixture_close(&f);
 }
 
+/* ---- textual inversion ---- */
+
+/* An embedding "pet" that is the word "fox" of the encoders' own tables; for some encoders only. */
+struct pet {
+    float *row[2];
+    int32_t width[2];
+};
+
+static bool find_pet(void *user, const char *name, size_t size, uint32_t *handle, uint32_t *rows)
+{
+    (void)user;
+    *handle = *rows = 1;
+    return size == 3 && memcmp(name, "pet", 3) == 0;
+}
+
+static const float *pet_row(void *user, uint32_t handle, uint32_t row, bool g, int32_t width)
+{
+    const struct pet *pet = user;
+    assert_int_equal(handle, 1);
+    assert_int_equal(row, 0);
+    return pet->width[g] == width ? pet->row[g] : NULL;
+}
+
+static void pet_init(struct pet *pet, const struct fixture *f)
+{
+    static const char *const tables[2] = {FC_CLIP_L_PREFIX "embeddings.token_embedding.weight",
+                                          FC_CLIP_G_PREFIX "token_embedding.weight"};
+    fc_clip_chunks chunks;
+    fc_err err = {0};
+    assert_ok(fc_clip_chunks_make(&chunks, &fc_clip_vocab_builtin, "fox", 3, &(fc_clip_chunk_opts){0}, &err),
+              &err);
+    for (int k = 0; k < 2; k++) {
+        const fc_weight *w = fc_weights_find(f->weights, tables[k]);
+        assert_non_null(w);
+        pet->width[k] = (int32_t)fc_weight_cols(w);
+        pet->row[k] = fc_alloc((size_t)pet->width[k] * sizeof(float));
+        assert_int_equal(fc_weight_read(w, chunks.ids[0][1], 1, pet->row[k]), FC_OK);
+    }
+    fc_clip_chunks_fini(&chunks);
+}
+
+static fc_text_result encode_with(fc_rig *rig, const struct fixture *f, const char *text, struct pet *pet)
+{
+    const fc_text_embeddings e = {.names = {.user = pet, .find = find_pet}, .row = pet_row};
+    const fc_text_request request = {
+        .text = text, .size = strlen(text), .recipe = &fc_recipe_1_0, .skip = 2, .embeddings = &e};
+    fc_text_result r;
+    fc_err err = {0};
+    assert_ok(fc_text_encode(&rig->cx, &f->encoders, &request, &r, &err), &err);
+    return r;
+}
+
+/* Whether features [first, first + width) of all tokens are the same. */
+static bool same_features(const fc_text_result *a, const fc_text_result *b, int32_t first, int32_t width)
+{
+    if (a->tokens != b->tokens) return false;
+    for (int32_t t = 0; t < a->tokens; t++)
+        if (memcmp(a->context + t * a->width + first, b->context + t * b->width + first,
+                   (size_t)width * sizeof(float)) != 0)
+            return false;
+    return true;
+}
+
+static void check_pet(fc_rig *rig, void *user)
+{
+    struct fixture *f = user;
+    struct pet pet;
+    pet_init(&pet, f);
+    int32_t l = fc_clip_width(f->l), g = fc_clip_width(f->g);
+    fc_text_result word = encode_with(rig, f, "a (fox:1.3) in snow", &pet),
+                   same = encode_with(rig, f, "a (embedding:pet:1.3) in snow", &pet);
+    assert_true(same_features(&word, &same, 0, l + g)); /* it is the word */
+    assert_memory_equal(word.pooled, same.pooled, (size_t)word.pooled_width * sizeof(float));
+    fc_text_result_fini(&word);
+    fc_text_result_fini(&same);
+    /* a file for CLIP L alone: G reads the prompt without it; so does everybody when there is no such file */
+    pet.width[1] = 0;
+    fc_text_result without = encode_with(rig, f, "a in snow", &pet),
+                   full = encode_with(rig, f, "a fox in snow", &pet),
+                   half = encode_with(rig, f, "a embedding:pet in snow", &pet),
+                   missing = encode_with(rig, f, "a embedding:dog in snow", &pet);
+    assert_true(same_features(&half, &full, 0, l));
+    assert_false(same_features(&half, &full, l, g));
+    assert_true(same_features(&half, &without, l, g));
+    assert_true(same_features(&missing, &without, 0, l + g));
+    fc_text_result_fini(&without);
+    fc_text_result_fini(&full);
+    fc_text_result_fini(&half);
+    fc_text_result_fini(&missing);
+    fc_free(pet.row[0]);
+    fc_free(pet.row[1]);
+}
+
+static void test_embedding(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f, false, "v25_text.safetensors", "texts");
+    fc_rig_each(check_pet, &f);
+    fixture_close(&f);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_1_0), cmocka_unit_test(test_2_5)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_1_0), cmocka_unit_test(test_2_5),
+                                       cmocka_unit_test(test_embedding)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
