@@ -16,7 +16,7 @@ static fc_status resolve(bench *b, fc_err *err)
 {
     fc_params params;
     fc_status s = fc_request_resolve(b->args.request, &b->arena, &params, err);
-    if (s == FC_OK) s = fc_model_files_find(&params, false, &b->arena, &b->files, err);
+    if (s == FC_OK) s = fc_model_files_find(&params, b->args.request, &b->arena, &b->files, err);
     if (s != FC_OK) return s;
     bool sized = fc_request_is_set(b->args.request, FC_P_width);
     b->width = sized ? params.width : DEFAULT_SIZE;
