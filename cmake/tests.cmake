@@ -35,7 +35,6 @@ if(NOT FC_FUZZ)
       set_tests_properties(${short} PROPERTIES LABELS full TIMEOUT 3000)
     endif()
   endforeach()
-  set_tests_properties(pipeline v25_pipeline PROPERTIES TIMEOUT 900) # 20 TFLOP together
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/tmp)
   foreach(name cli cli_models cli_recipe bench)
     if(TARGET test_${name})

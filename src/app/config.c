@@ -29,7 +29,7 @@ struct fc_config {
 
 static const char *source_name(fc_config_source source)
 {
-    static const char *const names[] = {"built in", "the preset sai", "config.txt", "the preset",
+    static const char *const names[] = {"built in", "the preset default", "config.txt", "the preset",
                                         "the environment"};
     return names[source];
 }
@@ -196,7 +196,8 @@ static fc_status use_preset(fc_config *c, const char *name, fc_config_source sou
     bool exists = false;
     if (strcmp(name, "initial") == 0) return FC_OK; /* nothing but the start-up settings */
     json_t *root = read_preset(c, name, &exists);
-    if (root && !json_object_get(root, recipe_key)) /* presets are made for the version that has them */
+    /* presets are made for the version that has them */
+    if (root && source == FC_CONFIG_PRESET && !json_object_get(root, recipe_key))
         json_object_set_new(root, recipe_key, json_string("2.5"));
     if (root) set_all(c, root, source);
     json_decref(root);
@@ -206,7 +207,7 @@ static fc_status use_preset(fc_config *c, const char *name, fc_config_source sou
 static fc_status fill(fc_config *c, const char *preset, fc_err *err)
 {
     fc_status status = use_defaults(c, err);
-    if (status == FC_OK) status = use_preset(c, "sai", FC_CONFIG_DEFAULT_PRESET, err);
+    if (status == FC_OK) status = use_preset(c, "default", FC_CONFIG_DEFAULT_PRESET, err);
     if (status == FC_OK && fc_path_exists(c->file)) {
         json_t *root = read_json(c, c->file);
         set_all(c, root, FC_CONFIG_FILE);

@@ -1,5 +1,5 @@
 /* Settings of the house: config.txt, presets and environment variables under Fooocus's keys. Later sources
- * win key by key: built-in defaults, preset "sai", config.txt, the chosen preset, environment. A value
+ * win key by key: built-in defaults, preset "default", config.txt, the chosen preset, environment. A value
  * that does not pass its check is warned about with its range, and the source below it counts. Nothing is
  * ever written. */
 #ifndef FC_APP_CONFIG_H

@@ -33,7 +33,7 @@ static const cli_command commands[] = {
      "the environment (https_proxy).\n",
      cli_models},
     {"config", "config [KEY ...] [flags]", "Show settings and where they come from.", NULL,
-     "Later sources win: built in, the preset sai, config.txt, --preset, environment\n"
+     "Later sources win: built in, the preset default, config.txt, --preset, environment\n"
      "variables of the same name. Nothing is ever written.\n",
      cli_config},
     {"bench", "bench [ops|step|text|vae|load|e2e ...] [flags]", "Measure speed and memory.",

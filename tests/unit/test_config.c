@@ -56,7 +56,7 @@ static void test_defaults(void **state)
     (void)state;
     fc_config *c = open_config(NULL);
     assert_string_equal(warnings.text, "");
-    assert_string_equal(text(c, "default_model"), "sd_xl_base_1.0_0.9vae.safetensors");
+    assert_string_equal(text(c, "default_model"), "juggernautXL_v8Rundiffusion.safetensors");
     assert_string_equal(text(c, "default_recipe"), "1.0");
     assert_int_equal(fc_config_source_of(c, "default_model"), FC_CONFIG_DEFAULT_PRESET);
     assert_int_equal(fc_config_source_of(c, "default_clip_skip"), FC_CONFIG_BUILT_IN);
@@ -133,7 +133,7 @@ static void test_bad_values(void **state)
                                        "default_vae is 7, but must be a text"};
     for (size_t i = 0; i < sizeof told / sizeof *told; i++)
         if (!strstr(warnings.text, told[i])) fail_msg("%s is not in\n%s", told[i], warnings.text);
-    assert_true(number(c, "default_refiner_switch") == 0.6667); /* of the preset sai */
+    assert_true(number(c, "default_refiner_switch") == 0.5); /* of the preset default */
     assert_string_equal(text(c, "default_refiner"), "None");
     assert_string_equal(text(c, "default_prompt"), "");
     assert_true(number(c, "default_ip_weight_1") == 1);
@@ -148,7 +148,7 @@ static void test_broken_files(void **state)
     put("config.txt", "{\n\"default_cfg_scale\": 5.0,\n}");
     c = open_config(NULL);
     assert_non_null(strstr(warnings.text, "line 3"));
-    assert_true(number(c, "default_cfg_scale") == 7);
+    assert_true(number(c, "default_cfg_scale") == 4);
     fc_config_close(c);
     put("config.txt", "[1]");
     fc_config_close(open_config(NULL));
