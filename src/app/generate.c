@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "base/str.h"
 
 enum { JOB_MEMORY = 256 << 20, MAX_RECORD = 8 << 20 };
 
@@ -175,6 +176,7 @@ static fc_status load_models(job *j, const fc_hooks *hooks, fc_err *err)
     if (status != FC_OK) fc_fail(err, status, "%s", why.message);
     for (int32_t i = 0; i < j->files.other_bases.count; i++) {
         if (status != FC_FORMAT && status != FC_UNSUPPORTED) break;
+        if (!fc_str_starts(why.message, models->base)) break; /* another file's fault, a LoRA's say */
         char text[sizeof why.message + 100];
         models->base = j->files.other_bases.items[i];
         if (models->refiner && strcmp(models->refiner, models->base) == 0) continue;
