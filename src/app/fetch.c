@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "format/safetensors.h"
@@ -22,6 +23,7 @@
 #include "format/zip.h"
 
 enum { WAIT_MILLIS = 100, SHOW_EVERY = 10, MAX_DIRECTORY = 64 << 20 };
+static const double SHOW_SECONDS = 0.1;
 
 typedef struct fetch {
     const fc_fetch_item *item;
@@ -179,6 +181,32 @@ fc_status fc_fetch_check_kind(const char *path, const char *final_name, fc_err *
     return status;
 }
 
+typedef struct hashing {
+    const fc_fetch_options *options;
+    uint64_t total;
+    double started, shown;
+} hashing;
+
+static void on_bytes(void *user, uint64_t done)
+{
+    hashing *h = user;
+    double now = fc_now(), passed = now - h->started;
+    if (!h->options->on_progress || (now - h->shown < SHOW_SECONDS && done < h->total)) return;
+    h->shown = now;
+    fc_fetch_progress p = {.phase = FC_FETCH_CHECKING, .done = done, .total = h->total, .seconds_left = -1};
+    if (passed > 0) p.rate = (double)done / passed;
+    if (p.rate > 0 && done <= h->total) p.seconds_left = (double)(h->total - done) / p.rate;
+    h->options->on_progress(h->options->user, &p);
+}
+
+fc_status fc_fetch_hash(const char *path, const fc_fetch_options *options, fc_sha256 *out, fc_err *err)
+{
+    struct stat st;
+    hashing h = {.options = options, .started = fc_now()};
+    if (stat(path, &st) == 0 && st.st_size > 0) h.total = (uint64_t)st.st_size;
+    return fc_sha256_file_watched(path, &(fc_sha256_watch){options->cancel, on_bytes, &h}, out, err);
+}
+
 static void throw_away(fetch *f)
 {
     unlink(f->state_path);
@@ -197,7 +225,7 @@ static fc_status check(fetch *f, fc_fetch_result *result, fc_err *err)
     fc_status status = fc_fetch_check_kind(f->part, f->item->path, &why);
     if (status != FC_OK)
         return fc_fail(err, FC_FORMAT, "%s gave a file that cannot be used: %s", f->item->url, why.message);
-    status = fc_sha256_file(f->part, f->options->cancel, &result->sha256, err);
+    status = fc_fetch_hash(f->part, f->options, &result->sha256, err);
     if (status != FC_OK || !f->item->sha256 || fc_str_eq_nocase(f->item->sha256, result->sha256.hex))
         return status;
     return fc_fail(

@@ -66,6 +66,9 @@ fc_status fc_fetch_address(const char *url, const char *mirror, char *out, size_
                            fc_err *err) FC_MUST_USE;
 /* Whether url lies below origin ("https://host[:port]"). */
 bool fc_fetch_same_origin(const char *url, const char *origin);
+/* SHA-256 of a file, told as phase CHECKING; of options only on_progress and cancel count. */
+fc_status fc_fetch_hash(const char *path, const fc_fetch_options *options, fc_sha256 *out,
+                        fc_err *err) FC_MUST_USE;
 /* Opens the file as what its name promises: FORMAT when it is a web page, cut, or broken otherwise. */
 fc_status fc_fetch_check_kind(const char *path, const char *final_name, fc_err *err) FC_MUST_USE;
 

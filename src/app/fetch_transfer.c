@@ -376,7 +376,6 @@ static bool set_options(lane *l)
     if (!c) c = curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
     if (!c) c = curl_easy_setopt(e, CURLOPT_HEADERDATA, l);
     if (!c) c = curl_easy_setopt(e, CURLOPT_PRIVATE, l);
-    if (!c) c = curl_easy_setopt(e, CURLOPT_BUFFERSIZE, 256L * 1024);
     if (!c && t->token) { /* curl drops it when a redirect leads to another host */
         c = curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
         if (!c) c = curl_easy_setopt(e, CURLOPT_XOAUTH2_BEARER, t->token);
@@ -394,7 +393,8 @@ static verdict start(run *r, lane *l)
     l->etag[0] = l->range[0] = '\0';
     curl_slist_free_all(l->headers);
     l->headers = NULL;
-    if (!l->easy) l->easy = curl_easy_init();
+    if (!l->easy && (l->easy = curl_easy_init())) /* a handle that has been used may refuse another size */
+        curl_easy_setopt(l->easy, CURLOPT_BUFFERSIZE, 256L * 1024);
     if (!l->easy || !set_options(l)) return give_up(r, FC_NOMEM, "out of memory for a download");
     snprintf(range, sizeof range, "%" PRIu64 "-%" PRIu64, l->from, l->end - 1);
     curl_easy_setopt(l->easy, CURLOPT_RANGE, r->single ? NULL : range);

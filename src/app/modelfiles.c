@@ -277,7 +277,8 @@ static fc_status find_checkpoints(finder *f)
     }
     if (folder.names.count == 0)
         return fc_fail(f->err, FC_NOT_FOUND,
-                       "there is no model: give an SDXL checkpoint with --model FILE, or put one into %s",
+                       "there is no model: give an SDXL checkpoint with --model FILE, or put one into %s; "
+                       "fooocus setup fetches the usual ones",
                        folder.dir);
     const own_set *own = &own_sets[fc_recipe_from_name(params->recipe)];
     f->files->base = fc_model_folder_path(&folder, own->model);

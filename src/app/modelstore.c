@@ -152,8 +152,9 @@ size_t fc_modelstore_missing(const fc_catalog *catalog, const fc_params *params,
 }
 
 fc_status fc_modelstore_verify(const char *home, const char *path, const fc_catalog_model *m,
-                               const atomic_int *cancel, fc_verify_result *r, fc_err *err)
+                               const fc_fetch_options *options, fc_verify_result *r, fc_err *err)
 {
+    static const fc_fetch_options none;
     char name[4096];
     fc_err why = {0};
     *r = (fc_verify_result){0};
@@ -168,7 +169,7 @@ fc_status fc_modelstore_verify(const char *home, const char *path, const fc_cata
         snprintf(r->problem, sizeof r->problem, "%.299s", why.message);
         return FC_OK;
     }
-    fc_status status = fc_sha256_file(path, cancel, &r->sha256, err);
+    fc_status status = fc_fetch_hash(path, options ? options : &none, &r->sha256, err);
     if (status != FC_OK) return status;
     if (r->expected[0])
         r->verdict = fc_str_eq_nocase(r->expected, r->sha256.hex) ? FC_VERIFIED_GOOD : FC_VERIFIED_CHANGED;

@@ -34,9 +34,11 @@ typedef struct fc_verify_result {
     char problem[300]; /* for BROKEN */
 } fc_verify_result;
 
-/* Reads the whole file. model may be NULL: a file that is in no catalogue. */
+/* Reads the whole file. model may be NULL: a file that is in no catalogue. options: on_progress (phase
+ * CHECKING) and cancel; NULL: none. */
 fc_status fc_modelstore_verify(const char *home, const char *path, const fc_catalog_model *model,
-                               const atomic_int *cancel, fc_verify_result *result, fc_err *err) FC_MUST_USE;
+                               const fc_fetch_options *options, fc_verify_result *result,
+                               fc_err *err) FC_MUST_USE;
 /* Renames a file to NAME.corrupted (with a number when that is taken), as Fooocus does; only ever after the
  * user agreed. */
 fc_status fc_modelstore_set_aside(const char *path, char *new_path, size_t size, fc_err *err) FC_MUST_USE;

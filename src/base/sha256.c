@@ -48,20 +48,28 @@ fc_status fc_sha256_bytes(const void *data, size_t size, fc_sha256 *out, fc_err 
 }
 
 static fc_status hash_stream(EVP_MD_CTX *ctx, int fd, unsigned char *block, const char *path,
-                             const atomic_int *cancel, fc_err *err)
+                             const fc_sha256_watch *watch, fc_err *err)
 {
-    for (;;) {
-        if (cancel && atomic_load(cancel)) return fc_fail(err, FC_CANCELLED, "hashing %s was stopped", path);
+    for (uint64_t done = 0;;) {
+        if (watch->cancel && atomic_load(watch->cancel))
+            return fc_fail(err, FC_CANCELLED, "hashing %s was stopped", path);
         ssize_t n = read(fd, block, READ_SIZE);
         if (n == 0) return FC_OK;
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return fc_fail_errno(err, errno, "cannot read %s", path);
         if (EVP_DigestUpdate(ctx, block, (size_t)n) != 1)
             return fc_fail(err, FC_INTERNAL, "SHA-256 could not be computed");
+        done += (uint64_t)n;
+        if (watch->on_bytes) watch->on_bytes(watch->user, done);
     }
 }
 
 fc_status fc_sha256_file(const char *path, const atomic_int *cancel, fc_sha256 *out, fc_err *err)
+{
+    return fc_sha256_file_watched(path, &(fc_sha256_watch){.cancel = cancel}, out, err);
+}
+
+fc_status fc_sha256_file_watched(const char *path, const fc_sha256_watch *watch, fc_sha256 *out, fc_err *err)
 {
     fc_status status = FC_NOMEM;
     EVP_MD_CTX *ctx = NULL;
@@ -75,7 +83,7 @@ fc_status fc_sha256_file(const char *path, const atomic_int *cancel, fc_sha256 *
     }
     ctx = start(err);
     if (!ctx) goto out;
-    status = hash_stream(ctx, fd, block, path, cancel, err);
+    status = hash_stream(ctx, fd, block, path, watch, err);
     if (status == FC_OK) status = finish(ctx, out, err);
 out:
     EVP_MD_CTX_free(ctx);

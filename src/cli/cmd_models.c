@@ -263,8 +263,7 @@ static fc_status verify_one(const store *s, const char *path, const fc_catalog_m
                             fc_err *err)
 {
     fc_verify_result r;
-    if (!s->args->quiet) fprintf(stderr, "reading %s\n", path);
-    fc_status status = fc_modelstore_verify(s->args->home, path, m, models_cancel(), &r, err);
+    fc_status status = models_verify(s->args, path, m, &r, err);
     if (status != FC_OK) return status;
     switch (r.verdict) {
     case FC_VERIFIED_GOOD:

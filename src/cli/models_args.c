@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "app/modelfiles.h"
+#include "base/file.h"
 #include "base/str.h"
 #include "cli/flags.h"
 #include "cli/help.h"
@@ -206,13 +207,15 @@ static void bar_text(const bar *b, const fc_fetch_progress *p, char *out, size_t
         snprintf(out, size, "%s: another process is fetching it, waiting", b->name);
         break;
     case FC_FETCH_CHECKING:
-        snprintf(out, size, "%s: checking", b->name);
+        snprintf(out, size, "%s: checking, %s of %s%s%s%s", b->name, done, total, *left ? ", " : "", left,
+                 *left ? " left" : "");
         break;
     case FC_FETCH_RETRYING:
         snprintf(out, size, "%s: %s; trying again", b->name, p->reason);
         break;
     case FC_FETCH_RECEIVING:
-        snprintf(out, size, "%s: %s of %s, %s/s%s%s", b->name, done, total, rate, *left ? ", " : "", left);
+        snprintf(out, size, "%s: %s of %s, %s/s%s%s%s", b->name, done, total, rate, *left ? ", " : "", left,
+                 *left ? " left" : "");
         break;
     }
 }
@@ -235,17 +238,38 @@ static void on_progress(void *user, const fc_fetch_progress *p)
     b->phase = p->phase;
 }
 
-fc_status models_fetch(const models_args *a, const fc_catalog_model *m, char *path, size_t size, fc_err *err)
+static fc_fetch_options with_bar(const models_args *a, bar *b)
 {
-    bar b = {.name = m->name, .terminal = isatty(STDERR_FILENO)};
     fc_fetch_options o = a->fetch;
     if (!a->quiet) {
         o.on_progress = on_progress;
-        o.user = &b;
+        o.user = b;
     }
     o.cancel = models_cancel();
+    return o;
+}
+
+static void end_bar(const bar *b)
+{
+    if (b->terminal && b->shown) fprintf(stderr, "\r\033[K");
+}
+
+fc_status models_fetch(const models_args *a, const fc_catalog_model *m, char *path, size_t size, fc_err *err)
+{
+    bar b = {.name = m->name, .terminal = isatty(STDERR_FILENO)};
+    fc_fetch_options o = with_bar(a, &b);
     fc_status status = fc_modelstore_get(a->home, m, &o, path, size, err);
-    if (b.terminal && b.shown) fprintf(stderr, "\r\033[K");
+    end_bar(&b);
+    return status;
+}
+
+fc_status models_verify(const models_args *a, const char *path, const fc_catalog_model *m,
+                        fc_verify_result *result, fc_err *err)
+{
+    bar b = {.name = fc_path_basename(path), .terminal = isatty(STDERR_FILENO)};
+    fc_fetch_options o = with_bar(a, &b);
+    fc_status status = fc_modelstore_verify(a->home, path, m, &o, result, err);
+    end_bar(&b);
     return status;
 }
 

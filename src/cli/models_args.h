@@ -43,6 +43,9 @@ void models_announce(const fc_catalog_model *const *models, size_t count, const 
 /* Fetches one model with a bar on stderr; ctrl-C stops and keeps what has arrived. */
 fc_status models_fetch(const models_args *a, const fc_catalog_model *model, char *path, size_t size,
                        fc_err *err) FC_MUST_USE;
+/* Checks one file, model may be NULL, with the same bar. */
+fc_status models_verify(const models_args *a, const char *path, const fc_catalog_model *model,
+                        fc_verify_result *result, fc_err *err) FC_MUST_USE;
 /* Fetches what a request made with --preset still lacks. a: yes, quiet, fetch. On a terminal after one
  * question; elsewhere the flag itself is the consent. */
 fc_status models_fetch_for(const fc_request *request, const fc_config *config, models_args *a,
