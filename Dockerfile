@@ -13,7 +13,7 @@ COPY --from=build /src/build/fooocus_*.deb /tmp/
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends /tmp/fooocus_*.deb \
     && rm -rf /var/lib/apt/lists/* /tmp/fooocus_*.deb \
-    && useradd --system --uid 10001 --home-dir /data fooocus \
+    && useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin fooocus \
     && install -d -o fooocus -g fooocus /data
 USER fooocus
 ENV FOOOCUS_HOME=/data

@@ -171,7 +171,8 @@ static void test_no_text_encoders(void **state)
         const char *cut_path = cut(whole, &parts[i]);
         same(paint(&(fc_model_choice){.base = cut_path, .lender = whole}, FC_RECIPE_2_5),
              paint(&(fc_model_choice){.base = whole}, FC_RECIPE_2_5));
-        paint(&(fc_model_choice){.base = cut_path, .lender = whole}, FC_RECIPE_2_5);
+        fc_picture told = paint(&(fc_model_choice){.base = cut_path, .lender = whole}, FC_RECIPE_2_5);
+        fc_picture_fini(&told);
         assert_non_null(strstr(warnings, "has no text encoders: those of"));
         assert_true((strstr(warnings, "has no VAE") != NULL) == (i == 0));
         assert_fails(load(&(fc_model_choice){.base = cut_path}, &err), FC_UNSUPPORTED, &err, "default_model");
