@@ -71,9 +71,7 @@ static fc_status join_texts(fc_engine *e, const fc_task *task, const fc_recipe *
                             const fc_text_list *list, bool refiner, fc_arena *arena, joined *out, fc_err *err)
 {
     bool shared = refiner && (recipe->refiner_reads_base || !e->model[FC_ROLE_REFINER]->clip_g);
-    fc_model *m = e->model[refiner && !shared       ? FC_ROLE_REFINER
-                           : e->model[FC_ROLE_TEXT] ? FC_ROLE_TEXT
-                                                    : FC_ROLE_BASE];
+    fc_model *m = refiner && !shared ? e->model[FC_ROLE_REFINER] : fc_engine_text_model(e);
     int32_t width = shared ? fc_unet_layout_get(e->model[FC_ROLE_REFINER]->unet)->context_width : 0;
     *out = (joined){0};
     fc_engine_activate(e, m);

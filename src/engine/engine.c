@@ -170,11 +170,16 @@ static fc_status open_missing(fc_engine *e, const char *paths[FC_ROLE_COUNT], co
     return FC_OK;
 }
 
+fc_model *fc_engine_text_model(const fc_engine *e)
+{
+    return e->model[FC_ROLE_TEXT] ? e->model[FC_ROLE_TEXT] : e->model[FC_ROLE_BASE];
+}
+
 static fc_status set_embeddings(fc_engine *e, const fc_model_choice *choice, const fc_hooks *hooks,
                                 fc_err *err)
 {
-    const fc_model *base = e->model[FC_ROLE_BASE];
-    int32_t l = base->clip_l ? fc_clip_width(base->clip_l) : 0, g = fc_clip_width(base->clip_g);
+    const fc_model *m = fc_engine_text_model(e);
+    int32_t l = m->clip_l ? fc_clip_width(m->clip_l) : 0, g = fc_clip_width(m->clip_g);
     return fc_embedding_set_load(&e->embeddings, choice, l, g, hooks, err);
 }
 

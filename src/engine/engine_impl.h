@@ -31,6 +31,9 @@ struct fc_engine {
 fc_status fc_engine_open_with(const fc_backend *backend, const fc_engine_config *config, fc_engine **engine,
                               fc_err *err) FC_MUST_USE;
 
+/* The one whose text encoders serve: the base, or what lends them to it. */
+fc_model *fc_engine_text_model(const fc_engine *e);
+
 /* Points cx at m's packed weights and gives them room under the budget: those of other models go if they
  * must. */
 void fc_engine_activate(fc_engine *e, fc_model *m);
