@@ -14,13 +14,13 @@ import Ajv from "ajv/dist/2020.js";
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 export const BUILD = path.resolve(process.env.FC_BUILD || path.join(ROOT, "build/release"));
 
-/** A test that fails does not close what it started. */
+/** A test that fails does not close what it started; node would wait for it. */
 const children = new Set();
 export function endWithTests(child) {
   children.add(child);
   child.once("exit", () => children.delete(child));
 }
-after(() => children.forEach((child) => child.kill("SIGKILL")));
+after(() => setTimeout(() => children.forEach((child) => child.kill("SIGKILL")), 5000).unref());
 
 export function newHome() {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), "fc-http-"));
@@ -51,7 +51,8 @@ export async function startServer(settings = {}, { home = null } = {}) {
     if (!home) fs.rmSync(own, { recursive: true, force: true, maxRetries: 3 });
     return code;
   };
-  return { url, home: own, child, gone, close: () => end(() => child.stdin.end()), kill: () => end(() => child.kill("SIGKILL")) };
+  const close = async () => assert.equal(await end(() => child.stdin.end()), 0, "the server ends well"); // sanitizers end it otherwise
+  return { url, home: own, child, gone, close, kill: () => end(() => child.kill("SIGKILL")) };
 }
 
 // ---- the description ----

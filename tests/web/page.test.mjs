@@ -25,8 +25,9 @@ describe("page", { skip, concurrency: false }, () => {
   afterEach(async () => {
     const troubles = browser?.troubles ?? [];
     await browser?.close();
-    await server?.close();
+    const code = await server?.close();
     browser = server = null;
+    assert.equal(code, 0, "the program ends well");
     assert.deepEqual(troubles, [], "no console error and no request to another host");
   });
 

@@ -74,6 +74,7 @@ export async function startProgram({ home = null, args = [], env = {}, ...option
   const close = async () => {
     child.kill("SIGTERM");
     const code = await gone;
+    if (code !== 0) process.stderr.write(said);
     if (!home) fs.rmSync(own, { recursive: true, force: true, maxRetries: 3 });
     return code;
   };
