@@ -5,6 +5,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "diffusion/solvers.h"
+#include "engine/engine_impl.h"
 #include "model/clip.h"
 #include "nn/weights.h"
 #include "support/runs.h"
@@ -76,6 +78,47 @@ static void test_swap_at_the_end(void **state)
     fc_picture_fini(&without);
     fc_picture_fini(&at_end);
     fc_picture_fini(&early);
+    fc_engine_close(e);
+}
+
+/* Operations of the UNet in one run. */
+static double unet_flops(fc_engine *e, const fc_task *t)
+{
+    fc_err err = {0};
+    double flops = 0;
+    assert_ok(fc_engine_profile_start(e, fc_now, &err), &err);
+    fc_picture p = run_picture(e, t);
+    fc_picture_fini(&p);
+    const fc_profile *profile = fc_engine_profile(e);
+    for (int i = 0; i < profile->block_count; i++)
+        if (strncmp(profile->blocks[i].name, "unet", 4) == 0) flops += profile->blocks[i].flops;
+    return flops;
+}
+
+/* A guidance scale of 1 leaves the negative prompt out: every sampler does half of the work, call by call. */
+static void test_scale_1_is_one_evaluation(void **state)
+{
+    (void)state;
+    static const fc_recipe *const recipes[] = {&fc_recipe_1_0, &fc_recipe_2_5};
+    fc_engine *e = run_engine(FC_PRECISION_F32, 1);
+    const fc_sampler *sampler;
+    run_load(e, false);
+    for (int k = 0; k < 2; k++) {
+        for (size_t i = 0; (sampler = fc_sampler_at(i, recipes[k])); i++) {
+            if (strcmp(sampler->name, "dpm_adaptive") == 0) continue; /* its steps depend on the model */
+            fc_task t = short_task();
+            t.recipe = k ? FC_RECIPE_2_5 : FC_RECIPE_1_0;
+            t.width = t.height = 64;
+            t.steps = 2;
+            t.fast_vae = true;
+            t.sampler = sampler->name;
+            double guided = unet_flops(e, &t);
+            t.cfg = 1;
+            double alone = unet_flops(e, &t);
+            if (!(alone > 0) || guided < 2 * alone || guided > 2 * alone)
+                fail_msg("%s: %g with guidance, %g without", sampler->name, guided, alone);
+        }
+    }
     fc_engine_close(e);
 }
 
@@ -207,6 +250,69 @@ static void test_lora_reports(void **state)
     told = load_told(e, &choice, FC_UNSUPPORTED);
     assert_non_null(strstr(told.warnings, "rng.safetensors"));
     fc_engine_close(e);
+}
+
+/* ---- several texts ---- */
+
+/* Hidden states side by side, the pooled vectors of the first texts summed: Fooocus 2.5.5 (v25_text, "cats").
+ */
+static void check_joined(fc_engine *e, const fc_safetensors *golden, const char *name, json_t *list,
+                         json_t *texts, int32_t pooled)
+{
+    const char *chosen[8];
+    fc_task t = run_task(chosen, chosen);
+    char key[80];
+    fc_arena arena;
+    fc_conditions c;
+    fc_err err = {0};
+    t.recipe = FC_RECIPE_2_5;
+    t.positive = (fc_text_list){chosen, (int32_t)json_array_size(list), pooled};
+    assert_in_range(t.positive.count, 1, 8);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        chosen[i] =
+            json_string_value(json_array_get(texts, (size_t)json_integer_value(json_array_get(list, i))));
+    fc_arena_init(&arena, 16 << 20);
+    assert_ok(fc_engine_conditions(e, &t, &fc_recipe_2_5, false, false, &arena, &c, &err), &err);
+    snprintf(key, sizeof key, "cat.%s.pooled_top%d", name, pooled);
+    fc_test_array want = fc_test_array_load(golden, key);
+    assert_rel_error(key, c.label, want.data, want.count, 1.4e-6); /* measured: 4.9e-7 */
+    fc_test_array_free(&want);
+    snprintf(key, sizeof key, "cat.%s.cond", name);
+    if (fc_test_has(golden, key)) {
+        want = fc_test_array_load(golden, key);
+        assert_int_equal((size_t)c.tokens * (size_t)c.width, want.count);
+        assert_rel_error(key, c.context, want.data, want.count, 1.5e-6); /* measured: 5.1e-7 */
+        fc_test_array_free(&want);
+    }
+    fc_arena_fini(&arena);
+}
+
+static void test_joined_texts(void **state)
+{
+    (void)state;
+    fc_safetensors golden;
+    fc_test_golden_open(&golden, "v25_text.safetensors");
+    json_t *texts = json_loads(fc_safetensors_metadata(&golden, "texts"), 0, NULL), *list,
+           *cats = json_loads(fc_safetensors_metadata(&golden, "cats"), 0, NULL);
+    fc_engine *e = run_engine(FC_PRECISION_F32, 1);
+    const char *name;
+    int checked = 0;
+    run_load(e, false);
+    json_object_foreach(cats, name, list)
+    {
+        for (int32_t k = 1; k <= (int32_t)json_array_size(list); k++) {
+            char key[80];
+            snprintf(key, sizeof key, "cat.%s.pooled_top%d", name, k);
+            if (!fc_test_has(&golden, key)) continue;
+            check_joined(e, &golden, name, list, texts, k);
+            checked++;
+        }
+    }
+    assert_int_equal(checked, 9);
+    fc_engine_close(e);
+    json_decref(texts);
+    json_decref(cats);
+    fc_safetensors_close(&golden);
 }
 
 /* ---- textual inversion ---- */
@@ -429,11 +535,18 @@ static void test_torture(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_bytes),   cmocka_unit_test(test_swap_at_the_end),
-        cmocka_unit_test(test_loras),        cmocka_unit_test(test_low_memory),
-        cmocka_unit_test(test_stop),         cmocka_unit_test(test_wrong_tasks),
-        cmocka_unit_test(test_torture),      cmocka_unit_test(test_loras_repack),
-        cmocka_unit_test(test_lora_reports), cmocka_unit_test(test_embeddings),
+        cmocka_unit_test(test_same_bytes),
+        cmocka_unit_test(test_swap_at_the_end),
+        cmocka_unit_test(test_scale_1_is_one_evaluation),
+        cmocka_unit_test(test_loras),
+        cmocka_unit_test(test_low_memory),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_wrong_tasks),
+        cmocka_unit_test(test_torture),
+        cmocka_unit_test(test_loras_repack),
+        cmocka_unit_test(test_joined_texts),
+        cmocka_unit_test(test_lora_reports),
+        cmocka_unit_test(test_embeddings),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "model/lora_names.h"
+#include "support/loras.h"
 #include "support/support.h"
 #include "support/synth.h"
 
@@ -117,7 +118,7 @@ static int check_tag(rig *r, const fc_safetensors *golden, const char *tag, doub
         if (sums) *sums = 0;
         int32_t row0, rows;
         fc_weight *w = fc_weights_find(r->weights, our_name(base, &row0, &rows));
-        if (!w) continue; /* outputs of whole networks: test_recipe */
+        if (!w) continue; /* outputs of whole networks: test_lora_outputs */
         size_t count;
         float *merged = read_rows(w, row0, rows, &count);
         if (sums) {
@@ -166,26 +167,6 @@ static void test_first_version(void **state)
     rig_close(&r);
 }
 
-/* The file of 2.5.5's kinds without its DoRA magnitude, in the tests' own folder. */
-static const char *without_magnitudes(void)
-{
-    fc_safetensors st;
-    fc_err err = {0};
-    fc_st_source kept[64];
-    size_t count = 0;
-    fc_test_golden_open(&st, "v25_lora_full.safetensors");
-    for (size_t i = 0; i < st.count && count < 64; i++) {
-        const fc_st_tensor *t = &st.tensors[i];
-        if (strstr(t->name, ".dora_scale")) continue;
-        kept[count] = (fc_st_source){.name = t->name, .dtype = t->dtype, .ndim = t->ndim, .data = t->data};
-        memcpy(kept[count++].shape, t->shape, sizeof t->shape);
-    }
-    const char *path = fc_test_tmp_path("full.safetensors");
-    assert_ok(fc_safetensors_write(path, &(fc_st_write){.tensors = kept, .count = count}, &err), &err);
-    fc_safetensors_close(&st);
-    return path;
-}
-
 /* What 2.5.5 added. The file also holds a module of a wrong shape, a bias for a layer that has none, and a
  * DoRA magnitude, which the reference leaves out and which is left out here for the comparison. */
 static void test_full_differences(void **state)
@@ -207,7 +188,7 @@ static void test_full_differences(void **state)
     fc_safetensors golden;
     rig_open(&r);
     fc_test_golden_open(&golden, "v25_lora.safetensors");
-    fc_lora *files[2] = {lora_open(without_magnitudes()),
+    fc_lora *files[2] = {lora_open(fc_test_lora_without_magnitudes()),
                          lora_open(fc_test_golden("lora_kohya.safetensors"))};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         for (int u = 0; u < cases[i].uses; u++) {

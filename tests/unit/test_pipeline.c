@@ -40,6 +40,16 @@ static void check_case(fc_engine *e, json_t *root, const fc_safetensors *golden,
     fc_picture_fini(&p);
 }
 
+/* base_s1 with another sharpness. */
+static void check_sharpness(fc_engine *e, json_t *root, const fc_safetensors *golden, const char *name,
+                            double sharpness)
+{
+    json_t *c = json_copy(json_object_get(root, "base_s1"));
+    json_object_set_new(c, "sharpness", json_real(sharpness));
+    check_case(e, root, golden, name, c);
+    json_decref(c);
+}
+
 static void test_reference(void **state)
 {
     (void)state;
@@ -56,7 +66,9 @@ static void test_reference(void **state)
         check_case(e, root, &golden, name, c);
         cases++;
     }
-    assert_true(cases >= 13);
+    assert_int_equal(cases, 13);
+    check_sharpness(e, root, &golden, "sharp0_s1", 0);
+    check_sharpness(e, root, &golden, "sharp10_s1", 10);
     fc_engine_close(e);
     fc_safetensors_close(&golden);
     json_decref(root);
