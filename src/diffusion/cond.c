@@ -1,5 +1,6 @@
-/* Text conditions: see cond.h. The empty chunk goes in front of a prompt's chunks through the encoder in one
- * batch: prompt weights move each token from the empty prompt's features towards, or past, its own. */
+/* Text conditions: see cond.h. Prompt weights move each token from the empty prompt's features towards, or
+ * past, its own: where they are needed, the empty chunk goes in front of a prompt's chunks through the
+ * encoder in one batch. */
 #include "diffusion/cond.h"
 
 #include <string.h>
@@ -8,7 +9,7 @@
 
 enum { CHUNK = FC_CLIP_CHUNK };
 
-/* One encoder's way through: hidden [1 + count][77][width], entry 0 the empty chunk. */
+/* One encoder's way through: hidden [first + count][77][width]. */
 struct pass {
     const fc_clip *clip;
     bool g;
@@ -16,6 +17,7 @@ struct pass {
     int32_t *ids;
     float *extra, *hidden, *pooled;
     int32_t width;
+    int32_t first; /* 1: entry 0 is the empty chunk; 0: there is none */
 };
 
 static void pass_fini(struct pass *p)
@@ -33,7 +35,7 @@ static void pass_fini(struct pass *p)
 static void place_vectors(struct pass *p, const fc_text_request *request, uint32_t chunk, size_t *used)
 {
     const int32_t *from = p->chunks.ids[chunk];
-    int32_t *to = p->ids + (1 + (size_t)chunk) * CHUNK;
+    int32_t *to = p->ids + ((size_t)p->first + chunk) * CHUNK;
     size_t n = 0, width = (size_t)p->width;
     for (size_t i = 0; i < CHUNK; i++) {
         const fc_clip_vector v = p->chunks.vectors[chunk][i];
@@ -46,15 +48,22 @@ static void place_vectors(struct pass *p, const fc_text_request *request, uint32
     for (; n < CHUNK; n++) to[n] = p->empty.ids[0][CHUNK - 1];
 }
 
-/* Token ids of all chunks, the empty one first. */
+/* Recipe 1.0 sends tokens of weight 1 the way over the empty prompt too, which only rounds them anew: done
+ * where results are compared to the last digits. */
+static bool needs_empty(const struct pass *p, const fc_cx *cx, const fc_recipe *recipe)
+{
+    return p->chunks.weighted || (!recipe->weights_restore_mean && cx->act == FC_F32);
+}
+
+/* Token ids of all chunks, the empty one, where there is one, first. */
 static fc_status gather_ids(struct pass *p, const fc_text_request *request, fc_err *err)
 {
-    size_t n = 1 + (size_t)p->chunks.count, used = 0;
+    size_t first = (size_t)p->first, n = first + (size_t)p->chunks.count, used = 0;
     p->ids = fc_alloc(n * CHUNK * sizeof *p->ids);
     p->extra = fc_alloc(((size_t)p->chunks.vector_count + 1) * (size_t)p->width * sizeof *p->extra);
     if (!p->ids || !p->extra) return fc_fail(err, FC_NOMEM, "out of memory while encoding the prompt");
-    memcpy(p->ids, p->empty.ids[0], sizeof p->empty.ids[0]);
-    memcpy(p->ids + CHUNK, p->chunks.ids, (n - 1) * sizeof p->chunks.ids[0]);
+    if (first) memcpy(p->ids, p->empty.ids[0], sizeof p->empty.ids[0]);
+    memcpy(p->ids + first * CHUNK, p->chunks.ids, p->chunks.count * sizeof p->chunks.ids[0]);
     if (!p->chunks.vector_count || !request->embeddings) return FC_OK;
     for (uint32_t c = 0; c < p->chunks.count; c++) place_vectors(p, request, c, &used);
     return FC_OK;
@@ -70,14 +79,15 @@ static fc_status pass_run(struct pass *p, fc_cx *cx, const fc_text_encoders *enc
     if (s) return s;
     if (request->embeddings) opts.embeddings = &request->embeddings->names;
     s = fc_clip_chunks_make(&p->chunks, encoders->vocab, request->text, request->size, &opts, err);
+    p->first = needs_empty(p, cx, request->recipe);
     if (!s) s = gather_ids(p, request, err);
     if (s) return s;
-    int32_t n = 1 + (int32_t)p->chunks.count;
+    int32_t n = p->first + (int32_t)p->chunks.count;
     p->hidden = fc_alloc((size_t)n * CHUNK * (size_t)p->width * sizeof *p->hidden);
     p->pooled = fc_alloc((size_t)fc_clip_pooled_width(p->clip) * sizeof *p->pooled);
     if (!p->hidden || !p->pooled) return fc_fail(err, FC_NOMEM, "out of memory while encoding the prompt");
     const fc_clip_request r = {
-        .ids = p->ids, .extra = p->extra, .n = n, .skip = request->skip, .pool_chunk = p->g ? 1 : -1};
+        .ids = p->ids, .extra = p->extra, .n = n, .skip = request->skip, .pool_chunk = p->g ? p->first : -1};
     fc_clip_encode(cx, p->clip, &r, p->hidden, p->pooled);
     return fc_cx_status(cx, err);
 }
@@ -104,9 +114,9 @@ static double mean(const float *z, size_t n)
 static void apply_weights(struct pass *p, const fc_recipe *recipe)
 {
     size_t width = (size_t)p->width, size = CHUNK * width;
-    if (recipe->weights_restore_mean && !p->chunks.weighted) return;
+    if (!p->first) return;
     for (uint32_t c = 0; c < p->chunks.count; c++) {
-        float *z = p->hidden + (1 + (size_t)c) * size;
+        float *z = p->hidden + ((size_t)p->first + c) * size;
         double before = recipe->weights_restore_mean ? mean(z, size) : 0;
         weigh_tokens(z, p->hidden, p->chunks.weights[c], width, !recipe->weights_restore_mean);
         if (!recipe->weights_restore_mean) continue;
@@ -133,8 +143,8 @@ static fc_status join(const struct pass *l, const struct pass *g, fc_text_result
     memcpy(out->pooled, g->pooled, (size_t)out->pooled_width * sizeof *out->pooled);
     for (size_t t = 0; t < tokens; t++) {
         float *row = out->context + t * (wl + wg);
-        if (wl) memcpy(row, l->hidden + (CHUNK + t) * wl, wl * sizeof *row);
-        memcpy(row + wl, g->hidden + (CHUNK + t) * wg, wg * sizeof *row);
+        if (wl) memcpy(row, l->hidden + ((size_t)l->first * CHUNK + t) * wl, wl * sizeof *row);
+        memcpy(row + wl, g->hidden + ((size_t)g->first * CHUNK + t) * wg, wg * sizeof *row);
     }
     return FC_OK;
 }
