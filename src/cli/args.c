@@ -112,6 +112,14 @@ static fc_status set_memory(fc_engine_config *c, const char *value, fc_err *err)
     return bad_value("memory", value, "auto, fast or low", err);
 }
 
+static fc_status set_weights(fc_engine_config *c, const char *value, fc_err *err)
+{
+    bool int8 = strcmp(value, "int8") == 0;
+    if (!int8 && strcmp(value, "full") != 0) return bad_value("weights", value, "full or int8", err);
+    c->weights = int8 ? FC_WEIGHTS_INT8 : FC_WEIGHTS_FULL;
+    return FC_OK;
+}
+
 static fc_status set_budget(fc_engine_config *c, const char *value, fc_err *err)
 {
     double gigabytes;
@@ -160,6 +168,8 @@ static fc_status set_option(cli_args *args, option_id id, const char *value, fc_
         return set_memory(&args->engine, value, err);
     case OPTION_memory_budget:
         return set_budget(&args->engine, value, err);
+    case OPTION_weights:
+        return set_weights(&args->engine, value, err);
     case OPTION_threads:
         return set_threads(&args->engine, value, err);
     case OPTION_backend:
@@ -178,7 +188,8 @@ static fc_status set_option(cli_args *args, option_id id, const char *value, fc_
 static int find_engine_option(const char *name, size_t size)
 {
     static const option_id ids[] = {OPTION_precision, OPTION_memory,  OPTION_memory_budget,
-                                    OPTION_threads,   OPTION_backend, OPTION_isa};
+                                    OPTION_weights,   OPTION_threads, OPTION_backend,
+                                    OPTION_isa};
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
         if (flag_is(options[ids[i]].flag, name, size)) return (int)ids[i];
     return -1;

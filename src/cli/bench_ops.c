@@ -120,7 +120,7 @@ static fc_status small_values(void *user, int32_t first, int32_t count, float *d
 
 static fc_status pack_vector(const op *o, int32_t count, fc_packed **out, fc_err *err)
 {
-    fc_pack_src src = {"bench", count, 1, 1, 1, &src, small_values};
+    fc_pack_src src = {"bench", count, 1, 1, 1, &src, small_values, false};
     return o->be->pack_vector(o->dev, &src, out, err);
 }
 
@@ -128,8 +128,8 @@ static fc_status pack_weights(op *o, fc_err *err)
 {
     const fc_op_call *c = o->call;
     bool conv = c->kind == FC_OP_CONV;
-    fc_pack_src src = {"bench", c->y.c,      c->x.c, conv ? c->geom.kh : 1, conv ? c->geom.kw : 1,
-                       &src,    small_values};
+    fc_pack_src src = {"bench", c->y.c,       c->x.c, conv ? c->geom.kh : 1, conv ? c->geom.kw : 1,
+                       &src,    small_values, false};
     fc_status s = FC_OK;
     switch (c->kind) {
     case FC_OP_LINEAR:

@@ -46,6 +46,7 @@ static void put_plain(writer *w, const char *name, const char *value, char lette
     if (strcmp(name, "preset") == 0) f.choices = w->presets;
     if (strcmp(name, "precision") == 0) f.choices = "auto f32 bf16";
     if (strcmp(name, "memory") == 0) f.choices = "auto fast low";
+    if (strcmp(name, "weights") == 0) f.choices = "full int8";
     if (f.choices) f.value = VALUE_CHOICE;
     w->put(w, &f);
 }

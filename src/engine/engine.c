@@ -47,6 +47,7 @@ static fc_status open_parts(fc_engine *e, const fc_engine_config *c, fc_err *err
     e->backend->info(e->dev, &e->info);
     bool bf16 = c->precision == FC_PRECISION_BF16 || (c->precision == FC_PRECISION_AUTO && e->info.fast_bf16);
     e->memory = c->memory;
+    e->int8 = c->weights == FC_WEIGHTS_INT8;
     e->budget = choose_budget(c);
     fc_text_cache_init(&e->texts);
     s = fc_cx_init(&e->cx,
@@ -166,6 +167,7 @@ static fc_status open_missing(fc_engine *e, const char *paths[FC_ROLE_COUNT], co
         if (role != FC_ROLE_BASE) continue;
         fc_status s = borrow(fresh[role], lender, paths, hooks, err);
         if (s) return s;
+        fresh[role]->packs.int8 = e->int8;
     }
     return FC_OK;
 }

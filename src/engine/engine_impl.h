@@ -16,6 +16,7 @@ struct fc_engine {
     fc_cx cx;
     uint64_t budget; /* bytes for packed weights of all models together */
     fc_memory_mode memory;
+    bool int8;                      /* weights of the UNets are kept in 8 bits */
     fc_model *model[FC_ROLE_COUNT]; /* NULL where none is loaded */
     struct fc_lora_entry *loras;    /* in merge order, hung on base and refiner */
     int32_t lora_count;

@@ -104,12 +104,14 @@ void fc_model_close(fc_model *m)
 
 uint64_t fc_model_packed_estimate(const fc_model *m, fc_dtype dtype)
 {
-    uint64_t elements = 0;
+    uint64_t bytes = 0;
     for (size_t i = 0; i < fc_weights_count(m->weights); i++) {
         const fc_weight *w = fc_weights_at(m->weights, i);
-        if (w->used) elements += (uint64_t)fc_weight_rows(w) * (uint64_t)fc_weight_cols(w);
+        bool int8 = m->packs.int8 && strncmp(w->name, FC_UNET_PREFIX, strlen(FC_UNET_PREFIX)) == 0;
+        uint64_t size = int8 ? 1 : fc_dtype_size(dtype);
+        if (w->used) bytes += (uint64_t)fc_weight_rows(w) * (uint64_t)fc_weight_cols(w) * size;
     }
-    return elements * fc_dtype_size(dtype);
+    return bytes;
 }
 
 /* Whether all values are finite; reads a block of rows at a time. */

@@ -83,7 +83,7 @@ static fc_status make_tensor(const trial *t, int32_t width, fc_tensor *out)
 static fc_status measure_linear(trial *t, double *rate, fc_err *err)
 {
     size_t columns = WIDTH;
-    fc_pack_src src = {"speed", 4 * WIDTH, WIDTH, 1, 1, &columns, small_values};
+    fc_pack_src src = {"speed", 4 * WIDTH, WIDTH, 1, 1, &columns, small_values, false};
     fc_status s = t->backend->pack_linear(t->dev, &src, t->type, &t->weight, err);
     t->y.c = 4 * WIDTH;
     if (s == FC_OK) s = measure(t, run_linear, 2.0 * SIDE * SIDE * WIDTH * 4 * WIDTH, rate);
@@ -95,7 +95,7 @@ static fc_status measure_linear(trial *t, double *rate, fc_err *err)
 static fc_status measure_conv(trial *t, double *rate, fc_err *err)
 {
     size_t columns = 9 * WIDTH;
-    fc_pack_src src = {"speed", WIDTH, WIDTH, 3, 3, &columns, small_values};
+    fc_pack_src src = {"speed", WIDTH, WIDTH, 3, 3, &columns, small_values, false};
     t->geom = (fc_conv_geom){3, 3, 1, 1, 1, 1, 1};
     t->y.c = WIDTH;
     fc_status s = t->backend->pack_conv(t->dev, &src, &t->geom, t->type, &t->weight, err);

@@ -69,12 +69,14 @@ static void bind_all(fc_binder *b, fc_unet *u)
     fc_bind_linear(b, &u->label_out, l->time_width, l->time_width, FC_BIAS, "%slabel_emb.0.2", p);
     for (int32_t i = 0; i < block_count(l); i++) {
         const fc_unet_block *block = &l->block[i];
+        b->int8_fits = i > 0; /* not where the latent comes in and the noise goes out: little to save there */
         for (int32_t k = 0; k < block->layer_count; k++) {
             char name[NAME_SIZE];
             snprintf(name, sizeof name, "%s%s.%s", p, block->name, block->layer[k].name);
             bind_layer(b, u, &u->module[i][k], &block->layer[k], name);
         }
     }
+    b->int8_fits = false;
     int32_t last = l->block[block_count(l) - 1].cout;
     fc_bind_norm(b, &u->norm_out, last, GROUPS, EPS, "%sout.0", p);
     fc_bind_conv(b, &u->conv_out, last, l->out_channels, 3, 1, FC_BIAS, "%sout.2", p);

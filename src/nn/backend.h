@@ -52,6 +52,7 @@ typedef struct fc_pack_src {
     int32_t rows, cin, kh, kw;
     void *user;
     fc_status (*read_rows)(void *user, int32_t first, int32_t count, float *dst);
+    bool int8; /* keep whole numbers of 8 bits and a scale for each output; a backend may ignore it */
 } fc_pack_src;
 
 /* Who computes linear and conv2d, where a backend has more than one way. */

@@ -110,6 +110,7 @@ static void add_part(fc_binder *b, fc_kernel *k, const char *name, const int64_t
 {
     const fc_weight *w = find(b, name, want, ndim);
     if (!k->slot) k->slot = new_slot(b);
+    k->int8_fits = b->int8_fits;
     k->part[k->parts++] = w;
     k->rows += (int32_t)want[0];
 }

@@ -20,6 +20,7 @@ typedef struct fc_kernel {
     int32_t parts; /* 0: absent */
     int32_t rows;  /* output channels of all parts together */
     int32_t cin, kh, kw;
+    bool int8_fits; /* may be kept in 8 bits where memory counts more than the last bits of the picture */
     fc_slot *slot;
 } fc_kernel;
 
@@ -50,6 +51,7 @@ typedef struct fc_binder {
     fc_arena *arena; /* owns the slots: must live as long as the bound structs */
     fc_buf problems; /* one per line; the first 20 are kept */
     int problem_count;
+    bool int8_fits; /* for the kernels that are bound from now on */
     fc_status status;
     fc_slot *slots; /* all made so far; a model keeps it for fc_slots_forget */
 } fc_binder;

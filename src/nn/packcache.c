@@ -83,7 +83,8 @@ static fc_status pack(fc_packcache *c, const fc_kernel *k, fc_kernel_kind kind, 
                        .kh = k->kh,
                        .kw = k->kw,
                        .user = (void *)(uintptr_t)k,
-                       .read_rows = read_rows};
+                       .read_rows = read_rows,
+                       .int8 = c->int8 && k->int8_fits};
     fc_status st;
     switch (kind) {
     case FC_KERNEL_LINEAR:

@@ -21,6 +21,7 @@ typedef struct fc_packcache {
     const fc_backend *backend;
     fc_dev *dev;
     size_t budget, resident, peak;
+    bool int8; /* kernels that allow it are packed in 8 bits */
     fc_slot *head;
     uint64_t packs; /* how often something was packed: for tests and profiles */
 } fc_packcache;

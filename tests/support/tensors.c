@@ -149,7 +149,7 @@ static fc_status read_rows(void *user, int32_t first, int32_t count, float *dst)
 fc_pack_src tt_source(tt_weight *w, int32_t rows, int32_t cin, int32_t kh, int32_t kw)
 {
     w->cols = cin * kh * kw;
-    return (fc_pack_src){"test.weight", rows, cin, kh, kw, w, read_rows};
+    return (fc_pack_src){"test.weight", rows, cin, kh, kw, w, read_rows, false};
 }
 
 tt_diff tt_compare(const float *want, const float *got, size_t count)

@@ -243,7 +243,7 @@ static void convolution_equals_the_reference(void **state)
         const fc_panels layout = {gemm_kernels.nr, gemm_kernels.step, gemm_kernels.depth, FC_BF16};
         assert_true(fc_panels_bytes(&layout, &src, &bytes));
         panels = fc_alloc(bytes);
-        assert_int_equal(fc_panels_fill(cpu.dev, &src, &layout, panels, NULL), FC_OK);
+        assert_int_equal(fc_panels_fill(cpu.dev, &src, &layout, panels, NULL, NULL), FC_OK);
         const fc_gemm job = {.y = y.t,
                              .x = x.t,
                              .geom = g,

@@ -24,7 +24,7 @@ static fc_status list_rows(void *user, int32_t first, int32_t count, float *dst)
 static fc_pack_src list_source(struct list *l, int32_t rows, int32_t cin, int32_t k)
 {
     l->cols = cin * k * k;
-    return (fc_pack_src){"list", rows, cin, k, k, l, list_rows};
+    return (fc_pack_src){"list", rows, cin, k, k, l, list_rows, false};
 }
 
 static tt make(tt_dev d, fc_dtype dtype, int32_t h, int32_t w, int32_t c, const float *values)

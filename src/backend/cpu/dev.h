@@ -35,15 +35,15 @@ struct fc_dev {
 
 struct fc_packed {
     int32_t rows, cin, kh, kw;
-    fc_dtype stored; /* of the weight */
-    bool linear;     /* a convolution of one pixel is one too */
-    size_t bytes;    /* in all */
-    void *data;      /* a weight's: in panels, or as the library likes it; NULL for a vector */
-    size_t data_bytes;
+    fc_dtype stored;              /* of the weight */
+    bool linear;                  /* a convolution of one pixel is one too */
+    size_t bytes;                 /* in all */
+    void *data;                   /* a weight's: in panels, or as the library likes it; NULL for a vector */
+    size_t data_bytes, data_room; /* used, and there */
     /* who multiplies by it: one of them for a weight, none for a vector */
     fc_prim_weight *weight;
     const fc_gemm_kernels *gemm;
-    float vector[];
+    float vector[]; /* a vector; the scales of a weight of FC_I8 */
 };
 
 /* NULL when out of memory. The content is undefined; it lasts until the next call for the same kind. */

@@ -12,7 +12,7 @@
 struct gemm_work {
     float acc[ROWS][COLS];
     ELEM rows[ROWS][ROW_LEN];
-    ELEM panel[CHUNK * NR]; /* a bf16 weight widened */
+    ELEM panel[CHUNK * NR]; /* a narrower weight widened */
 };
 
 /* Values [k, k + count) of output row `row`, whose place in the picture is divided out once. */
@@ -38,7 +38,7 @@ static void gemm_gather(const fc_gemm *g, int64_t row, int32_t k, int32_t count,
     }
 }
 
-/* acc starts with bias + rowadd */
+/* bias + rowadd: what acc starts with, or what is added to it when it has got its scale */
 static void gemm_start(const fc_gemm *g, int64_t row, int32_t col, int32_t cols, float *acc)
 {
     int32_t real = g->y.c - col < cols ? g->y.c - col : cols;
@@ -52,9 +52,24 @@ static void gemm_start(const fc_gemm *g, int64_t row, int32_t col, int32_t cols,
                 store_n(out, i, v_load_n(acc + i, left) + load_n(in, i, left), left));
 }
 
-static void gemm_finish(const fc_gemm *g, int64_t row, int32_t col, int32_t cols, const float *acc)
+/* acc of whole numbers' products becomes acc * scale + bias + rowadd. */
+static void gemm_scale(const fc_gemm *g, int64_t row, int32_t col, int32_t cols, float *acc)
 {
     int32_t real = g->y.c - col < cols ? g->y.c - col : cols;
+    const float *scales = g->scales + col;
+    float start[COLS];
+    gemm_start(g, row, col, cols, start);
+    FOR_VECTORS(
+        (size_t)real, v_store(acc + i, v_fma(v_load(acc + i), v_load(scales + i), v_load(start + i))),
+        v_store_n(acc + i,
+                  v_fma(v_load_n(acc + i, left), v_load_n(scales + i, left), v_load_n(start + i, left)),
+                  left));
+}
+
+static void gemm_finish(const fc_gemm *g, int64_t row, int32_t col, int32_t cols, float *acc)
+{
+    int32_t real = g->y.c - col < cols ? g->y.c - col : cols;
+    if (g->scales) gemm_scale(g, row, col, cols, acc);
     fc_in add = {0};
     if (g->add.data) add = fc_in_at((fc_in){g->add.data, g->add.dtype}, row * g->add.ld + col);
     fc_out out = fc_out_at((fc_out){g->y.data, g->y.dtype}, row * g->y.ld + col);
@@ -66,6 +81,12 @@ static const ELEM *gemm_panel(const fc_gemm *g, int32_t col, int32_t k, int32_t 
                               ELEM *widened)
 {
     int64_t at = (int64_t)col * length + (int64_t)k * NR;
+    if (g->stored == FC_I8) {
+        const int8_t *whole = (const int8_t *)g->weight + at;
+        const fc_out out = {widened, ELEM_TYPE};
+        for (size_t i = 0; i < (size_t)count * NR; i += W) store(out, i, v_load_int8(whole + i));
+        return widened;
+    }
     fc_in w = fc_in_at((fc_in){g->weight, g->stored}, at);
     if (g->stored == ELEM_TYPE) return w.p;
     elem_row(widened, w, count * NR, count * NR);
@@ -76,7 +97,12 @@ static void gemm_block(const fc_gemm *g, int64_t row, int32_t rows, int32_t col,
 {
     struct gemm_work *w = work;
     int32_t length = round_up(g->x.c, DEPTH) * g->geom.kh * g->geom.kw, tall = round_up(rows, MR);
-    for (int32_t r = 0; r < rows; r++) gemm_start(g, row + r, col, cols, w->acc[r]);
+    for (int32_t r = 0; r < rows; r++) {
+        if (g->scales)
+            memset(w->acc[r], 0, (size_t)cols * sizeof(float));
+        else
+            gemm_start(g, row + r, col, cols, w->acc[r]);
+    }
     for (int32_t k = 0; k < length; k += CHUNK) {
         int32_t count = length - k < CHUNK ? length - k : CHUNK;
         for (int32_t r = 0; r < rows; r++) gemm_gather(g, row + r, k, count, w->rows[r]);

@@ -47,9 +47,10 @@ typedef struct fc_attn_kernels {
 typedef struct fc_gemm {
     fc_tensor y, x, rowadd, add; /* rowadd and add: data NULL when absent */
     fc_conv_geom geom;
-    const void *weight; /* packed */
-    fc_dtype stored;    /* of the weight; bf16 is widened on the way where the products are float32 */
-    const float *bias;  /* NULL: none */
+    const void *weight;  /* packed */
+    fc_dtype stored;     /* of the weight; what is narrower than the products' values is widened on the way */
+    const float *scales; /* [outputs], for a weight of FC_I8 */
+    const float *bias;   /* NULL: none */
     fc_act act;
     float scale;
     void (*tail)(fc_out y, const float *x, size_t n, fc_act act, float scale, fc_in add);
@@ -86,8 +87,12 @@ typedef struct fc_kernels {
      * moved: floats or pairs of bf16 */
     void (*transpose)(float *to, int64_t to_ld, const float *from, int64_t from_ld, int32_t count);
     int32_t lanes;
-    const fc_attn_kernels *attention; /* any dtype, products in float32 */
-    const fc_gemm_kernels *gemm;      /* likewise */
+    /* x becomes whole numbers from -127 to 127; returns what they are to be multiplied by: NaN when some x is
+     * not finite. */
+    float (*quantise)(float *x, size_t n);
+    void (*to_int8)(int8_t *y, fc_in x, size_t n); /* of whole numbers */
+    const fc_attn_kernels *attention;              /* any dtype, products in float32 */
+    const fc_gemm_kernels *gemm;                   /* likewise */
 } fc_kernels;
 
 extern const fc_kernels fc_kernels_generic;

@@ -156,11 +156,30 @@ static void k_transpose(float *to, int64_t to_ld, const float *from, int64_t fro
         for (int32_t r = 0; r < W; r++) memcpy(to + i * to_ld + r, from + r * from_ld + i, sizeof *to);
 }
 
+static float k_quantise(float *x, size_t n)
+{
+    const V zero = v_set1(0.0f);
+    V vmax = zero, spoilt = zero; /* a value that is not finite times 0 is NaN */
+    FOR_VECTORS(n, (vmax = v_max(vmax, v_abs(v_load(x + i))), spoilt = v_fma(v_load(x + i), zero, spoilt)),
+                (vmax = v_max(vmax, v_abs(v_load_n(x + i, left))),
+                 spoilt = v_fma(v_load_n(x + i, left), zero, spoilt)));
+    float top = v_hmax(vmax), factor = top > 0.0f ? 127.0f / top : 0.0f;
+    const V vf = v_set1(factor);
+    FOR_VECTORS(n, v_store(x + i, v_round(v_load(x + i) * vf)),
+                v_store_n(x + i, v_round(v_load_n(x + i, left) * vf), left));
+    return top / 127.0f + v_sum(spoilt);
+}
+
+static void k_to_int8(int8_t *y, fc_in x, size_t n)
+{
+    FOR_VECTORS(n, v_store_int8(y + i, load(x, i)), v_store_int8_n(y + i, load_n(x, i, left), left));
+}
+
 #define KERNEL_TABLE(attn, mul)                                                                              \
     {                                                                                                        \
         .copy = k_copy, .unary = k_unary, .geglu = k_geglu, .axpby = k_axpby, .tail = k_tail,                \
         .affine = k_affine, .moments = k_moments, .layer_norm = k_layer_norm, .transpose = k_transpose,      \
-        .lanes = W, .attention = attn, .gemm = mul,                                                          \
+        .lanes = W, .quantise = k_quantise, .to_int8 = k_to_int8, .attention = attn, .gemm = mul,            \
     }
 
 #endif

@@ -59,24 +59,29 @@ static bool library_can(const fc_dev *dev, const fc_conv_geom *geom, fc_dtype co
 
 /* Memory for a weight's data; the last one that was given back is used again if it is large enough: with
  * little memory every use of a weight packs it, and fresh memory costs more than the packing. */
-static void *block_take(fc_dev *dev, size_t size)
+static bool block_take(fc_dev *dev, fc_packed *p)
 {
-    if (dev->spare.size < size) return fc_alloc_aligned(FC_HOST_ALIGN, size);
-    void *p = dev->spare.p;
-    dev->spare.p = NULL;
-    dev->spare.size = 0;
-    return p;
+    if (dev->spare.size < p->data_bytes) {
+        p->data = fc_alloc_aligned(FC_HOST_ALIGN, p->data_bytes);
+        p->data_room = p->data_bytes;
+    } else {
+        p->data = dev->spare.p;
+        p->data_room = dev->spare.size;
+        dev->spare.p = NULL;
+        dev->spare.size = 0;
+    }
+    return p->data != NULL;
 }
 
-static void block_give(fc_dev *dev, void *p, size_t size)
+static void block_give(fc_dev *dev, fc_packed *p)
 {
-    if (!p || size <= dev->spare.size) {
-        fc_free(p);
+    if (!p->data || p->data_room <= dev->spare.size) {
+        fc_free(p->data);
         return;
     }
     fc_free(dev->spare.p);
-    dev->spare.p = p;
-    dev->spare.size = size;
+    dev->spare.p = p->data;
+    dev->spare.size = p->data_room;
 }
 
 /* A layout that is no panels: the library brings a plain weight into it. */
@@ -105,26 +110,26 @@ static fc_status pack_for_library(fc_dev *dev, const fc_pack_src *src, const fc_
     size_t bytes = 0;
     if (s == FC_OK) {
         p->data_bytes = fc_prim_weight_bytes(p->weight);
-        p->data = block_take(dev, p->data_bytes);
-        s = p->data ? fc_prim_weight_attach(dev->prims, p->weight, p->data) : FC_NOMEM;
+        s = block_take(dev, p) ? fc_prim_weight_attach(dev->prims, p->weight, p->data) : FC_NOMEM;
     }
     if (s != FC_OK) return fc_fail(err, s, "%s: the weight cannot be prepared", src->name);
     fc_panels panels;
     if (fc_prim_weight_panels(p->weight, &shape, &panels) && fc_panels_bytes(&panels, src, &bytes) &&
         bytes == p->data_bytes)
-        return fc_panels_fill(dev, src, &panels, p->data, err);
+        return fc_panels_fill(dev, src, &panels, p->data, NULL, err);
     return fill_by_library(dev, src, &shape, p, err);
 }
 
-static fc_status pack_for_own(fc_dev *dev, const fc_pack_src *src, fc_packed *p, fc_err *err)
+static fc_status pack_for_own(fc_dev *dev, const fc_pack_src *src, fc_dtype compute, fc_packed *p,
+                              fc_err *err)
 {
-    p->gemm = p->stored == FC_BF16 && dev->bf16 ? dev->bf16->gemm : dev->kernels->gemm;
+    p->gemm = compute == FC_BF16 && dev->bf16 ? dev->bf16->gemm : dev->kernels->gemm;
     const fc_panels panels = {p->gemm->nr, p->gemm->step, p->gemm->depth, p->stored};
     if (!fc_panels_bytes(&panels, src, &p->data_bytes))
         return fc_fail(err, FC_INTERNAL, "%s: a weight of impossible size", src->name);
-    p->data = block_take(dev, p->data_bytes);
-    if (!p->data) return fc_fail(err, FC_NOMEM, "%s: out of memory while preparing the weight", src->name);
-    return fc_panels_fill(dev, src, &panels, p->data, err);
+    if (!block_take(dev, p))
+        return fc_fail(err, FC_NOMEM, "%s: out of memory while preparing the weight", src->name);
+    return fc_panels_fill(dev, src, &panels, p->data, p->vector, err);
 }
 
 /* geom NULL: linear */
@@ -134,13 +139,13 @@ static fc_status pack(fc_dev *dev, const fc_pack_src *src, const fc_conv_geom *g
     *out = NULL;
     if (fc_pack_src_cols(src) == 0)
         return fc_fail(err, FC_INTERNAL, "%s: a weight of impossible size", src->name);
-    fc_packed *p = new_packed(src, 0);
+    fc_packed *p = new_packed(src, src->int8 ? (size_t)src->rows : 0);
     if (!p) return fc_fail(err, FC_NOMEM, "%s: out of memory while preparing the weight", src->name);
     p->linear = !geom;
-    p->stored = compute;
+    p->stored = src->int8 ? FC_I8 : compute;
     fc_status s = FC_UNSUPPORTED;
-    if (library_can(dev, geom, compute)) s = pack_for_library(dev, src, geom, p, err);
-    if (s == FC_UNSUPPORTED) s = pack_for_own(dev, src, p, err);
+    if (!src->int8 && library_can(dev, geom, compute)) s = pack_for_library(dev, src, geom, p, err);
+    if (s == FC_UNSUPPORTED) s = pack_for_own(dev, src, compute, p, err);
     p->bytes += p->data_bytes;
     if (s != FC_OK)
         fc_cpu_packed_free(dev, p);
@@ -205,6 +210,6 @@ void fc_cpu_packed_free(fc_dev *dev, fc_packed *p)
 {
     if (!p) return;
     fc_prim_weight_free(p->weight);
-    block_give(dev, p->data, p->data_bytes);
+    block_give(dev, p);
     fc_free(p);
 }

@@ -18,6 +18,7 @@ struct job {
     int32_t units;          /* of one output, 32 bits each: floats or pairs of bf16 */
     int64_t ld;             /* units from row to row in the scratch memory */
     char *data;
+    float *scales; /* NULL: not in 8 bits */
 };
 
 static int32_t up(int32_t n, int32_t to)
@@ -51,6 +52,26 @@ static void order_row(const struct job *j, const float *row, float *ordered, fc_
     }
 }
 
+/* The rows become columns of a panel, from unit `at` of the data on. turned: scratch for [units][lanes]. */
+static void put_columns(const struct job *j, int64_t at, const float *columns, fc_dtype unit, float *turned)
+{
+    int32_t lanes = j->kernels->lanes, width = j->panels->width, step = j->panels->step;
+    if (unit == j->panels->stored) {
+        j->kernels->transpose((float *)(void *)j->data + at, width, columns, j->ld, j->units);
+        return;
+    }
+    j->kernels->transpose(turned, lanes, columns, j->ld, j->units);
+    size_t values = (size_t)lanes * (size_t)step;
+    for (int32_t i = 0; i < j->units; i++) {
+        fc_in from = {turned + (size_t)i * (size_t)lanes, unit};
+        int64_t to = (at + (int64_t)i * width) * step;
+        if (j->panels->stored == FC_I8)
+            j->kernels->to_int8((int8_t *)j->data + to, from, values);
+        else
+            j->kernels->copy(fc_out_at((fc_out){j->data, FC_BF16}, to), from, values);
+    }
+}
+
 /* Outputs [first, first + lanes): some of them, or all, may lie beyond the last one. */
 static fc_status fill_lanes(const struct job *j, int32_t first, float *rows, float *ordered, float *columns)
 {
@@ -60,32 +81,29 @@ static fc_status fill_lanes(const struct job *j, int32_t first, float *rows, flo
     if (count < 0) count = 0;
     fc_status s = count > 0 ? src->read_rows(src->user, first, count, rows) : FC_OK;
     if (s != FC_OK) return s;
+    for (int32_t r = 0; r < count && j->scales; r++)
+        j->scales[first + r] = j->kernels->quantise(rows + r * cols, (size_t)cols);
     fc_dtype unit = j->panels->step == 1 ? FC_F32 : FC_BF16;
     for (int32_t r = 0; r < count; r++)
         order_row(j, rows + r * cols, ordered, (fc_out){columns + r * j->ld, unit});
     for (int32_t r = count; r < lanes; r++)
         memset(columns + r * j->ld, 0, (size_t)j->units * sizeof *columns);
-    int64_t at = first / width * width * j->units + first % width;
-    if (unit == FC_F32 && j->panels->stored == FC_BF16) {
-        j->kernels->transpose(rows, lanes, columns, j->ld, j->units);
-        for (int32_t i = 0; i < j->units; i++)
-            j->kernels->copy(fc_out_at((fc_out){j->data, FC_BF16}, at + i * width),
-                             (fc_in){rows + (size_t)i * (size_t)lanes, FC_F32}, (size_t)lanes);
-    } else {
-        j->kernels->transpose((float *)(void *)j->data + at, width, columns, j->ld, j->units);
-    }
+    put_columns(j, first / width * width * j->units + first % width, columns, unit, rows);
     return FC_OK;
 }
 
-fc_status fc_panels_fill(fc_dev *dev, const fc_pack_src *src, const fc_panels *p, void *data, fc_err *err)
+fc_status fc_panels_fill(fc_dev *dev, const fc_pack_src *src, const fc_panels *p, void *data, float *scales,
+                         fc_err *err)
 {
     struct job j = {
         .kernels = dev->kernels, .src = src, .panels = p, .taps = src->kh * src->kw, .data = data};
+    j.scales = p->stored == FC_I8 ? scales : NULL;
     j.channels = up(src->cin, p->depth);
     j.units = j.channels * j.taps / p->step;
     j.ld = up(j.units, 16) + 16; /* not a power of two: rows must not compete for cache sets */
     int32_t lanes = dev->kernels->lanes, tasks = up(src->rows, p->width) / lanes;
-    size_t cols = fc_pack_src_cols(src), own = ((size_t)lanes + 1) * cols + (size_t)lanes * (size_t)j.ld, all;
+    size_t cols = fc_pack_src_cols(src), turned = (size_t)j.units > cols ? (size_t)j.units : cols,
+           own = (size_t)lanes * turned + cols + (size_t)lanes * (size_t)j.ld, all;
     if (!fc_size_mul(own, (size_t)dev->threads * sizeof(float), &all))
         return fc_fail(err, FC_NOMEM, "%s: too large", src->name);
     float *scratch = fc_alloc_aligned(FC_HOST_ALIGN, all);
@@ -96,7 +114,7 @@ fc_status fc_panels_fill(fc_dev *dev, const fc_pack_src *src, const fc_panels *p
         if (atomic_load(&status) != FC_OK) continue;
         float *columns = scratch + (size_t)omp_get_thread_num() * own,
               *rows = columns + (size_t)lanes * (size_t)j.ld;
-        fc_status s = fill_lanes(&j, t * lanes, rows, rows + (size_t)lanes * cols, columns);
+        fc_status s = fill_lanes(&j, t * lanes, rows, rows + (size_t)lanes * turned, columns);
         if (s != FC_OK) atomic_store(&status, (int)s);
     }
     fc_free(scratch);

@@ -122,6 +122,23 @@ static inline V v_scale2(V x, V n)
     return x * _mm256_castsi256_ps(a) * _mm256_castsi256_ps(b);
 }
 
+/* Of whole numbers in [-128, 127]; what lies outside stays at the end. */
+static inline void v_store_int8(int8_t *p, V x)
+{
+    __m256i i = _mm256_cvtps_epi32(x);
+    __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1));
+    _mm_storel_epi64((__m128i *)(void *)p, _mm_packs_epi16(words, words));
+}
+static inline void v_store_int8_n(int8_t *p, V x, size_t n)
+{
+    int8_t lanes[W];
+    v_store_int8(lanes, x);
+    memcpy(p, lanes, n);
+}
+static inline V v_load_int8(const int8_t *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p)));
+}
 /* 1 / x for normal numbers, relative error 4e-7 */
 static inline V v_recip(V x)
 {

@@ -118,6 +118,19 @@ static inline V v_scale2(V x, V n)
     return _mm512_scalef_ps(x, n);
 }
 
+/* Of whole numbers in [-128, 127]; what lies outside stays at the end. */
+static inline void v_store_int8(int8_t *p, V x)
+{
+    _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x)));
+}
+static inline void v_store_int8_n(int8_t *p, V x, size_t n)
+{
+    _mm512_mask_cvtsepi32_storeu_epi8(p, v_mask(n), _mm512_cvtps_epi32(x));
+}
+static inline V v_load_int8(const int8_t *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)));
+}
 /* 1 / x for normal numbers, relative error 4e-7 */
 static inline V v_recip(V x)
 {

@@ -121,6 +121,19 @@ static inline V v_scale2(V x, V n)
     return x * a * b;
 }
 
+/* Of whole numbers in [-128, 127]; what lies outside stays at the end. */
+static inline void v_store_int8_n(int8_t *p, V x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) p[i] = (int8_t)(x[i] > 127.0f ? 127.0f : x[i] > -128.0f ? x[i] : -128.0f);
+}
+static inline void v_store_int8(int8_t *p, V x)
+{
+    v_store_int8_n(p, x, W);
+}
+static inline V v_load_int8(const int8_t *p)
+{
+    return (V){(float)p[0], (float)p[1], (float)p[2], (float)p[3]};
+}
 /* 1 / x for normal numbers, relative error 4e-7 */
 static inline V v_recip(V x)
 {
