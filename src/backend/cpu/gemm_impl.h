@@ -93,6 +93,29 @@ static const ELEM *gemm_panel(const fc_gemm *g, int32_t col, int32_t k, int32_t 
     return widened;
 }
 
+/* Whether rows of x can be multiplied where they are: pixels of their own, in the right dtype, nothing to
+ * pad. */
+static bool gemm_in_place(const fc_gemm *g, int32_t rows)
+{
+    const fc_conv_geom *m = &g->geom;
+    bool point = m->kh == 1 && m->kw == 1 && m->stride == 1 &&
+                 !(m->pad_top | m->pad_left | m->pad_bottom | m->pad_right);
+    return point && g->x.dtype == ELEM_TYPE && g->x.c % DEPTH == 0 && rows % MR == 0;
+}
+
+/* Values [k, k + count) of the block's rows; *ld: from row to row. */
+static const ELEM *gemm_rows(const fc_gemm *g, struct gemm_work *w, int64_t row, int32_t rows, int32_t k,
+                             int32_t count, int32_t *ld)
+{
+    if (gemm_in_place(g, rows) && g->x.ld <= INT32_MAX) {
+        *ld = (int32_t)g->x.ld;
+        return (const ELEM *)g->x.data + row * g->x.ld + k;
+    }
+    for (int32_t r = 0; r < rows; r++) gemm_gather(g, row + r, k, count, w->rows[r]);
+    *ld = ROW_LEN;
+    return w->rows[0];
+}
+
 static void gemm_block(const fc_gemm *g, int64_t row, int32_t rows, int32_t col, int32_t cols, void *work)
 {
     struct gemm_work *w = work;
@@ -105,12 +128,13 @@ static void gemm_block(const fc_gemm *g, int64_t row, int32_t rows, int32_t col,
     }
     for (int32_t k = 0; k < length; k += CHUNK) {
         int32_t count = length - k < CHUNK ? length - k : CHUNK;
-        for (int32_t r = 0; r < rows; r++) gemm_gather(g, row + r, k, count, w->rows[r]);
+        int32_t ld;
+        const ELEM *a = gemm_rows(g, w, row, rows, k, count, &ld);
         TILES_BEGIN();
         for (int32_t j = 0; j < cols; j += NR) {
             const ELEM *panel = gemm_panel(g, col + j, k, count, length, w->panel);
             for (int32_t r = 0; r < tall; r += MR)
-                tile(&w->acc[r][j], COLS, w->rows[r], ROW_LEN, panel, count / STEP, NULL, true);
+                tile(&w->acc[r][j], COLS, a + (int64_t)r * ld, ld, panel, count / STEP, NULL, true);
         }
         TILES_END();
     }
