@@ -2,6 +2,7 @@
  * what to expect of it. */
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "app/config.h"
 #include "app/jsontext.h"
@@ -149,6 +150,12 @@ static fc_status report_disk(report *r, const char *home, fc_err *err)
     return status;
 }
 
+static bool is_busy(void)
+{
+    double load;
+    return getloadavg(&load, 1) == 1 && load > 1;
+}
+
 static fc_status report_engine(report *r, fc_err *err)
 {
     fc_engine *engine;
@@ -168,9 +175,10 @@ static fc_status report_engine(report *r, fc_err *err)
     tty_duration(speed.step_seconds, step);
     tty_duration(speed.step_seconds * USUAL_STEPS, picture);
     snprintf(text, sizeof text,
-             "at least %s a step, %s for a picture of %d steps with SDXL at 1024x1024 (%.0f GFLOP/s now)",
-             step, picture, USUAL_STEPS, speed.linear / 1e9);
+             "about %s a step, %s for a picture of %d steps with SDXL at 1024x1024 (%.0f GFLOP/s)", step,
+             picture, USUAL_STEPS, speed.linear / 1e9);
     say(r, "speed", text);
+    if (is_busy()) say(r, "", "Other programs are busy on this machine: without them it is faster");
     json_object_set_new(r->json, "engine",
                         json_pack("{s:s, s:s, s:f, s:f, s:f, s:f}", "device", about.device, "precision",
                                   about.precision, "linear_flops", speed.linear, "conv_flops", speed.conv,
