@@ -241,7 +241,9 @@ export async function load({ rounds = 3, steps = 30, streams = 200, rate = 500, 
   await oneJob(server, steps); // packs the weights
   const result = { quiet: [], loaded: [], showers: [], memory: [usage(server.child.pid).rssMb] };
   for (let i = 0; i < rounds; i++) {
+    const watcher = await openStream(server); // previews are made for one who looks as for many
     result.quiet.push(await oneJob(server, steps));
+    watcher.close();
     const open = await Promise.all(Array.from({ length: streams }, () => openStream(server)));
     const rain = shower(server, rate, ids.slice(0, 200));
     result.loaded.push(await oneJob(server, steps));

@@ -242,8 +242,8 @@ describe("page", { skip, concurrency: false }, () => {
     const page = await start({}, { models: false, files });
     const offer = page.locator(".offer");
     await offer.getByText(model.name).waitFor();
-    await offer.getByRole("button", { name: /Get the recommended models \(107 MB\)/ }).click();
-    await offer.getByText(/\d+ MB of 107 MB/).waitFor();
+    await offer.getByRole("button", { name: /Get these models \(107.MB\)/ }).click();
+    await offer.getByText(/\d+.MB of 107.MB/).waitFor();
     await offer.getByRole("button", { name: "Pause" }).click();
     hub.stuck = false;
     await offer.getByRole("button", { name: "Go on where it stopped" }).click();

@@ -1,0 +1,107 @@
+// Takes the pictures of docs/screens from the program itself, with a history of painted scenes.
+//   node tests/web/screens.mjs [FOLDER]
+
+import fs from "node:fs";
+import path from "node:path";
+import { closeBrowser, openBrowser } from "./browser.mjs";
+import { ROOT, startProgram } from "./program.mjs";
+
+const folder = path.resolve(process.argv[2] ?? path.join(ROOT, "docs/screens"));
+const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
+const DARK = { colorScheme: "dark" };
+
+/** A canvas of the browser turns the PNG into a small WebP. */
+async function save(page, name) {
+  await page.waitForTimeout(700); // pictures are decoded, movements over
+  const png = (await page.screenshot()).toString("base64");
+  const webp = await page.evaluate(async (data) => {
+    const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+    const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+    canvas.getContext("2d").drawImage(bitmap, 0, 0);
+    const blob = await canvas.convertToBlob({ type: "image/webp", quality: 0.82 });
+    let text = "";
+    for (const byte of new Uint8Array(await blob.arrayBuffer())) text += String.fromCharCode(byte);
+    return btoa(text);
+  }, png);
+  fs.writeFileSync(path.join(folder, `${name}.webp`), Buffer.from(webp, "base64"));
+  process.stdout.write(`${name}\n`);
+}
+
+const tab = async (page, name) => {
+  await page.locator(".summary").click();
+  await page.getByRole("tab", { name }).click();
+};
+
+const SCENES = {
+  "start-light": { history: 0, models: false },
+  "desktop-light": { run: async (page) => {
+    await page.fill("#prompt", "a lighthouse on a cliff above a calm sea, first light");
+    await tab(page, "Settings");
+  } },
+  "dark-styles": { options: DARK, run: async (page) => {
+    await tab(page, "Styles");
+    await page.locator("#panel .search").fill("water");
+  } },
+  models: { run: async (page) => {
+    await tab(page, "Models");
+    await page.getByRole("button", { name: "Add a LoRA" }).click();
+    await page.getByText("Get more models").click();
+    await page.locator(".catalog-row").nth(3).scrollIntoViewIfNeeded();
+  } },
+  advanced: { run: async (page) => {
+    await tab(page, "Advanced");
+    await page.getByRole("switch", { name: "Show every control" }).check();
+  } },
+  "dark-queue": { options: DARK, form: { steps: 1000 }, run: async (page) => {
+    for (const prompt of ["quiet hills after rain, long shadows", "tea fields in the morning haze", "a fox asleep in autumn leaves, soft rain", "desert dunes before dawn"]) {
+      await page.fill("#prompt", prompt);
+      const before = Number(await page.locator(".badge").textContent());
+      await page.keyboard.press("Control+Shift+Enter");
+      await page.waitForFunction((n) => Number(document.querySelector(".badge").textContent) > n, before);
+    }
+    await page.waitForSelector(".preview:not([hidden])");
+    await page.click("[aria-controls=queue]");
+    await page.waitForFunction(() => document.querySelectorAll(".queue-row").length === 3);
+  } },
+  history: { run: async (page) => {
+    await page.getByRole("button", { name: "History" }).click();
+    await page.waitForSelector(".tile");
+  } },
+  viewer: { options: DARK, run: async (page) => {
+    await page.getByRole("button", { name: "History" }).click();
+    await page.locator(".tile-open").nth(5).click();
+    await page.keyboard.press("i");
+    await page.waitForSelector(".settings-list");
+  } },
+  compare: { run: async (page) => {
+    await page.getByRole("button", { name: "History" }).click();
+    await page.locator(".tile-open").nth(2).focus();
+    await page.keyboard.press("c");
+    await page.locator(".tile-open").nth(7).focus();
+    await page.keyboard.press("c");
+    await page.waitForSelector(".differences");
+  } },
+  chinese: { query: "?lang=zh", run: async (page) => {
+    await page.locator(".summary").click();
+    await page.fill("#prompt", "清晨的茶园，薄雾，远山");
+  } },
+  phone: { options: PHONE, run: (page) => page.fill("#prompt", "a winter evening, far villages") },
+  "phone-start": { options: PHONE, history: 0, models: false },
+  "phone-panel": { options: PHONE, run: (page) => page.locator(".advanced-toggle").click() },
+  "phone-history": { options: { ...PHONE, ...DARK }, run: async (page) => {
+    await page.getByRole("button", { name: "History" }).click();
+    await page.waitForSelector(".tile");
+  } },
+};
+
+for (const [name, { options = {}, form = {}, query = "", history = 60, models = true, run = null }] of Object.entries(SCENES)) {
+  const server = await startProgram({ history, models });
+  const browser = await openBrowser(server.url, { form: { width: 384, height: 288, ...form }, ...options });
+  const page = await browser.page(query);
+  if (run) await run(page);
+  await save(page, name);
+  await browser.close();
+  await server.close();
+}
+await closeBrowser();
