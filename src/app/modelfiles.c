@@ -323,8 +323,9 @@ static fc_status find_mode_lora(finder *f, const fc_model_folder *folder)
     if (!mode || !mode->forced) return FC_OK;
     f->files->performance_lora = fc_model_folder_path(folder, mode->forced->lora);
     if (f->files->performance_lora) return FC_OK;
-    return fc_fail(f->err, FC_NOT_FOUND, "performance %s needs the LoRA %s in %s", mode->id,
-                   mode->forced->lora, folder->dir);
+    return fc_fail(f->err, FC_NOT_FOUND,
+                   "performance %s needs the LoRA %s in %s; fooocus models get %s fetches it", mode->id,
+                   mode->forced->lora, folder->dir, mode->forced->lora);
 }
 
 static fc_status find_loras(finder *f)

@@ -89,6 +89,16 @@ static json_t *group_of(const char *name)
     return json_stringn(name, strcspn(name, " "));
 }
 
+static json_t *style_json(const fc_style *style)
+{
+    static const char *const kinds[] = {
+        [FC_STYLE_TEXT] = "text", [FC_STYLE_EXPANSION] = "expansion", [FC_STYLE_RANDOM] = "random"};
+    return json_pack("{s:o, s:o, s:b, s:b, s:s, s:n}", "name", fc_json_text(style->name), "group",
+                     group_of(style->name), "has_positive", *style->prompt != '\0', "has_negative",
+                     *style->negative != '\0', "kind", kinds[style->kind], "sample");
+}
+
+/* Those of 2.5.5's list, and the one that recipe 1.0 begins with. */
 void fc_api_styles(fc_http *h)
 {
     fc_err err;
@@ -98,17 +108,10 @@ void fc_api_styles(fc_http *h)
         return;
     }
     json_t *list = json_array();
-    for (size_t i = 0; i < fc_styles_count(styles); i++) {
-        const fc_style *style = fc_styles_at(styles, i);
-        json_array_append_new(list, json_pack("{s:o, s:o, s:b, s:b, s:s, s:n}", "name",
-                                              fc_json_text(style->name), "group", group_of(style->name),
-                                              "has_positive", *style->prompt != '\0', "has_negative",
-                                              *style->negative != '\0', "kind",
-                                              style->kind == FC_STYLE_TEXT        ? "text"
-                                              : style->kind == FC_STYLE_EXPANSION ? "expansion"
-                                                                                  : "random",
-                                              "sample"));
-    }
+    const fc_style *first = fc_styles_find(styles, fc_param_table[FC_P_styles].defaults[FC_RECIPE_1_0]);
+    if (first && first->hidden) json_array_append_new(list, style_json(first));
+    for (size_t i = 0; i < fc_styles_count(styles); i++)
+        json_array_append_new(list, style_json(fc_styles_at(styles, i)));
     fc_styles_close(styles);
     fc_http_json(h, 200, list);
 }
