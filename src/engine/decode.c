@@ -4,13 +4,14 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/machine.h"
 #include "base/mem.h"
 #include "engine/engine_impl.h"
 
-/* Stack bytes a decode may take before tiles are used. */
-#define DECODE_BYTES_LOW  ((uint64_t)1 << 30)
-#define DECODE_BYTES_FAST ((uint64_t)6 << 30)
-#define DECODE_BYTES_AUTO ((uint64_t)4 << 30)
+/* Stack bytes a decode may take before tiles are used. Tiles change the picture a little, as every tile is
+ * normalised by its own statistics: 1024x1024 in bf16, 1.36 GB, has to do without them in every mode. */
+#define DECODE_BYTES_LOW  ((uint64_t)3 << 29)
+#define DECODE_BYTES_MOST ((uint64_t)6 << 30)
 /* A preview may slow a run down by this share at most, and comes at most this often. */
 #define PREVIEW_SHARE  0.1
 #define PREVIEW_PERIOD 0.7
@@ -39,15 +40,23 @@ static fc_status decode_fast(fc_engine *e, const float *z, int32_t h, int32_t w,
     return fc_cx_status(&e->cx, err);
 }
 
+/* By the memory that the machine has, not by what is free now: the same picture today and tomorrow. */
+static uint64_t decode_bytes(fc_memory_mode mode)
+{
+    fc_machine_memory memory;
+    if (mode == FC_MEMORY_LOW) return DECODE_BYTES_LOW;
+    fc_machine_memory_read(&memory);
+    uint64_t share = memory.total / 4;
+    if (mode == FC_MEMORY_FAST || !memory.total || share > DECODE_BYTES_MOST) return DECODE_BYTES_MOST;
+    return share > DECODE_BYTES_LOW ? share : DECODE_BYTES_LOW;
+}
+
 static fc_status decode_vae(fc_engine *e, const float *z, int32_t h, int32_t w, float *image, fc_err *err)
 {
     fc_model *m = e->model[FC_ROLE_VAE] ? e->model[FC_ROLE_VAE] : e->model[FC_ROLE_BASE];
-    uint64_t bytes = e->memory == FC_MEMORY_LOW    ? DECODE_BYTES_LOW
-                     : e->memory == FC_MEMORY_FAST ? DECODE_BYTES_FAST
-                                                   : DECODE_BYTES_AUTO;
     if (!m->vae) return fc_fail(err, FC_UNSUPPORTED, "%s has no VAE: choose one with --vae FILE", m->path);
     fc_engine_activate(e, m);
-    fc_vae_tiling tiling = fc_vae_choose_tiling(m->vae, e->cx.act, h, w, bytes, false);
+    fc_vae_tiling tiling = fc_vae_choose_tiling(m->vae, e->cx.act, h, w, decode_bytes(e->memory), false);
     fc_vae_decode_tiled(&e->cx, m->vae, z, h, w, &(fc_vae_tiles){.tilings = &tiling, .count = 1}, image);
     return fc_cx_status(&e->cx, err);
 }
