@@ -243,7 +243,7 @@ describe("page", { skip, concurrency: false }, () => {
     const offer = page.locator(".offer");
     await offer.getByText(model.name).waitFor();
     await offer.getByRole("button", { name: /Get these models \(107.MB\)/ }).click();
-    await offer.getByText(/\d+.MB of 107.MB/).waitFor();
+    await offer.getByText(/\d+.[kM]B of 107.MB/).waitFor();
     await offer.getByRole("button", { name: "Pause" }).click();
     hub.stuck = false;
     await offer.getByRole("button", { name: "Go on where it stopped" }).click();
