@@ -246,7 +246,7 @@ describe("page", { skip, concurrency: false }, () => {
     await offer.getByText(/\d+.[kM]B of 107.MB/).waitFor();
     await offer.getByRole("button", { name: "Pause" }).click();
     hub.stuck = false;
-    await offer.getByRole("button", { name: "Go on where it stopped" }).click();
+    await offer.getByRole("button", { name: /Go on where it stopped|Get these models/ }).click();
     await page.getByText("fetched.safetensors is ready to use.").waitFor();
     await offer.waitFor({ state: "hidden" });
     await generate(page, "the first picture");
