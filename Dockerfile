@@ -16,7 +16,8 @@ RUN apt-get update -qq \
     && useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin fooocus \
     && install -d -o fooocus -g fooocus /data
 USER fooocus
-ENV FOOOCUS_HOME=/data
+# Threads that wait do not spin: see docs/SPEED.md.
+ENV FOOOCUS_HOME=/data OMP_WAIT_POLICY=passive
 WORKDIR /data
 VOLUME /data
 EXPOSE 7865
