@@ -44,6 +44,13 @@ typedef struct fc_conv_geom {
     int32_t pad_top, pad_left, pad_bottom, pad_right; /* zeros */
 } fc_conv_geom;
 
+/* A convolution of single pixels is a matrix product. */
+static inline bool fc_conv_is_point(const fc_conv_geom *g)
+{
+    return g->kh == 1 && g->kw == 1 && g->stride == 1 &&
+           !(g->pad_top | g->pad_left | g->pad_bottom | g->pad_right);
+}
+
 /* A weight to pack: `rows` output channels of cin*kh*kw values each (a checkpoint's [cout][cin][kh][kw]
  * order). read_rows gives rows [first, first + count) as float32, cin*kh*kw values each, patches (LoRA)
  * already merged; it may be called from several threads at once, and several times for the same rows. */

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "engine/engine.h"
 #include "nn/weights.h"
+#include "support/runs.h"
 #include "support/app_cases.h"
 #include "support/support.h"
 #include "support/synth.h"
@@ -336,29 +337,14 @@ static void test_weights(void **state)
 static fc_picture picture_of(const char *path, const char *vae)
 {
     static const char *const positive = "a red fox in the snow", *const negative = "blurry";
-    const fc_task t = {.recipe = FC_RECIPE_1_0,
-                       .positive = {&positive, 1, 1},
-                       .negative = {&negative, 1, 1},
-                       .seed = 7,
-                       .width = 128,
-                       .height = 128,
-                       .steps = 2,
-                       .sampler = "dpmpp_2m_sde_gpu",
-                       .scheduler = "karras",
-                       .cfg = 7,
-                       .sharpness = 2,
-                       .adm_positive = 1.5,
-                       .adm_negative = 0.8,
-                       .adm_end = 1,
-                       .clip_skip = 2,
-                       .switch_step = -1};
-    fc_engine *e;
-    fc_picture p;
+    fc_task t = run_task(&positive, &negative);
+    t.seed = 7;
+    t.width = t.height = 128;
+    t.steps = 2;
     fc_err err = {0};
-    assert_ok(fc_engine_open(&(fc_engine_config){.precision = FC_PRECISION_F32, .threads = 2}, &e, &err),
-              &err);
+    fc_engine *e = run_engine(FC_PRECISION_F32, 2);
     assert_ok(fc_engine_load(e, &(fc_model_choice){.base = path, .vae = vae}, NULL, &err), &err);
-    assert_ok(fc_engine_run(e, &t, NULL, &p, &err), &err);
+    fc_picture p = run_picture(e, &t);
     fc_engine_close(e);
     return p;
 }

@@ -97,10 +97,7 @@ static const ELEM *gemm_panel(const fc_gemm *g, int32_t col, int32_t k, int32_t 
  * pad. */
 static bool gemm_in_place(const fc_gemm *g, int32_t rows)
 {
-    const fc_conv_geom *m = &g->geom;
-    bool point = m->kh == 1 && m->kw == 1 && m->stride == 1 &&
-                 !(m->pad_top | m->pad_left | m->pad_bottom | m->pad_right);
-    return point && g->x.dtype == ELEM_TYPE && g->x.c % DEPTH == 0 && rows % MR == 0;
+    return fc_conv_is_point(&g->geom) && g->x.dtype == ELEM_TYPE && g->x.c % DEPTH == 0 && rows % MR == 0;
 }
 
 /* Values [k, k + count) of the block's rows; *ld: from row to row. */

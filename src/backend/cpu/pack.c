@@ -160,19 +160,12 @@ fc_status fc_cpu_pack_linear(fc_dev *dev, const fc_pack_src *src, fc_dtype compu
     return pack(dev, src, NULL, compute, out, err);
 }
 
-/* A convolution of single pixels is a matrix product, which takes any row spacing. */
-static bool is_pointwise(const fc_conv_geom *g)
-{
-    return g->kh == 1 && g->kw == 1 && g->stride == 1 &&
-           !(g->pad_top | g->pad_left | g->pad_bottom | g->pad_right);
-}
-
 fc_status fc_cpu_pack_conv(fc_dev *dev, const fc_pack_src *src, const fc_conv_geom *geom, fc_dtype compute,
                            fc_packed **out, fc_err *err)
 {
     if (geom->kh != src->kh || geom->kw != src->kw || geom->stride <= 0)
         return fc_fail(err, FC_INTERNAL, "%s: kernel and geometry differ", src->name);
-    return pack(dev, src, is_pointwise(geom) ? NULL : geom, compute, out, err);
+    return pack(dev, src, fc_conv_is_point(geom) ? NULL : geom, compute, out, err);
 }
 
 static void take_values(void *user, int32_t first, int32_t count, const float *rows)
