@@ -1,5 +1,6 @@
 # tests/unit/test_NAME.c is one cmocka program and one ctest entry; labels choose what `make test` runs:
 #   (none)  fast, always      full  needs the full-size synthetic checkpoint (make test-full)
+# FOOOCUS_DEMO=none: the tests bring their own models; those of the demo model name its folder.
 enable_testing()
 # Seconds: ends what hangs; the slowest test takes 100 on two idle cores, many times that in a sanitized build.
 set(FC_TEST_TIMEOUT 900)
@@ -30,7 +31,7 @@ if(NOT FC_FUZZ)
     target_link_libraries(${name} PRIVATE fc_test_support)
     string(REPLACE "test_" "" short ${name})
     add_test(NAME ${short} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(${short} PROPERTIES TIMEOUT ${FC_TEST_TIMEOUT} ENVIRONMENT "FC_TEST_TMP=${CMAKE_BINARY_DIR}/tmp;OMP_WAIT_POLICY=passive")
+    set_tests_properties(${short} PROPERTIES TIMEOUT ${FC_TEST_TIMEOUT} ENVIRONMENT "FC_TEST_TMP=${CMAKE_BINARY_DIR}/tmp;OMP_WAIT_POLICY=passive;FOOOCUS_DEMO=none")
     if(short MATCHES "^full_")
       set_tests_properties(${short} PROPERTIES LABELS full TIMEOUT 3000)
     endif()
@@ -84,7 +85,7 @@ if(FC_NODE)
     get_filename_component(name ${src} NAME_WE)
     add_test(NAME web_${name} COMMAND ${FC_NODE} ${CMAKE_SOURCE_DIR}/tests/web/run.mjs ${src} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(web_${name} PROPERTIES LABELS web TIMEOUT ${FC_TEST_TIMEOUT} SKIP_RETURN_CODE 77 RUN_SERIAL TRUE
-                         ENVIRONMENT "FC_BUILD=${CMAKE_BINARY_DIR}")
+                         ENVIRONMENT "FC_BUILD=${CMAKE_BINARY_DIR};FOOOCUS_DEMO=none")
   endforeach()
 else()
   message(STATUS "node is not installed: the page's tests are left out")
@@ -100,6 +101,6 @@ if(FC_NODE AND NOT FC_FUZZ)
     get_filename_component(name ${src} NAME_WE)
     add_test(NAME http_${name} COMMAND ${FC_NODE} --test ${src} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(http_${name} PROPERTIES TIMEOUT ${FC_TEST_TIMEOUT} ENVIRONMENT
-                         "FC_TEST_TMP=${CMAKE_BINARY_DIR}/tmp;FC_BUILD=${CMAKE_BINARY_DIR}")
+                         "FC_TEST_TMP=${CMAKE_BINARY_DIR}/tmp;FC_BUILD=${CMAKE_BINARY_DIR};FOOOCUS_DEMO=none")
   endforeach()
 endif()

@@ -7,6 +7,7 @@
 #include "app/config.h"
 #include "app/filehash.h"
 #include "app/jsontext.h"
+#include "app/modelcard.h"
 #include "app/progress.h"
 #include "app/record.h"
 #include "app/save.h"
@@ -19,7 +20,7 @@ enum { JOB_MEMORY = 256 << 20, MAX_RECORD = 8 << 20 };
 
 typedef struct job {
     fc_engine *engine;
-    const fc_request *request;
+    fc_request *request; /* the given one, with what the model's card adds */
     const fc_hooks *hooks;
     fc_arena arena;
     fc_params params;
@@ -52,9 +53,28 @@ static fc_status make_plan(job *j, fc_err *err)
     return fc_plan_make(&input, &j->arena, &j->plan, err);
 }
 
-static fc_status prepare(job *j, fc_err *err)
+/* The request with the defaults of the model that it chooses. */
+static fc_status complete(job *j, const fc_request *given, fc_err *err)
 {
-    fc_status status = fc_request_resolve(j->request, &j->arena, &j->params, err);
+    fc_model_card card;
+    j->request = fc_request_new();
+    if (!j->request) return fc_fail(err, FC_NOMEM, "out of memory");
+    fc_status status = fc_request_merge(j->request, given, err);
+    if (status == FC_OK) status = fc_request_resolve(j->request, &j->arena, &j->params, err);
+    if (status == FC_OK) status = fc_model_files_find(&j->params, j->request, &j->arena, &j->files, err);
+    if (status != FC_OK) return status;
+    status = fc_model_card_open(&card, j->files.base, err);
+    if (status == FC_OK && card.root) {
+        status = fc_model_card_apply(&card, j->request, err);
+        if (status == FC_OK) status = fc_request_resolve(j->request, &j->arena, &j->params, err);
+    }
+    fc_model_card_close(&card);
+    return status;
+}
+
+static fc_status prepare(job *j, const fc_request *given, fc_err *err)
+{
+    fc_status status = complete(j, given, err);
     if (status != FC_OK) return status;
     const char *home = fc_home_dir(j->params.home);
     fc_lines wildcards;
@@ -62,11 +82,11 @@ static fc_status prepare(job *j, fc_err *err)
     status = fc_config_read_folders(home, "wildcards", &wildcards, err);
     if (status != FC_OK) return status;
     status = fc_out_open(&j->out, &j->params, home, err);
-    if (status == FC_OK) status = fc_model_files_find(&j->params, j->request, &j->arena, &j->files, err);
     if (status == FC_OK) status = fc_styles_open_home(home, job_warn(j), &j->styles, err);
     if (status == FC_OK)
         status = fc_wildcards_open(wildcards.items, wildcards.count, job_warn(j), &j->wildcards, err);
     if (status == FC_OK) status = make_plan(j, err);
+    if (status == FC_OK && j->files.notice) on_warning(j, j->files.notice);
     for (int32_t i = 0; status == FC_OK && i < j->plan.warnings.count; i++)
         on_warning(j, j->plan.warnings.items[i]);
     return status;
@@ -202,9 +222,9 @@ static fc_status run(job *j, int32_t skip, fc_err *err)
     return status;
 }
 
-static void open_job(job *j, fc_engine *engine, const fc_request *request, const fc_hooks *hooks)
+static void open_job(job *j, fc_engine *engine, const fc_hooks *hooks)
 {
-    *j = (job){.engine = engine, .request = request, .hooks = hooks};
+    *j = (job){.engine = engine, .hooks = hooks};
     fc_arena_init(&j->arena, JOB_MEMORY);
     fc_progress_init(&j->progress, hooks, 0, 0, fc_now);
 }
@@ -213,6 +233,7 @@ static void close_job(job *j)
 {
     fc_wildcards_close(j->wildcards);
     fc_styles_close(j->styles);
+    fc_request_free(j->request);
     fc_arena_fini(&j->arena);
 }
 
@@ -220,8 +241,8 @@ fc_status fc_generate_from(fc_engine *engine, const fc_request *request, int32_t
                            fc_err *err)
 {
     job j;
-    open_job(&j, engine, request, hooks);
-    fc_status status = prepare(&j, err);
+    open_job(&j, engine, hooks);
+    fc_status status = prepare(&j, request, err);
     if (status == FC_OK) status = run(&j, skip, err);
     close_job(&j);
     return status;
@@ -230,8 +251,8 @@ fc_status fc_generate_from(fc_engine *engine, const fc_request *request, int32_t
 fc_status fc_generate_check(const fc_request *request, fc_err *err)
 {
     job j;
-    open_job(&j, NULL, request, NULL);
-    fc_status status = prepare(&j, err);
+    open_job(&j, NULL, NULL);
+    fc_status status = prepare(&j, request, err);
     close_job(&j);
     return status;
 }

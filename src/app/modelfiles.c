@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "app/config.h"
+#include "app/demo.h"
+#include "app/modelcard.h"
 #include "app/performance.h"
 #include "app/walk.h"
 #include "base/file.h"
@@ -71,23 +73,52 @@ static void add_found(fc_model_folder *folder, const char *dir, const fc_lines *
     }
 }
 
-fc_status fc_model_folder_open(const char *home, const char *kind, fc_arena *arena, fc_model_folder *folder,
-                               fc_err *err)
+static fc_status add_dir(fc_model_folder *folder, const char *dir, fc_err *err)
 {
     static const char *const endings[] = {".safetensors", ".ckpt",  ".pth",  ".bin",
                                           ".pt",          ".patch", ".onnx", NULL};
+    fc_lines found;
+    fc_lines_init(&found, folder->names.arena);
+    fc_status status = fc_walk(dir, endings, &found, err);
+    if (status == FC_OK) add_found(folder, dir, &found);
+    return status;
+}
+
+/* The files of a kind that are the user's own. */
+static fc_status open_own(const char *home, const char *kind, fc_arena *arena, fc_model_folder *folder,
+                          fc_err *err)
+{
     fc_lines dirs;
+    *folder = (fc_model_folder){0};
     fc_lines_init(&dirs, arena);
     fc_lines_init(&folder->names, arena);
     fc_lines_init(&folder->paths, arena);
     fc_status status = fc_config_read_folders(home, kind, &dirs, err);
-    for (size_t i = 0; i < dirs.count && status == FC_OK; i++) {
-        fc_lines found;
-        fc_lines_init(&found, arena);
-        status = fc_walk(dirs.items[i], endings, &found, err);
-        if (status == FC_OK) add_found(folder, dirs.items[i], &found);
-    }
+    for (size_t i = 0; i < dirs.count && status == FC_OK; i++) status = add_dir(folder, dirs.items[i], err);
     folder->dir = dirs.count ? dirs.items[0] : NULL;
+    return status;
+}
+
+/* Files of the demo model, while the user has no checkpoint. */
+static fc_status add_demo(const char *home, const char *kind, fc_model_folder *folder, fc_err *err)
+{
+    char dir[4096], demo[4096];
+    fc_model_folder checkpoints = *folder;
+    bool is_checkpoints = strcmp(kind, "checkpoints") == 0;
+    if (!fc_demo_dir(demo, sizeof demo) || fc_path_join(dir, sizeof dir, demo, kind) != FC_OK) return FC_OK;
+    fc_status status =
+        is_checkpoints ? FC_OK : open_own(home, "checkpoints", folder->names.arena, &checkpoints, err);
+    if (status != FC_OK || checkpoints.names.count > 0) return status;
+    status = add_dir(folder, dir, err);
+    folder->demo = true;
+    return status;
+}
+
+fc_status fc_model_folder_open(const char *home, const char *kind, fc_arena *arena, fc_model_folder *folder,
+                               fc_err *err)
+{
+    fc_status status = open_own(home, kind, arena, folder, err);
+    if (status == FC_OK) status = add_demo(home, kind, folder, err);
     if (status == FC_OK && arena->status != FC_OK)
         return fc_fail(err, arena->status, "out of memory for the list of model files");
     return status;
@@ -218,8 +249,9 @@ static const own_set own_sets[] = {
 
 typedef struct finder {
     const fc_params *params;
-    const fc_request *request; /* tells what was given */
-    const own_set *own;        /* NULL: another model is used */
+    const fc_request *request;               /* tells what was given */
+    const own_set *own;                      /* NULL: another model is used */
+    const char *card_refiner, *card_decoder; /* names; NULL: the base's card has none */
     const char *home;
     bool names_only;
     fc_arena *arena;
@@ -291,16 +323,33 @@ static fc_status find_checkpoints(finder *f)
     return FC_OK;
 }
 
+static const char *copy_text(fc_arena *arena, const char *text)
+{
+    return text ? fc_arena_strdup(arena, text) : NULL;
+}
+
+/* What the base's card says about the files that go with it. */
+static fc_status read_card(finder *f)
+{
+    fc_model_card card;
+    fc_status status = fc_model_card_open(&card, f->files->base, f->err);
+    f->files->notice = copy_text(f->arena, fc_model_card_text(&card, "notice"));
+    f->card_refiner = copy_text(f->arena, fc_model_card_text(&card, "refiner"));
+    f->card_decoder = copy_text(f->arena, fc_model_card_text(&card, "preview_decoder"));
+    fc_model_card_close(&card);
+    return status;
+}
+
 static fc_status find_refiner(finder *f)
 {
     fc_model_folder folder;
-    const char *name = f->params->refiner;
-    bool own = f->own && f->own->refiner && !fc_request_is_set(f->request, FC_P_refiner);
-    if (!*name && !own) return FC_OK;
+    const char *name = f->params->refiner, *usual = f->own ? f->own->refiner : f->card_refiner;
+    bool chosen = fc_request_is_set(f->request, FC_P_refiner);
+    if (!*name && (chosen || !usual)) return FC_OK;
     fc_status status = open_folder(f, "checkpoints", &folder);
     if (status != FC_OK) return status;
     if (*name) return find_file(f, &folder, FC_P_refiner, name, &f->files->refiner);
-    f->files->refiner = fc_model_folder_path(&folder, f->own->refiner);
+    f->files->refiner = fc_model_folder_path(&folder, usual);
     return FC_OK;
 }
 
@@ -312,7 +361,8 @@ static fc_status find_decoder(finder *f)
     fc_status status = open_folder(f, "vae_approx", &folder);
     if (status != FC_OK) return status;
     if (*name) return find_file(f, &folder, FC_P_preview_decoder, name, &f->files->preview_decoder);
-    f->files->preview_decoder = fc_model_folder_path(&folder, "taesdxl_decoder");
+    f->files->preview_decoder =
+        fc_model_folder_path(&folder, f->card_decoder ? f->card_decoder : "taesdxl_decoder");
     return FC_OK;
 }
 
@@ -361,6 +411,7 @@ fc_status fc_model_files_find(const fc_params *params, const fc_request *request
                 .err = err};
     *files = (fc_model_files){0};
     fc_status status = find_checkpoints(&f);
+    if (status == FC_OK) status = read_card(&f);
     if (status == FC_OK) status = find_refiner(&f);
     if (status == FC_OK) status = find_vae(&f);
     if (status == FC_OK) status = find_decoder(&f);

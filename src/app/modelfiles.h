@@ -11,12 +11,14 @@ typedef struct fc_model_folder {
     const char *dir; /* the first folder, "home/models/loras": new files go there */
     fc_lines names;  /* relative to their folder, in the order in which names are looked up */
     fc_lines paths;  /* of the same files, folder included */
+    bool demo;       /* there is no model of the user's: the demo model's files are listed */
 } fc_model_folder;
 
 /* The files of a request, looked up; paths live in an arena. */
 typedef struct fc_model_files {
     const char *base;
     const char *refiner, *vae, *preview_decoder; /* NULL: none */
+    const char *notice;           /* what people should know about the base, from its card; NULL: nothing */
     const char *lender;           /* a complete base model that may lend text encoders and VAE; NULL: none */
     const char *performance_lora; /* NULL: the mode needs none */
     fc_lora_list loras;           /* of the request, in its order */
@@ -30,7 +32,7 @@ typedef struct fc_model_files {
 const char *fc_home_dir(const char *wish);
 /* kind: "checkpoints", "loras", "vae", "vae_approx" ... The folders are those of config.txt (path_KIND), else
  * home/models/KIND. One that does not exist is empty. A model of many files is one name, that of its folder.
- */
+ * While no checkpoint is there, the demo model's files stand in (app/demo.h). */
 fc_status fc_model_folder_open(const char *home, const char *kind, fc_arena *arena, fc_model_folder *folder,
                                fc_err *err) FC_MUST_USE;
 /* The path of a file chosen by name (relative, file name or stem) in the folder. DENIED: `name` is a path;
@@ -39,9 +41,10 @@ fc_status fc_model_folder_find(const fc_model_folder *folder, const char *field,
                                const char **path, fc_err *err) FC_MUST_USE;
 /* The path of the file that `name` (relative, file name or stem) means; NULL: there is none. */
 const char *fc_model_folder_path(const fc_model_folder *folder, const char *name);
-/* params: of request, resolved. Without a choice the files that the recipe was made with are taken when its
- * model is there - model, refiner and LoRA; else the first model found. In requests from the network paths
- * are refused. NOT_FOUND errors say where was looked and what is near. */
+/* Without a choice of theirs, refiner and preview decoder are those that the base's card names
+ * (app/modelcard.h). params: of request, resolved. Without a choice the files that the recipe was made with
+ * are taken when its model is there - model, refiner and LoRA; else the first model found. In requests from
+ * the network paths are refused. NOT_FOUND errors say where was looked and what is near. */
 fc_status fc_model_files_find(const fc_params *params, const fc_request *request, fc_arena *arena,
                               fc_model_files *files, fc_err *err) FC_MUST_USE;
 

@@ -293,18 +293,34 @@ static fc_status load_json(const char *json, size_t size, json_t **root, fc_err 
     return fc_fail(err, FC_ARG, "the request must be a JSON object, it is %s", json_kind(*root));
 }
 
+static fc_status copy_setting(setting *to, const setting *source, const fc_param *p, fc_err *err)
+{
+    clear(to);
+    to->set = true;
+    for (size_t k = 0; k < source->count; k++) {
+        fc_status status = add_item(to, p, source->items[k], err);
+        if (status != FC_OK) return status;
+    }
+    return FC_OK;
+}
+
 fc_status fc_request_merge(fc_request *request, const fc_request *from, fc_err *err)
 {
     if (from->from_network) request->from_network = true;
     for (int i = 0; i < FC_PARAM_COUNT; i++) {
-        const setting *source = &from->settings[i];
-        if (!source->set) continue;
-        clear(&request->settings[i]);
-        request->settings[i].set = true;
-        for (size_t k = 0; k < source->count; k++) {
-            fc_status status = add_item(&request->settings[i], &fc_param_table[i], source->items[k], err);
-            if (status != FC_OK) return status;
-        }
+        if (!from->settings[i].set) continue;
+        fc_status status = copy_setting(&request->settings[i], &from->settings[i], &fc_param_table[i], err);
+        if (status != FC_OK) return status;
+    }
+    return FC_OK;
+}
+
+fc_status fc_request_fill(fc_request *request, const fc_request *from, fc_err *err)
+{
+    for (int i = 0; i < FC_PARAM_COUNT; i++) {
+        if (!from->settings[i].set || request->settings[i].set) continue;
+        fc_status status = copy_setting(&request->settings[i], &from->settings[i], &fc_param_table[i], err);
+        if (status != FC_OK) return status;
     }
     return FC_OK;
 }

@@ -20,6 +20,8 @@ fc_status fc_request_set_json_from(fc_request *request, const char *json, size_t
 void fc_request_unset(fc_request *request, fc_param_id id);
 /* Replaces all fields of `request` that are set in `from`. */
 fc_status fc_request_merge(fc_request *request, const fc_request *from, fc_err *err) FC_MUST_USE;
+/* Sets the fields that are set in `from` and not in `request`. */
+fc_status fc_request_fill(fc_request *request, const fc_request *from, fc_err *err) FC_MUST_USE;
 /* Every field, defaults filled in by the recipe. Texts live in the arena. */
 fc_status fc_request_resolve(const fc_request *request, fc_arena *arena, fc_params *params,
                              fc_err *err) FC_MUST_USE;

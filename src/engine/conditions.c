@@ -17,7 +17,7 @@ static const fc_text_entry *encode(fc_engine *e, const fc_model *m, const fc_tas
                              .text = text};
     const fc_text_entry *known = fc_text_cache_get(&e->texts, &key);
     if (known) return known;
-    const fc_text_encoders encoders = {.l = m->clip_l, .g = m->clip_g, .vocab = &fc_clip_vocab_builtin};
+    const fc_text_encoders encoders = {.l = m->clip_l, .g = m->clip_g, .vocab = m->vocab};
     const fc_text_embeddings embeddings = fc_embedding_set_get(&e->embeddings);
     const fc_text_request request = {.text = text,
                                      .size = strlen(text),

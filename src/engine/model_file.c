@@ -24,10 +24,31 @@ bool fc_model_is(const fc_model *m, const char *path)
            time == m->file_time;
 }
 
+static fc_status read_vocabulary(fc_model *m, fc_err *err)
+{
+    const char *merges = fc_weights_metadata(m->weights, FC_VOCABULARY_KEY);
+    m->vocab = merges ? &m->own_vocab : &fc_clip_vocab_builtin;
+    return merges ? fc_clip_vocab_init(&m->own_vocab, merges, strlen(merges), err) : FC_OK;
+}
+
+/* Tokens without a row in the encoder's table would be refused much later, prompt by prompt. */
+static fc_status bind_encoder(fc_model *m, fc_clip **clip, const char *prefix, fc_err *err)
+{
+    fc_status s = fc_clip_open(clip, m->weights, prefix, err);
+    long long tokens = (long long)fc_clip_vocab_end(m->vocab) + 1;
+    if (!s && fc_clip_words(*clip) < tokens)
+        s = fc_fail(
+            err, FC_UNSUPPORTED,
+            "its text encoder knows %lld tokens, its vocabulary has %lld: the file must carry one that fits, "
+            "in its metadata under " FC_VOCABULARY_KEY,
+            (long long)fc_clip_words(*clip), tokens);
+    return s;
+}
+
 static fc_status bind_text(fc_model *m, fc_err *err)
 {
-    fc_status s = fc_clip_open(&m->clip_l, m->weights, FC_CLIP_L_PREFIX, err);
-    return s ? s : fc_clip_open(&m->clip_g, m->weights, FC_CLIP_G_PREFIX, err);
+    fc_status s = bind_encoder(m, &m->clip_l, FC_CLIP_L_PREFIX, err);
+    return s ? s : bind_encoder(m, &m->clip_g, FC_CLIP_G_PREFIX, err);
 }
 
 static fc_status bind_base(fc_model *m, fc_err *err)
@@ -44,13 +65,14 @@ static fc_status bind(fc_model *m, fc_err *err)
     static const fc_model_use uses[FC_ROLE_COUNT] = {FC_USE_BASE, FC_USE_REFINER, FC_USE_VAE, FC_USE_PREVIEW,
                                                      FC_USE_TEXT};
     fc_status s = fc_model_require(m->weights, uses[m->role], &m->info, err);
+    if (!s) s = read_vocabulary(m, err);
     if (s) return s;
     switch (m->role) {
     case FC_ROLE_BASE:
         return bind_base(m, err);
     case FC_ROLE_REFINER:
         if (m->info.kind == FC_MODEL_SDXL_REFINER)
-            s = fc_clip_open(&m->clip_g, m->weights, FC_CLIP_G_REFINER_PREFIX, err);
+            s = bind_encoder(m, &m->clip_g, FC_CLIP_G_REFINER_PREFIX, err);
         return s ? s : fc_unet_open(&m->unet, m->weights, err);
     case FC_ROLE_TEXT:
         return bind_text(m, err);
@@ -96,6 +118,7 @@ void fc_model_close(fc_model *m)
     fc_unet_close(m->unet);
     fc_vae_close(m->vae);
     fc_taesd_close(m->taesd);
+    fc_clip_vocab_fini(&m->own_vocab);
     fc_packcache_fini(&m->packs);
     fc_weights_close(m->weights);
     fc_free(m->path);

@@ -7,6 +7,11 @@
 #include "model/taesd.h"
 #include "model/unet.h"
 #include "model/vae.h"
+#include "text/clip_vocab.h"
+
+/* Where a file may carry the vocabulary of its text encoders: the text of a merges.txt. Without it they read
+ * CLIP's. */
+#define FC_VOCABULARY_KEY "fooocus.clip_merges"
 
 typedef enum fc_model_role {
     FC_ROLE_BASE,
@@ -27,6 +32,8 @@ typedef struct fc_model {
     uint64_t patches; /* tells which LoRAs hang on the weights: key of caches; 0: none */
     fc_packcache packs;
     fc_clip *clip_l, *clip_g; /* NULL where the file has none; refiner: clip_g alone */
+    fc_clip_vocab own_vocab;  /* of the file; empty when it has none */
+    const fc_clip_vocab *vocab;
     fc_unet *unet;
     fc_vae *vae; /* base and VAE files */
     fc_taesd *taesd;

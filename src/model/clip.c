@@ -209,6 +209,11 @@ int32_t fc_clip_tokens(const fc_clip *c)
     return c->tokens;
 }
 
+int64_t fc_clip_words(const fc_clip *c)
+{
+    return c->table.rows;
+}
+
 /* ---- running ---- */
 
 /* x += attention(norm(x)); x += mlp(norm(x)) */

@@ -23,6 +23,7 @@ void fc_clip_rest(fc_clip *c);
 int32_t fc_clip_width(const fc_clip *c);
 int32_t fc_clip_pooled_width(const fc_clip *c);
 int32_t fc_clip_tokens(const fc_clip *c); /* positions of one chunk: 77 */
+int64_t fc_clip_words(const fc_clip *c);  /* rows of the token table: ids are below it */
 
 typedef struct fc_clip_request {
     const int32_t *ids; /* [n][tokens]; a negative id -k-1 takes row k of extra */

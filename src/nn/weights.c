@@ -39,6 +39,13 @@ bool fc_weights_has_prefix(fc_weights *w, const char *prefix)
     return false;
 }
 
+const char *fc_weights_metadata(const fc_weights *w, const char *key)
+{
+    const char *text = NULL;
+    for (size_t i = 0; i < w->file_count && !text; i++) text = fc_safetensors_metadata(&w->files[i]->st, key);
+    return text;
+}
+
 int64_t fc_weight_rows(const fc_weight *w)
 {
     return w->ndim > 0 ? w->shape[0] : 1;

@@ -55,6 +55,8 @@ fc_weight *fc_weights_find(fc_weights *w, const char *name); /* NULL: no such te
  */
 int64_t fc_weights_dim(fc_weights *w, const char *name, int32_t d);
 bool fc_weights_has_prefix(fc_weights *w, const char *prefix);
+/* A text that the file carries beside its tensors (safetensors' __metadata__); NULL: none of that name. */
+const char *fc_weights_metadata(const fc_weights *w, const char *key);
 
 int64_t fc_weight_rows(const fc_weight *w); /* shape[0]; 1 for a scalar */
 int64_t fc_weight_cols(const fc_weight *w); /* product of the other dimensions */

@@ -7,14 +7,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "app/filehash.h"
+#include "app/modelcard.h"
 #include "app/modelfiles.h"
 #include "app/request.h"
 #include "base/file.h"
 #include "support/app_cases.h"
 
+static const char *where; /* NULL: the usual home */
+
 static const char *home(void)
 {
     static char path[300];
+    if (where) return where;
     snprintf(path, sizeof path, "%s/home", fc_test_tmpdir());
     return path;
 }
@@ -84,6 +88,99 @@ static void check_error(const char *json, bool names_only, fc_status wanted, con
 {
     lookup l;
     assert_fails(find(&l, json, names_only), wanted, &l.err, part);
+    fc_arena_fini(&l.arena);
+}
+
+/* What stands in while the user has no checkpoint, and goes as soon as there is one. */
+static void test_demo(void **state)
+{
+    (void)state;
+    lookup l;
+    fc_model_folder loras;
+    app_write("demo/checkpoints/demo.safetensors", "d");
+    app_write("demo/checkpoints/demo_refiner.safetensors", "r");
+    app_write("demo/checkpoints/demo.json",
+              "{\"refiner\": \"demo_refiner\", \"preview_decoder\": \"quick\", \"notice\": \"small\"}");
+    app_write("demo/loras/chalk.safetensors", "c");
+    app_write("demo/vae_approx/quick.safetensors", "q");
+    app_write("bare/models/loras/own.safetensors", "o");
+    setenv("FOOOCUS_DEMO", fc_test_tmp_path("demo"), 1);
+    assert_ok(find(&l, "{}", true), &l.err);
+    assert_string_equal(l.files.base, fc_test_tmp_path("home/models/checkpoints/sub/deep.safetensors"));
+    assert_null(l.files.notice);
+    fc_arena_fini(&l.arena);
+
+    char bare[400];
+    snprintf(bare, sizeof bare, "%s", fc_test_tmp_path("bare"));
+    where = bare;
+    assert_ok(find(&l, "{\"loras\": [\"chalk\", \"own\"]}", true), &l.err);
+    assert_string_equal(fc_path_basename(l.files.base), "demo.safetensors");
+    assert_string_equal(fc_path_basename(l.files.refiner), "demo_refiner.safetensors");
+    assert_string_equal(fc_path_basename(l.files.preview_decoder), "quick.safetensors");
+    assert_string_equal(l.files.notice, "small");
+    assert_int_equal(l.files.loras.count, 2);
+    assert_ok(fc_model_folder_open(bare, "loras", &l.arena, &loras, &l.err), &l.err);
+    assert_true(loras.demo);
+    fc_arena_fini(&l.arena);
+    assert_ok(find(&l, "{\"refiner\": \"none\"}", true), &l.err);
+    assert_null(l.files.refiner);
+    fc_arena_fini(&l.arena);
+
+    setenv("FOOOCUS_DEMO", "none", 1);
+    check_error("{}", true, FC_NOT_FOUND, "there is no model");
+    where = NULL;
+}
+
+/* Runs find() on the home folder with one more card. */
+static void check_card(const char *card, fc_status wanted, const char *part)
+{
+    char home[400];
+    app_write("carded/models/checkpoints/own.json", card);
+    snprintf(home, sizeof home, "%s", fc_test_tmp_path("carded"));
+    where = home;
+    check_error("{}", true, wanted, part);
+    where = NULL;
+}
+
+static void test_broken_cards(void **state)
+{
+    (void)state;
+    app_write("carded/models/checkpoints/own.safetensors", "o");
+    check_card("{", FC_FORMAT, "own.json is no valid JSON: line 1");
+    check_card("[]", FC_FORMAT, "own.json: a model card is a JSON object");
+    check_card("{\"defaults\": 3}", FC_FORMAT, "own.json: defaults must be");
+    check_card("{\"sizes\": [[1, 2, 3]]}", FC_FORMAT, "own.json: sizes must be");
+    check_card("{\"prompts\": [1]}", FC_FORMAT, "own.json: prompts must be");
+}
+
+/* The card's values count where the request says nothing; it may not name files of this machine. */
+static void test_card_defaults(void **state)
+{
+    (void)state;
+    lookup l;
+    fc_model_card card;
+    fc_params params;
+    fc_request *request = fc_request_new();
+    fc_arena_init(&l.arena, 1 << 20);
+    app_write("cards/a.json",
+              "{\"defaults\": {\"width\": 192, \"height\": 256, \"cfg\": 3.5, \"styles\": []}}");
+    assert_ok(fc_model_card_open(&card, fc_test_tmp_path("cards/a.safetensors"), &l.err), &l.err);
+    assert_ok(fc_request_set(request, "cfg", "9", &l.err), &l.err);
+    assert_ok(fc_model_card_apply(&card, request, &l.err), &l.err);
+    assert_ok(fc_request_resolve(request, &l.arena, &params, &l.err), &l.err);
+    assert_int_equal(params.width, 192);
+    assert_int_equal(params.height, 256);
+    assert_true(params.cfg == 9);
+    assert_int_equal(params.styles.count, 0);
+    fc_model_card_close(&card);
+
+    app_write("cards/b.json", "{\"defaults\": {\"output\": \"/etc/passwd\"}}");
+    assert_ok(fc_model_card_open(&card, fc_test_tmp_path("cards/b.ckpt"), &l.err), &l.err);
+    assert_fails(fc_model_card_apply(&card, request, &l.err), FC_DENIED, &l.err, "b.json: defaults: output");
+    fc_model_card_close(&card);
+    assert_ok(fc_model_card_open(&card, fc_test_tmp_path("cards/none.ckpt"), &l.err), &l.err);
+    assert_null(card.root);
+    fc_request_free(request);
     fc_arena_fini(&l.arena);
 }
 
@@ -236,6 +333,9 @@ int main(void)
         cmocka_unit_test(test_loras_and_decoder),
         cmocka_unit_test(test_own_sets),
         cmocka_unit_test(test_no_models),
+        cmocka_unit_test(test_demo),
+        cmocka_unit_test(test_broken_cards),
+        cmocka_unit_test(test_card_defaults),
         cmocka_unit_test(test_hash_and_cache),
         cmocka_unit_test(test_hash_without_cache),
     };

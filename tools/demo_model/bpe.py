@@ -112,9 +112,14 @@ class Tokenizer:
         self.word_ids = functools.lru_cache(1 << 16)(self._word_ids)
 
     @classmethod
+    def parse(cls, text):
+        """The text of a merges.txt."""
+        return cls([tuple(line.split()) for line in text.split("\n")[1:] if line])
+
+    @classmethod
     def load(cls, path):
         with open(path, encoding="utf-8") as f:
-            return cls([tuple(line.split()) for line in f.read().split("\n")[1:] if line])
+            return cls.parse(f.read())
 
     def save(self, path):
         with open(path, "w", encoding="utf-8") as f:

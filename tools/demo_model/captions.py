@@ -273,7 +273,7 @@ def visual_style(name, text=""):
     for where in (name.lower(), text.lower()):
         for style, keys in STYLE_KEYS:
             if re.search(keys, where):
-                return style
+                return style if style in STYLES else None
     return None
 
 

@@ -22,6 +22,7 @@ class Run:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.gpu = self.device.type == "cuda"
         self.workers = workers or max(1, (os.cpu_count() or 2) - 2)
+        torch.set_num_threads(os.cpu_count() or 1)  # Debian's build starts with one
         torch.manual_seed(seed)
         if self.gpu:
             torch.backends.cuda.matmul.allow_tf32 = True
@@ -65,10 +66,11 @@ class Budget:
     """A stage ends after `total` seconds of its own time, spread over any number of calls, or after `steps` steps.
 
     progress() drives the learning rate, so the schedule ends where the budget ends, however fast the machine is.
+    `end` < 1: only this share of it is wanted now (another part of the stage follows).
     """
 
-    def __init__(self, total, steps=None, call=None, elapsed=0.0, step=0):
-        self.total, self.steps, self.call = total, steps, call
+    def __init__(self, total, steps=None, call=None, elapsed=0.0, step=0, end=1.0):
+        self.total, self.steps, self.call, self.end = total, steps, call, end
         self.before, self.step, self.start = elapsed, step, time.time()
 
     def elapsed(self):
@@ -80,6 +82,9 @@ class Budget:
 
     def finished(self):
         return self.progress() >= 1.0
+
+    def reached(self):
+        return self.progress() >= self.end
 
     def interrupted(self):
         return self.call is not None and time.time() - self.start >= self.call
@@ -297,6 +302,9 @@ class Pool:
 
 
 # ---------------------------------------------------------------------------- safetensors
+VOCABULARY_KEY = "fooocus.clip_merges"  # where a model file carries its merges.txt
+
+
 def write_safetensors(path, tensors, metadata=None):
     """Writes {name: tensor} as F16.  Names in sorted order, header padded to 8 bytes."""
     header, blobs, at = {}, [], 0
@@ -317,6 +325,7 @@ def write_safetensors(path, tensors, metadata=None):
 
 
 def read_safetensors(path):
+    """({name: tensor}, metadata)"""
     with open(path, "rb") as f:
         (n,) = struct.unpack("<Q", f.read(8))
         header, data = json.loads(f.read(n)), f.read()
@@ -327,4 +336,4 @@ def read_safetensors(path):
             out[name] = torch.from_numpy(
                 np.frombuffer(data[a:b], np.float16).reshape(t["shape"]).astype(np.float32)
             )
-    return out
+    return out, header.get("__metadata__", {})

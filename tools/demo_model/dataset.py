@@ -31,11 +31,16 @@ LABELS = ("object", "colour", "time", "style", "place", "weather", "count")
 STYLE_IDS = world.STYLES + (world.LORA_STYLE,)
 
 
+SIZES = {
+    256: [(0.60, 256, 256), (0.10, 192, 320), (0.10, 320, 192), (0.10, 224, 288), (0.10, 288, 224)],
+    192: [(0.50, 192, 192), (0.20, 192, 256), (0.15, 256, 192), (0.15, 128, 128)],
+    128: [(0.60, 128, 128), (0.20, 128, 160), (0.20, 160, 128)],
+}
+
+
 def buckets(side):
-    """[(share, h, w)] of the picture sizes: 256 gives all of them, smaller sides (smoke tests) only the square."""
-    if side != 256:
-        return [(1.0, side, side)]
-    return [(0.60, 256, 256), (0.10, 192, 320), (0.10, 320, 192), (0.10, 224, 288), (0.10, 288, 224)]
+    """[(share, h, w)] of the picture sizes of a stage; sides without a list of their own have only the square."""
+    return SIZES.get(side, [(1.0, side, side)])
 
 
 def label_row(spec):

@@ -1,53 +1,49 @@
-"""Writes the finished model: F16 safetensors under SDXL's names, the merges file, the recipe, and checks the size.
+"""Writes the finished model: F16 safetensors under SDXL's names, the vocabulary in their metadata, the recipe, and checks the size.
 
   export.py --work DIR --out data/demo
 """
 import argparse
 import json
 import os
-import shutil
 
 import lora
 import models
-from common import Run, load_average, write_safetensors
+from common import VOCABULARY_KEY, Run, load_average, write_safetensors
 
 LIMIT = 16_000_000
 LICENCE = dict(license="MIT", title="Fooocus in C demo model")
 
-# Read by the program; README.md beside it explains the fields.
-RECIPE = dict(
-    version=1,
+# The layout of a models/ folder: the program lists these files where the user has none.
+FILES = dict(
+    base="checkpoints/demo.safetensors",
+    refiner="checkpoints/demo_refiner.safetensors",
+    lora="loras/demo_chalk.safetensors",
+    preview="vae_approx/demo_preview.safetensors",
+)
+# The card beside the base: what the program fills in when nothing else is said.
+CARD = dict(
     name="Demo",
-    files=dict(
-        base="base.safetensors",
-        refiner="refiner.safetensors",
-        lora="chalk_lora.safetensors",
-        preview="taesd.safetensors",
-        merges="merges.txt",
-    ),
-    sampler="dpmpp_2m_sde_gpu",
-    scheduler="karras",
-    steps=30,
-    switch=20,
-    cfg=4.0,
-    sharpness=2.0,
-    style="None",
-    negative="",
-    sizes=[[256, 256], [320, 192], [192, 320], [288, 224], [224, 288]],
+    notice="This is the small demo model: it paints simple scenes only. fooocus setup fetches SDXL.",
+    defaults=dict(width=192, height=192, cfg=4.0, sharpness=2.0, styles=[]),
+    sizes=[[192, 192], [256, 192], [192, 256], [128, 128]],
     prompts=[
         "a red house in the mountains at sunset",
         "a blue boat at sea by night, watercolor",
-        "three yellow balloons in the sky, papercut",
         "a white lighthouse by the sea in the morning",
-        "a purple robot in the city, neon lights",
-        "a black cat in the snow, pixel art",
+        "a purple rocket in the city, neon lights",
+        "a black cat in the forest, pixel art",
+        "an orange balloon in the desert, line drawing",
     ],
 )
 
 
-def write_recipe(folder):
-    with open(os.path.join(folder, "demo.json"), "w") as f:
-        json.dump(RECIPE, f, indent=2)
+def write_card(folder, files):
+    card = dict(CARD)
+    for key, part in (("refiner", "refiner"), ("preview_decoder", "preview")):
+        if FILES[part] in files:
+            card[key] = os.path.basename(FILES[part])
+    with open(os.path.join(folder, os.path.splitext(FILES["base"])[0] + ".json"), "w") as f:
+        json.dump(card, f, indent=2)
         f.write("\n")
 
 
@@ -58,7 +54,7 @@ def prefixed(module, prefix):
 def collect(run, partial):
     """{file name: tensors} of all stages; a partial export leaves out what is not trained yet."""
     p = models.parts(run.tokenizer.size)
-    files, out = RECIPE["files"], {}
+    out = {}
 
     def trained(stage, modules):
         if partial and not os.path.exists(run.path(f"{stage}.ema.pt")):
@@ -71,15 +67,15 @@ def collect(run, partial):
     base = {}
     for k in ("clip_l", "clip_g", "vae", "unet"):
         base.update(prefixed(p[k], models.PREFIX[k]))
-    out[files["base"]] = base
+    out[FILES["base"]] = base
     if trained("refiner", dict(refiner=p["refiner"], refiner_g=p["refiner_g"])):
         ref = prefixed(p["refiner"], models.PREFIX["unet"])
-        out[files["refiner"]] = {**ref, **prefixed(p["refiner_g"], models.PREFIX["refiner_g"])}
+        out[FILES["refiner"]] = {**ref, **prefixed(p["refiner_g"], models.PREFIX["refiner_g"])}
     if trained("taesd", dict(taesd=p["taesd"])):
-        out[files["preview"]] = prefixed(p["taesd"], models.PREFIX["taesd"])
+        out[FILES["preview"]] = prefixed(p["taesd"], models.PREFIX["taesd"])
     patches = lora.attach(p["unet"])
     if trained("lora", dict(lora=patches)):
-        out[files["lora"]] = lora.kohya(patches)
+        out[FILES["lora"]] = lora.kohya(patches)
     return out
 
 
@@ -94,12 +90,16 @@ def main():
     run = Run(o.work, device="cpu")
     os.makedirs(o.out, exist_ok=True)
     total = 0
-    for name, tensors in collect(run, o.partial).items():
-        size = write_safetensors(os.path.join(o.out, name), tensors, LICENCE)
+    with open(run.merges, encoding="utf-8") as f:
+        vocabulary = {VOCABULARY_KEY: f.read()}
+    files = collect(run, o.partial)
+    for name, tensors in files.items():
+        reads_text = name in (FILES["base"], FILES["refiner"])
+        os.makedirs(os.path.dirname(os.path.join(o.out, name)), exist_ok=True)
+        size = write_safetensors(os.path.join(o.out, name), tensors, {**LICENCE, **(vocabulary if reads_text else {})})
         total += size
         print(f"{name:24s} {len(tensors):4d} tensors {size / 1e6:6.2f} MB")
-    shutil.copy(run.merges, os.path.join(o.out, RECIPE["files"]["merges"]))
-    write_recipe(o.out)
+    write_card(o.out, files)
     print(f"together {total / 1e6:.2f} MB of {LIMIT / 1e6:.0f}")
     if total > LIMIT:
         raise SystemExit("too large for the repository")

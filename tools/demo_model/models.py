@@ -14,7 +14,9 @@ CONFIG = dict(
     clip_l=dict(width=64, layers=3),
     clip_g=dict(width=64, layers=3),
     refiner_g=dict(width=64, layers=2),
-    vae=dict(encoder=(32, 32, 32, 64), decoder=(64, 32, 64, 64), res=2),
+    vae=dict(
+        encoder=(32, 32, 64, 64), encoder_blocks=(1, 1, 2, 2), decoder=(64, 32, 64, 64), decoder_blocks=(1, 2, 2, 2)
+    ),
     taesd=32,
 )
 
@@ -32,7 +34,8 @@ HEAD = 64
 
 
 class GroupNorm(nn.GroupNorm):
-    """32 groups; under autocast it stays in bfloat16 (statistics are float32 inside), which halves the traffic."""
+    """32 groups.  Under autocast a GPU stays in bfloat16 (statistics are float32 inside), which halves the traffic;
+    a CPU computes in float32, because PyTorch's bfloat16 norms there are several times slower."""
 
     def __init__(self, channels, eps):
         super().__init__(32, channels, eps)
@@ -41,6 +44,8 @@ class GroupNorm(nn.GroupNorm):
         if x.dtype == torch.float32:
             return super().forward(x)
         with torch.autocast(x.device.type, enabled=False):
+            if not x.is_cuda:
+                return super().forward(x.float()).to(x.dtype)
             return F.group_norm(x, 32, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
 
 
@@ -51,6 +56,8 @@ class LayerNorm(nn.LayerNorm):
         if x.dtype == torch.float32:
             return super().forward(x)
         with torch.autocast(x.device.type, enabled=False):
+            if not x.is_cuda:
+                return super().forward(x.float()).to(x.dtype)
             return F.layer_norm(
                 x, self.normalized_shape, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps
             )
@@ -357,13 +364,13 @@ def run_mid(mid, x):
 
 
 class VaeEncoder(nn.Module):
-    def __init__(self, widths, res):
+    def __init__(self, widths, blocks):
         super().__init__()
         self.conv_in = nn.Conv2d(3, widths[0], 3, padding=1)
         self.down, c = nn.ModuleList(), widths[0]
         for i, w in enumerate(widths):
             level = nn.Module()
-            level.block = nn.ModuleList(VaeRes(c if j == 0 else w, w) for j in range(res))
+            level.block = nn.ModuleList(VaeRes(c if j == 0 else w, w) for j in range(blocks[i]))
             if i < len(widths) - 1:
                 level.downsample = nn.ModuleDict(dict(conv=nn.Conv2d(w, w, 3, stride=2)))
             self.down.append(level)
@@ -383,7 +390,7 @@ class VaeEncoder(nn.Module):
 
 
 class VaeDecoder(nn.Module):
-    def __init__(self, widths, res):
+    def __init__(self, widths, blocks):
         super().__init__()
         c = widths[-1]
         self.conv_in = nn.Conv2d(4, c, 3, padding=1)
@@ -392,7 +399,7 @@ class VaeDecoder(nn.Module):
         for i in reversed(range(len(widths))):
             w = widths[i]
             level = nn.Module()
-            level.block = nn.ModuleList(VaeRes(c if j == 0 else w, w) for j in range(res + 1))
+            level.block = nn.ModuleList(VaeRes(c if j == 0 else w, w) for j in range(blocks[i]))
             if i:
                 level.upsample = nn.ModuleDict(dict(conv=nn.Conv2d(w, w, 3, padding=1)))
             up[i] = level
@@ -413,9 +420,10 @@ class VaeDecoder(nn.Module):
 class Vae(nn.Module):
     """Pictures are -1..1; latents are in the file's scale (standard deviation 1 / SCALE)."""
 
-    def __init__(self, encoder, decoder, res):
+    def __init__(self, encoder, encoder_blocks, decoder, decoder_blocks):
         super().__init__()
-        self.encoder, self.decoder = VaeEncoder(encoder, res), VaeDecoder(decoder, res)
+        self.encoder = VaeEncoder(encoder, encoder_blocks)
+        self.decoder = VaeDecoder(decoder, decoder_blocks)
         self.quant_conv, self.post_quant_conv = nn.Conv2d(8, 8, 1), nn.Conv2d(4, 4, 1)
 
     def encode(self, x):

@@ -34,7 +34,7 @@ def main():
     a.add_argument("--bf16", action="store_true")
     o = a.parse_args()
     run = Run(o.folder, bf16=o.bf16)
-    opts = types.SimpleNamespace(total=1, step_limit=2, seconds=None, batch=4, painters=None, crop=64)
+    opts = types.SimpleNamespace(total=1, step_limit=2, end=1.0, seconds=None, batch=4, painters=None, crop=64)
     pool = Pool(run, 64)
     pool.add(shard(run, 256, 256))
     assert stages.vae(run, opts, pool) and stages.taesd(run, opts, pool)

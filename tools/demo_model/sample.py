@@ -12,7 +12,8 @@ import torch
 import lora
 import models
 from bpe import Tokenizer
-from common import read_safetensors
+from export import CARD, FILES
+from common import VOCABULARY_KEY, read_safetensors
 from stages import encode_text, schedule
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -29,11 +30,8 @@ class Pipeline:
 
     def __init__(self, folder, device=None):
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        with open(os.path.join(folder, "demo.json")) as f:
-            self.recipe = json.load(f)
-        files = self.recipe["files"]
-        self.tokenizer = Tokenizer.load(os.path.join(folder, files["merges"]))
-        base, ref = read_safetensors(os.path.join(folder, files["base"])), None
+        base, metadata = read_safetensors(os.path.join(folder, FILES["base"]))
+        self.tokenizer = Tokenizer.parse(metadata[VOCABULARY_KEY])
         p = models.parts(self.tokenizer.size)
         self.unet, self.vae = load(p["unet"], base, models.PREFIX["unet"]), load(
             p["vae"], base, models.PREFIX["vae"]
@@ -42,8 +40,8 @@ class Pipeline:
             p["clip_g"], base, models.PREFIX["clip_g"]
         )
         self.modules, self.refiner = [self.unet, self.vae, self.clip_l, self.clip_g], None
-        if files.get("refiner") and os.path.exists(os.path.join(folder, files["refiner"])):
-            ref = read_safetensors(os.path.join(folder, files["refiner"]))
+        if os.path.exists(os.path.join(folder, FILES["refiner"])):
+            ref, _ = read_safetensors(os.path.join(folder, FILES["refiner"]))
             self.refiner, self.refiner_g = load(p["refiner"], ref, models.PREFIX["unet"]), load(
                 p["refiner_g"], ref, models.PREFIX["refiner_g"]
             )
@@ -51,9 +49,9 @@ class Pipeline:
         for m in self.modules:
             m.to(self.device).eval().requires_grad_(False)
         self.patches = {}
-        path = os.path.join(folder, files.get("lora") or "none")
+        path = os.path.join(folder, FILES["lora"])
         if os.path.exists(path):
-            self.attach(read_safetensors(path))
+            self.attach(read_safetensors(path)[0])
         self.alphas = schedule(self.device)
         self.sigmas = ((1 - self.alphas) / self.alphas).sqrt()
 
@@ -107,13 +105,12 @@ class Pipeline:
         steps=30,
         cfg=None,
         seeds=None,
-        switch=None,
+        switch=20,
         use_refiner=True,
         lora_strength=0.0,
     ):
         """Pictures [n, 3, h, w] in 0..1, by DPM-Solver++(2M) SDE on Karras' noise levels."""
-        n, cfg = len(prompts), self.recipe["cfg"] if cfg is None else cfg
-        switch = self.recipe["switch"] if switch is None else switch
+        n, cfg = len(prompts), CARD["defaults"]["cfg"] if cfg is None else cfg
         seeds = seeds or list(range(1, n + 1))
         for p in self.patches.values() if self.patches else ():
             p.strength = lora_strength
@@ -182,7 +179,7 @@ def main():
     a.add_argument("--model", required=True)
     a.add_argument("--out", required=True)
     a.add_argument("--prompts", default=os.path.join(HERE, "sheet_prompts.txt"))
-    a.add_argument("--side", type=int, default=256)
+    a.add_argument("--side", type=int, default=192)
     a.add_argument("--cfg", type=float)
     a.add_argument("--steps", type=int, default=30)
     a.add_argument("--negative", default="")

@@ -15,6 +15,7 @@ from common import Budget, Trainer, load_average
 from dataset import CAPTIONS, unconditional_rows
 
 SIGMA_NOISE = 0.07  # noise on latents in units of their own deviation: what the decoder must bear
+LEAD = 0.25  # share of the VAE's training in which its latents are led to colours
 UNCONDITIONAL = 0.12  # share of training captions replaced by "nothing said"
 REFINER_STEPS = 260  # the refiner knows timesteps below this; Fooocus hands over near 117
 
@@ -29,7 +30,9 @@ def start(run, stage, modules, lr, opts, **kw):
         m.to(run.device).train()
     trainer = Trainer(run, stage, modules, lr, **kw)
     head = trainer.resume()
-    budget = Budget(opts.total, opts.step_limit, opts.seconds, head.get("elapsed", 0.0), head.get("step", 0))
+    budget = Budget(
+        opts.total, opts.step_limit, opts.seconds, head.get("elapsed", 0.0), head.get("step", 0), opts.end
+    )
     if head:
         run.log(stage, resumed=head["step"], elapsed=head["elapsed"])
     return trainer, budget
@@ -38,7 +41,7 @@ def start(run, stage, modules, lr, opts, **kw):
 def loop(trainer, budget, one_step, between=lambda: None, every=1.0, complete=True):
     """Steps until the budget or the call ends; saves every two minutes and at the end (see Trainer.save)."""
     saved = fed = time.time()
-    while not budget.finished() and not budget.interrupted():
+    while not budget.reached() and not budget.interrupted():
         one_step()
         now = time.time()
         if now - fed > every:
@@ -48,7 +51,7 @@ def loop(trainer, budget, one_step, between=lambda: None, every=1.0, complete=Tr
             trainer.save(budget)
             saved = now
     trainer.save(budget, complete)
-    return budget.finished()
+    return budget.reached()
 
 
 def feeding(pool, opts):
@@ -101,13 +104,14 @@ def vae(run, opts, pool):
     trainer, budget = start(run, "vae", dict(vae=model), 1.2e-3, opts, decay=0.998, weight_decay=1e-4)
     gen = torch.Generator().manual_seed(100 + budget.step)
     size = min(opts.crop, run.side)
-    batch = opts.batch or (64 if run.gpu else 8)
+    batch = opts.batch or (64 if run.gpu else 16)
 
     def one_step():
-        whole = size == 128 and run.side > size and (budget.progress() > 0.8 or budget.step % 8 == 7)
-        x = crops(run, pool, gen, batch // 4, 0) if whole else crops(run, pool, gen, batch, size)
+        # Norms see whole pictures in use, so training must not know small crops alone.
+        large = run.side > size and (budget.progress() > 0.8 or budget.step % 8 == 7)
+        x = crops(run, pool, gen, batch // 4, 2 * size if size < 128 else 0) if large else crops(run, pool, gen, batch, size)
         with run.autocast():
-            mean, _ = model.encode(x)
+            mean, seen = model.encode(x)[0], x
             z = mean + SIGMA_NOISE * torch.randn_like(mean)
             # Halved latents must mean the halved picture: smooth latents, good previews.
             if budget.step % 5 == 4:
@@ -115,11 +119,20 @@ def vae(run, opts, pool):
             out = model.decode(z)
         rec = picture_loss(out.float(), x)
         size_cost = 2e-3 * (mean.float() ** 2).mean() + 2e-3 * mean.float().mean((0, 2, 3)).pow(2).mean()
-        trainer.step(rec + size_cost, budget, l1=(out.float() - x).abs().mean(), std=mean.float().std())
+        # At first three channels are led to mean colour: without it luminance alone is learned for a long while.
+        lead = max(0.0, 1 - budget.progress() / LEAD)
+        colour = (mean[:, :3].float() - 2 * F.avg_pool2d(seen, 8)).pow(2).mean()
+        trainer.step(
+            rec + size_cost + lead * colour,
+            budget,
+            l1=(out.float() - x).abs().mean(),
+            std=mean.float().std(),
+            colour=colour,
+        )
 
     done = loop(trainer, budget, one_step, feeding(pool, opts), complete=False)
     trainer.use_average()
-    if done:
+    if budget.finished():
         calibrate(run, model, pool, gen)
         trainer.ema = {n: p.detach().clone() for n, p in trainer.named.items()}
         trainer.save(budget)
@@ -178,7 +191,7 @@ def taesd(run, opts, pool):
     load_average(run, "vae", dict(vae=big))
     trainer, budget = start(run, "taesd", dict(taesd=model), 1.5e-3, opts, decay=0.998, weight_decay=1e-4)
     gen = torch.Generator().manual_seed(200 + budget.step)
-    size, batch = min(opts.crop, run.side), opts.batch or (64 if run.gpu else 8)
+    size, batch = min(opts.crop, run.side), opts.batch or (64 if run.gpu else 16)
 
     def one_step():
         x = crops(run, pool, gen, batch, size)
@@ -267,12 +280,17 @@ def weighted(out, noise, alpha):
     return (err * snr.clamp(max=5) / snr).mean(), err.mean()
 
 
+def batch_size(run, gpu):
+    """Pictures a step: as many as keep a GPU busy; on a CPU what has the pixels of 64 at side 128."""
+    return gpu if run.gpu else max(8, round(64 * (128 / run.side) ** 2))
+
+
 def unet(run, opts, pool):
     p = models.parts(run.tokenizer.size)
     mods = {k: p[k] for k in ("unet", "clip_l", "clip_g")}
-    trainer, budget = start(run, "unet", mods, 1e-3, opts, decay=0.9995)
+    trainer, budget = start(run, "unet", mods, 1e-3, opts, decay=0.9995 if run.gpu else 0.999)
     gen = torch.Generator().manual_seed(300 + budget.step)
-    words, alphas, batch = Words(run), schedule(run.device), opts.batch or (512 if run.gpu else 16)
+    words, alphas, batch = Words(run), schedule(run.device), opts.batch or batch_size(run, 512)
 
     def one_step():
         (h, w), table, have = pool.pick(gen)
@@ -299,7 +317,7 @@ def refiner(run, opts, pool):
     mods = dict(refiner=p["refiner"], refiner_g=p["refiner_g"])
     trainer, budget = start(run, "refiner", mods, 1e-3, opts, decay=0.999)
     gen = torch.Generator().manual_seed(400 + budget.step)
-    words, alphas, batch = Words(run), schedule(run.device), opts.batch or (512 if run.gpu else 16)
+    words, alphas, batch = Words(run), schedule(run.device), opts.batch or batch_size(run, 512)
 
     def one_step():
         (h, w), table, have = pool.pick(gen)
@@ -340,7 +358,7 @@ def lora_stage(run, opts, pool):
     patches = lora.attach(mods["unet"])
     trainer, budget = start(run, "lora", dict(lora=patches), 2e-3, opts, decay=0.995, weight_decay=0.0)
     gen = torch.Generator().manual_seed(500 + budget.step)
-    words, alphas, batch = Words(run), schedule(run.device), opts.batch or (256 if run.gpu else 16)
+    words, alphas, batch = Words(run), schedule(run.device), opts.batch or batch_size(run, 256)
 
     def one_step():
         (h, w), table, have = pool.pick(gen)

@@ -1,14 +1,17 @@
 """Trains the demo model.  Resumable: call it again with the same --work folder and it goes on where it stopped.
 
   train.py vae=270 taesd=40 unet=960 --work DIR [--call 560] [--pictures 200000] ...
+  train.py vae@192=600 unet@128=3600 unet@192=1200 ... --work DIR [--pictures 10000] ...
 
 Stages run in the order given; the number is the seconds a stage trains, over all calls.  Stages: vae, taesd,
-unet (with both text encoders), refiner, lora.
+unet (with both text encoders), refiner, lora.  @SIDE sets the picture side of a part; the parts of a stage
+share one learning rate schedule.
 """
 import argparse
 import os
 import sys
 import time
+from dataclasses import dataclass
 
 import stages
 from common import Pool, Run, load_part
@@ -39,11 +42,23 @@ def options(argv):
     )
     a.add_argument("--device")
     o = a.parse_args(argv)
-    o.plan = [(s.partition("=")[0], float(s.partition("=")[2])) for s in o.stages]
-    for name, _ in o.plan:
+    o.plan = []
+    for text in o.stages:
+        what, _, amount = text.partition("=")
+        name, _, side = what.partition("@")
         if name not in ORDER:
             a.error(f"unknown stage {name}")
+        o.plan.append(Part(name, int(side or o.side), float(amount)))
     return o
+
+
+@dataclass
+class Part:
+    """One entry of the plan: a stage, or a part of one at its own picture side."""
+
+    stage: str
+    side: int
+    amount: float
 
 
 class Supply:
@@ -51,13 +66,23 @@ class Supply:
 
     def __init__(self, run, opts):
         self.run, self.opts = run, opts
-        self.pool = self.painters = self.kind = None
-        self.cache = run.path("latents.pt")
+        self.pool = self.painters = self.kind = self.side = None
+
+    def cache(self):
+        return self.run.path(f"latents{self.side}.pt")
+
+    def use(self, side):
+        """Pictures of another size from here on; smaller ones in proportion more."""
+        if side != self.side:
+            self.keep()
+            self.stop()
+            self.pool, self.side, self.run.side = None, side, side
+        self.pictures_wanted = int(self.opts.pictures * (self.opts.largest / side) ** 2)
 
     def paint(self, kind, pictures, first, latents):
         self.pool, self.kind = Pool(self.run, pictures, latents), kind
-        if latents and kind == "train" and os.path.exists(self.cache):
-            self.pool.load(self.cache)
+        if latents and kind == "train" and os.path.exists(self.cache()):
+            self.pool.load(self.cache())
         if self.pool.total < pictures * 0.98:
             self.painters = Painters(
                 kind,
@@ -74,13 +99,13 @@ class Supply:
         """Pixels, for the two decoders."""
         if self.pool is None or self.pool.latents:
             self.stop()
-            self.paint("train", self.opts.pictures, self.opts.first, None)
+            self.paint("train", self.pictures_wanted, self.opts.first, None)
         return self.pool
 
     def latents(self):
         encode = stages.encoder(self.run)
         if self.pool is None:
-            self.paint("train", self.opts.pictures, self.opts.first, encode)
+            self.paint("train", self.pictures_wanted, self.opts.first, encode)
         elif self.pool.latents is None:
             self.pool.encode(encode)
             self.run.log("painters", encoded=self.pool.total)
@@ -96,7 +121,7 @@ class Supply:
     def keep(self):
         """Latents outlive the call when the machine does: the next call need not paint again."""
         if self.kind == "train" and self.pool.latents and self.painters:
-            self.pool.save(self.cache)
+            self.pool.save(self.cache())
 
     def stop(self):
         if self.painters:
@@ -104,12 +129,19 @@ class Supply:
         self.painters = None
 
 
-def finished(run, stage):
-    saved = load_part(run, stage, "model")
-    return bool(saved and saved["head"]["finished"])
+def finished(run, part, end, steps):
+    saved = load_part(run, part.stage, "model")
+    head = saved["head"] if saved else dict(finished=False, step=0, elapsed=0)
+    return head["finished"] or head["step" if steps else "elapsed"] >= end
 
 
-def run_stage(run, supply, opts, name, amount, deadline):
+def run_part(run, supply, opts, part, deadline):
+    """Trains one entry of the plan; True when it is finished."""
+    name, same = part.stage, [p for p in opts.plan if p.stage == part.stage]
+    total, end = sum(p.amount for p in same), sum(p.amount for p in same[: same.index(part) + 1])
+    if finished(run, part, end, opts.steps):
+        return True
+    supply.use(part.side)
     pool = (
         supply.pictures()
         if name in ("vae", "taesd")
@@ -117,7 +149,7 @@ def run_stage(run, supply, opts, name, amount, deadline):
         if name == "lora"
         else supply.latents()
     )
-    opts.total, opts.step_limit = amount, int(amount) if opts.steps else None
+    opts.total, opts.step_limit, opts.end = total, int(total) if opts.steps else None, end / total
     opts.seconds = max(1.0, deadline - time.time()) if deadline else None
     opts.painters = supply.painters
     stage = getattr(stages, dict(lora="lora_stage").get(name, name))
@@ -129,16 +161,15 @@ def main():
     deadline = time.time() + opts.call if opts.call else None
     run = Run(opts.work, opts.side, opts.workers, opts.device, bf16=opts.bf16)
     supply = Supply(run, opts)
+    opts.largest = max(p.side for p in opts.plan)
     done = True
     try:
-        for name, amount in opts.plan:
-            if finished(run, name):
-                continue
-            done = run_stage(run, supply, opts, name, amount, deadline)
-            run.log(name, finished=done)
+        for part in opts.plan:
+            done = run_part(run, supply, opts, part, deadline)
+            run.log(part.stage, side=part.side, finished=done)
             if not done:
                 break
-            if name == "unet":
+            if part.stage == "unet":
                 supply.keep()
         supply.keep()
     finally:

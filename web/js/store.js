@@ -116,9 +116,8 @@ export function parameter(name) {
 }
 
 export function defaultOf(name) {
-  const sizes = app.get("system")?.sizes; // what the loaded model was made for; the first is its default
-  if (sizes?.length && name === "width") return sizes[0][0];
-  if (sizes?.length && name === "height") return sizes[0][1];
+  const own = app.get("system")?.card?.defaults; // what the model asks for
+  if (own && Object.hasOwn(own, name)) return own[name];
   const p = parameter(name);
   if (!p) return undefined;
   const byRecipe = p.default && typeof p.default === "object" && !Array.isArray(p.default);
