@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include "app/config.h"
+#include "app/modelfiles.h"
 #include "app/request.h"
 #include "base/str.h"
 #include "cli/cli.h"
@@ -78,24 +79,20 @@ static void print_welcome(const cli_serve_args *args, const fc_server *server)
     fflush(stdout);
 }
 
-/* --preset: its models, fetched when they are missing; its base model for requests that name none. */
-static fc_status use_preset(cli_serve_args *args, fc_err *err)
+/* What config.txt and the preset say wrongly is told once, here; the models of the preset are fetched when
+ * they are missing. */
+static fc_status use_settings(cli_serve_args *args, fc_err *err)
 {
     const fc_warn warn = {on_warning, NULL};
     models_args fetching = {.yes = args->yes, .fetch = {.offline = args->offline, .mirror = args->mirror}};
-    const char *home = args->server.home ? args->server.home : "";
+    const char *home = fc_home_dir(args->server.home ? args->server.home : "");
     fc_config *config = NULL;
     fc_request *request = fc_request_new();
     fc_status status = request ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory");
-    if (status == FC_OK && *home) status = fc_request_set(request, "home", home, err);
+    if (status == FC_OK) status = fc_request_set(request, "home", home, err);
     if (status == FC_OK) status = fc_config_open(&config, home, args->preset, warn, err);
     if (status == FC_OK) status = fc_config_apply(config, request, warn, err);
-    if (status == FC_OK) status = models_fetch_for(request, config, &fetching, err);
-    if (status == FC_OK && !args->server.model) {
-        snprintf(args->preset_model, sizeof args->preset_model, "%s",
-                 json_string_value(fc_config_get(config, "default_model")));
-        args->server.model = args->preset_model;
-    }
+    if (status == FC_OK && args->preset) status = models_fetch_for(request, config, &fetching, err);
     fc_config_close(config);
     fc_request_free(request);
     return status;
@@ -106,10 +103,11 @@ static fc_status serve(cli_serve_args *args, fc_err *err)
     fc_server *server;
     sigset_t signals;
     int number;
-    fc_status status = args->preset ? use_preset(args, err) : FC_OK;
+    fc_status status = use_settings(args, err);
     if (status != FC_OK) return status;
     allow_files();
     block_signals(&signals);
+    args->server.preset = args->preset;
     args->server.warn = (fc_warn){on_warning, NULL};
     status = fc_server_open(&args->server, &server, err);
     if (status != FC_OK) return status;

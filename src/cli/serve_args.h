@@ -10,7 +10,6 @@ typedef struct cli_serve_args {
     char tls_cert[4096], tls_key[4096];
     int host_count;
     const char *preset, *mirror; /* NULL: not given */
-    char preset_model[512];      /* what server.model is after --preset */
     bool open, help, yes, offline;
 } cli_serve_args;
 

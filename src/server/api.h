@@ -77,6 +77,16 @@ void fc_fooocus_styles(fc_http *h);
 void fc_fooocus_clean_vram(fc_http *h);
 void fc_fooocus_file(fc_http *h);
 
+/* ---- defaults.c ---- */
+
+/* Sets the fields of request that the server's preset, config.txt or the environment speak of and that are
+ * not set yet. */
+fc_status fc_server_fill(const fc_server *s, fc_request *request, fc_err *err) FC_MUST_USE;
+/* For clients that draw a form: the fields of a request that is filled so and by the card of its model, as an
+ * object; the sizes [[width, height], ...] and example prompts of that card, empty when it has none. */
+fc_status fc_server_describe_defaults(fc_http *h, json_t **defaults, json_t **sizes, json_t **prompts,
+                                      fc_err *err) FC_MUST_USE;
+
 /* ---- submit.c ---- */
 
 typedef struct fc_submission {

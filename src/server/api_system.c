@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 #include "app/job_json.h"
-#include "app/modelcard.h"
 #include "app/modelfiles.h"
 #include "base/file.h"
 #include "base/str.h"
@@ -39,42 +38,6 @@ static json_t *loaded_model(const fc_engine_report *report)
     return *report->model ? json_pack("{s:o}", "line", fc_json_text(report->model)) : json_null();
 }
 
-/* The model that a request without a choice gets, NULL when there is none. */
-static const char *usual_model(fc_http *h)
-{
-    fc_params params;
-    fc_model_files files = {0};
-    const fc_server *s = h->server;
-    if (s->config.model) return s->config.model;
-    fc_request *request = fc_request_new();
-    fc_status status = request ? fc_request_set(request, "home", s->home, NULL) : FC_NOMEM;
-    if (status == FC_OK) status = fc_request_resolve(request, &h->arena, &params, NULL);
-    if (status == FC_OK) status = fc_model_files_find(&params, request, &h->arena, &files, NULL);
-    fc_request_free(request);
-    return status == FC_OK ? files.base : NULL;
-}
-
-static json_t *copy_member(const fc_model_card *card, const char *key, json_t *absent)
-{
-    json_t *value = json_object_get(card->root, key);
-    if (!value) return absent;
-    json_decref(absent);
-    return json_deep_copy(value);
-}
-
-/* A broken card is reported where the model is used. */
-static json_t *card_of(const char *model)
-{
-    fc_model_card card;
-    if (!model || fc_model_card_open(&card, model, NULL) != FC_OK || !card.root) return json_null();
-    json_t *out = json_pack("{s:o, s:o, s:o, s:o}", "name", copy_member(&card, "name", json_null()),
-                            "defaults", copy_member(&card, "defaults", json_object()), "sizes",
-                            copy_member(&card, "sizes", json_array()), "prompts",
-                            copy_member(&card, "prompts", json_array()));
-    fc_model_card_close(&card);
-    return out;
-}
-
 void fc_api_system(fc_http *h)
 {
     fc_server *s = h->server;
@@ -88,15 +51,22 @@ void fc_api_system(fc_http *h)
                         ? json_null()
                         : json_pack("{s:f}", "seconds_per_step", queue.seconds_per_step);
     fc_model_folder folder = {0};
+    json_t *defaults, *sizes, *prompts;
+    fc_err err;
+    if (fc_server_describe_defaults(h, &defaults, &sizes, &prompts, &err) != FC_OK) {
+        fc_http_fail(h, &err);
+        return;
+    }
     bool found = fc_model_folder_open(s->home, "checkpoints", &h->arena, &folder, NULL) == FC_OK &&
                  folder.names.count > 0;
     json_t *out = json_pack(
-        "{s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:b, s:b, s:o, s:o, s:I, s:{s:i, s:o}, s:{s:b, s:o}, s:I}",
+        "{s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:I, s:{s:i, s:o}, s:{s:b, s:o}, "
+        "s:I}",
         "version", FC_VERSION, "device", report.device, "precision", report.precision, "backend",
         s->config.engine.backend ? s->config.engine.backend : "auto", "threads", s->config.engine.threads,
         "memory", memory(), "model", loaded_model(&report), "models_installed", found && !folder.demo, "demo",
-        folder.demo && !s->config.model, "card", card_of(usual_model(h)), "speed", speed, "max_pixels",
-        (json_int_t)s->config.max_pixels, "queue", "waiting", queue.waiting, "running",
+        folder.demo && !s->config.model, "defaults", defaults, "sizes", sizes, "prompts", prompts, "speed",
+        speed, "max_pixels", (json_int_t)s->config.max_pixels, "queue", "waiting", queue.waiting, "running",
         *queue.running ? json_string(queue.running) : json_null(), "session", "authentication",
         s->auth != NULL, "user", h->user ? json_string(h->user) : json_null(), "event",
         (json_int_t)fc_events_last(s->events));

@@ -16,9 +16,10 @@ typedef struct fc_server_config { /* zero or NULL: the default that is named */
     int port;                     /* 0: any free one */
     int port_tries;               /* so many following ports are tried when it is taken; 0: only this one */
     const char *home;             /* the folder with models/ and outputs/; NULL: as fooocus generate */
-    const char *model;            /* the checkpoint of requests that name none; NULL: the first one found */
-    const char *web;              /* a folder to serve the page from; NULL: what is built in */
-    const char *auth;             /* a file of users and tokens; NULL: everybody may do everything */
+    const char *preset; /* its settings count where a request says nothing; NULL: config.txt alone */
+    const char *model;  /* the checkpoint of requests that name none; NULL: the first one found */
+    const char *web;    /* a folder to serve the page from; NULL: what is built in */
+    const char *auth;   /* a file of users and tokens; NULL: everybody may do everything */
     const char *tls_cert, *tls_key;
     const char *hosts[FC_SERVER_MAX_HOSTS]; /* further names that the server is reached by */
     int threads;                            /* that answer requests; 0: 4 */

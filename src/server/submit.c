@@ -90,6 +90,7 @@ fc_status fc_submit(fc_server *s, const json_t *parameters, fc_submission *out, 
     fc_arena_init(&arena, SUBMIT_MEMORY);
     fc_status status = read_request(parameters, request, err);
     if (status != FC_OK) out->field = unknown_field(parameters);
+    if (status == FC_OK) status = fc_server_fill(s, request, err);
     if (status == FC_OK) status = fc_request_resolve(request, &arena, &params, err);
     if (status == FC_OK) status = check_size(s, &params, err);
     if (status == FC_OK) status = draw_seed(request, &params, err);

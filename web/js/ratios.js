@@ -1,5 +1,5 @@
 // Sizes to choose from, drawn as shapes. The list is the one the models were trained on (about one million pixels,
-// multiples of 64); a model whose card has sizes, such as the demo model, brings its list along.
+// multiples of 64); a model with sizes of its own, such as the demo model, brings its list along.
 
 import { h, uid } from "./dom.js";
 import { app, setValues, valueOf } from "./store.js";
@@ -14,7 +14,7 @@ const TRAINED = [
 const USUAL = [[832, 1216], [896, 1152], [1024, 1024], [1152, 896], [1216, 832], [1344, 768]];
 
 export function availableSizes() {
-  const own = app.get("system")?.card?.sizes;
+  const own = app.get("system")?.sizes;
   return own && own.length ? own : TRAINED;
 }
 

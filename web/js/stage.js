@@ -18,7 +18,7 @@ function corners() {
 }
 
 function welcome() {
-  const own = app.get("system")?.card?.prompts;
+  const own = app.get("system")?.prompts;
   const texts = own && own.length ? own.slice(0, 3) : EXAMPLES.map((key) => t(key));
   const take = (text) => {
     setValues({ prompt: text });

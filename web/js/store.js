@@ -116,7 +116,7 @@ export function parameter(name) {
 }
 
 export function defaultOf(name) {
-  const own = app.get("system")?.card?.defaults; // what the model asks for
+  const own = app.get("system")?.defaults; // what the server's settings and the model ask for
   if (own && Object.hasOwn(own, name)) return own[name];
   const p = parameter(name);
   if (!p) return undefined;
