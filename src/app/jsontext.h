@@ -1,4 +1,4 @@
-/* JSON into a buffer. */
+/* JSON: into a buffer, out of an object. */
 #ifndef FC_APP_JSONTEXT_H
 #define FC_APP_JSONTEXT_H
 
@@ -7,5 +7,7 @@
 
 /* Appends value as JSON (flags of json_dumps; any kind of value); a failure makes out sticky. */
 void fc_json_write(const json_t *value, size_t flags, fc_buf *out);
+/* A member of an object; NULL when it is absent or null, which clients mean alike. */
+const json_t *fc_json_member(const json_t *object, const char *name);
 
 #endif

@@ -191,7 +191,8 @@ static fc_status call(const op *o)
     case FC_OP_CONV:
         return o->be->conv2d(o->dev, o->y, o->x, o->weight, o->bias, &c->geom, &epi);
     case FC_OP_GROUP_NORM:
-        return o->be->group_norm(o->dev, o->y, o->x, o->weight, o->bias, c->groups, 1e-5f, (fc_act)c->act);
+        return o->be->group_norm(o->dev, o->y, o->x, o->weight, o->bias, c->groups, 1e-5f, (fc_act)c->act,
+                                 NULL);
     case FC_OP_LAYER_NORM:
         return o->be->layer_norm(o->dev, o->y, o->x, o->weight, o->bias, 1e-5f);
     case FC_OP_ATTENTION:

@@ -85,8 +85,8 @@ static fc_status decode_vae(fc_engine *e, bool tiled, const float *latent, int32
         for (size_t i = 0; i < plane * 4; i++) pixels[i] = latent[i % 4 * plane + i / 4];
         fc_vae_tiling tiling = {.h = h, .w = w};
         if (tiled) tiling = tiles_of(e, h, w);
-        fc_vae_decode_tiled(&e->cx, m->vae, pixels, h, w, &(fc_vae_tiles){.tilings = &tiling, .count = 1},
-                            image);
+        fc_vae_decode_tiled(&e->cx, m->vae, pixels, h, w,
+                            &(fc_vae_tiles){.tilings = &tiling, .count = 1, .shared_norms = true}, image);
         s = fc_cx_status(&e->cx, err);
     }
     fc_free(pixels);

@@ -8,8 +8,8 @@
 #include "base/mem.h"
 #include "engine/engine_impl.h"
 
-/* Stack bytes a decode may take before tiles are used. Tiles change the picture a little, as every tile is
- * normalised by its own statistics: 1024x1024 in bf16, 1.36 GB, has to do without them in every mode. */
+/* Stack bytes a decode may take before tiles are used. Tiles change the picture a little: 1024x1024 in bf16,
+ * 1.36 GB, has to do without them in every mode. */
 #define DECODE_BYTES_LOW  ((uint64_t)3 << 29)
 #define DECODE_BYTES_MOST ((uint64_t)6 << 30)
 /* A preview may slow a run down by this share at most, and comes at most this often. */
@@ -57,7 +57,8 @@ static fc_status decode_vae(fc_engine *e, const float *z, int32_t h, int32_t w, 
     if (!m->vae) return fc_fail(err, FC_UNSUPPORTED, "%s has no VAE: choose one with --vae FILE", m->path);
     fc_engine_activate(e, m);
     fc_vae_tiling tiling = fc_vae_choose_tiling(m->vae, e->cx.act, h, w, decode_bytes(e->memory), false);
-    fc_vae_decode_tiled(&e->cx, m->vae, z, h, w, &(fc_vae_tiles){.tilings = &tiling, .count = 1}, image);
+    fc_vae_decode_tiled(&e->cx, m->vae, z, h, w,
+                        &(fc_vae_tiles){.tilings = &tiling, .count = 1, .shared_norms = true}, image);
     return fc_cx_status(&e->cx, err);
 }
 

@@ -63,6 +63,7 @@ typedef void (*fc_vae_progress)(void *user, int32_t done, int32_t total);
 typedef struct fc_vae_tiles {
     const fc_vae_tiling *tilings; /* the result is the mean over all of them */
     int32_t count;
+    bool shared_norms; /* several tiles: all are normalised by the statistics of the whole, scaled down */
     fc_vae_progress progress; /* may be NULL */
     void *user;
 } fc_vae_tiles;
@@ -76,8 +77,8 @@ void fc_vae_encode_tiled(fc_cx *cx, const fc_vae *v, const float *image, int32_t
 
 /* The tiling for a latent of h x w when the stack may take `bytes`: the whole picture when that fits, else as
  * few tiles as possible, even in size, sharing a quarter with each neighbour. Only the whole picture is
- * exact: the network normalises over what it sees, so larger tiles are better, and none is made smaller than
- * 64 latents (512 pixels). */
+ * exact: the network looks at all it sees and normalises over it (shared_norms brings that close), so larger
+ * tiles are better, and none is made smaller than 64 latents (512 pixels). */
 fc_vae_tiling fc_vae_choose_tiling(const fc_vae *v, fc_dtype act, int32_t h, int32_t w, uint64_t bytes,
                                    bool encode);
 

@@ -73,6 +73,7 @@ struct job {
     const float *source;
     float *result, *tile_in, *tile_out;
     const fc_vae_tiles *tiles;
+    fc_norm_notes norms; /* of the tiling in work, when they are shared */
     int32_t done, total;
 };
 
@@ -110,7 +111,10 @@ static void run_tile(struct job *j, const struct axis *ay, const struct axis *ax
     fc_mark m = fc_enter(j->cx, NULL);
     cut(j, axis_start(ay, row), axis_start(ax, column), h, w);
     fc_tensor x = fc_upload(j->cx, FC_F32, j->tile_in, 1, h * scale, w * scale, j->in.channels);
+    if (j->norms.replay) j->cx->norms = &j->norms;
+    j->norms.next = 0;
     fc_download(j->cx, j->run(j->cx, j->vae, x), j->tile_out);
+    j->cx->norms = NULL;
     fc_leave(j->cx, m);
     if (j->cx->status) return;
     paste(j, ay, ax, row, column);
@@ -130,6 +134,41 @@ static void make_axes(const struct job *j, const fc_vae_tiling *t, struct axis *
     *ax = make_axis(j->w, t->w, t->overlap_x, j->out.scale, t->slivers);
 }
 
+/* The source at 1/f of its size: means over f x f latents' worth of cells. */
+static float *shrink(const struct job *j, int32_t f, int32_t h, int32_t w)
+{
+    size_t c = (size_t)j->in.channels, scale = (size_t)j->in.scale, pitch = (size_t)j->w * scale * c;
+    size_t rows = (size_t)h * scale, columns = (size_t)w * scale, step = (size_t)f;
+    float *out = fc_calloc(rows * columns * c, sizeof *out);
+    for (size_t y = 0; out && y < rows * step; y++) {
+        const float *from = j->source + y * pitch;
+        float *to = out + y / step * columns * c;
+        for (size_t x = 0; x < columns * step; x++)
+            for (size_t k = 0; k < c; k++) to[x / step * c + k] += from[x * c + k] / (float)(f * f);
+    }
+    return out;
+}
+
+/* Runs the whole source, scaled down to no more than a tile, and notes how it is normalised. */
+static void note_norms(struct job *j, const fc_vae_tiling *t, fc_norm_notes *notes)
+{
+    int32_t f = 2;
+    while ((int64_t)(j->h / f) * (j->w / f) > (int64_t)t->h * t->w) f++;
+    int32_t h = j->h / f, w = j->w / f, scale = j->in.scale;
+    float *small = shrink(j, f, h, w);
+    if (!small) {
+        fc_cx_fail(j->cx, FC_NOMEM, "out of memory; use a smaller picture");
+        return;
+    }
+    fc_mark m = fc_enter(j->cx, NULL);
+    j->cx->norms = notes;
+    j->run(j->cx, j->vae, fc_upload(j->cx, FC_F32, small, 1, h * scale, w * scale, j->in.channels));
+    j->cx->norms = NULL;
+    fc_leave(j->cx, m);
+    fc_free(small);
+    notes->replay = true;
+}
+
 static void run_tiling(struct job *j, const fc_vae_tiling *t)
 {
     struct axis ay, ax;
@@ -143,6 +182,9 @@ static void run_tiling(struct job *j, const fc_vae_tiling *t)
     if (j->tile_in && j->tile_out && ay.total && ax.total) {
         axis_sum(&ay);
         axis_sum(&ax);
+        bool several = axis_count(&ay) * axis_count(&ax) > 1;
+        j->norms.replay = false;
+        if (j->tiles->shared_norms && several) note_norms(j, t, &j->norms);
         for (int32_t row = 0; row < axis_count(&ay); row++)
             for (int32_t column = 0; column < axis_count(&ax) && !j->cx->status; column++)
                 run_tile(j, &ay, &ax, row, column);
@@ -173,6 +215,7 @@ static void run_job(struct job *j)
     size_t cells = (size_t)j->h * (size_t)j->w * (size_t)(j->out.scale * j->out.scale);
     memset(j->result, 0, cells * (size_t)j->out.channels * sizeof(float));
     for (int32_t i = 0; i < j->tiles->count && !j->cx->status; i++) run_tiling(j, &j->tiles->tilings[i]);
+    fc_free(j->norms.values);
 }
 
 void fc_vae_decode_tiled(fc_cx *cx, const fc_vae *v, const float *z, int32_t h, int32_t w,

@@ -94,6 +94,12 @@ typedef enum fc_peak {
     FC_PEAK_KINDS
 } fc_peak;
 
+/* Statistics of a group norm: values [n][groups][mean, variance] are used when `given`, else written. */
+typedef struct fc_norm_stats {
+    double *values;
+    bool given;
+} fc_norm_stats;
+
 typedef struct fc_backend {
     const char *name;
 
@@ -132,10 +138,11 @@ typedef struct fc_backend {
     /* x [n,h,w,cin] -> y [n,h',w',cout] */
     fc_status (*conv2d)(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *weight, const fc_packed *bias,
                         const fc_conv_geom *geom, const fc_epi *epi);
-    /* y = act(normalised x * gamma + beta); statistics per image and group of c / groups channels; y may be x
-     */
+    /* y = act(normalised x * gamma + beta); statistics per image and group of c / groups channels; y may be
+     * x. stats: NULL, or what other calls share */
     fc_status (*group_norm)(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *gamma,
-                            const fc_packed *beta, int32_t groups, float eps, fc_act act);
+                            const fc_packed *beta, int32_t groups, float eps, fc_act act,
+                            const fc_norm_stats *stats);
     /* statistics per row; y may be x */
     fc_status (*layer_norm)(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *gamma,
                             const fc_packed *beta, float eps);

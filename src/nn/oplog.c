@@ -74,8 +74,10 @@ static fc_op_call simple(fc_op_kind kind, fc_tensor y, fc_tensor x)
 }
 
 static fc_status log_group_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *gamma,
-                                const fc_packed *beta, int32_t groups, float eps, fc_act act)
+                                const fc_packed *beta, int32_t groups, float eps, fc_act act,
+                                const fc_norm_stats *stats)
 {
+    (void)stats;
     (void)gamma;
     (void)beta;
     (void)eps;

@@ -152,6 +152,30 @@ static bool get_norm(fc_cx *cx, const fc_norm_w *w, const fc_packed **gamma, con
     return get_packed(cx, &w->gamma, &w->beta, FC_KERNEL_VECTOR, NULL, FC_F32, gamma, beta, started);
 }
 
+/* The place of the next group norm in the notes; fails when there is none. */
+static fc_norm_stats next_stats(fc_cx *cx, size_t need)
+{
+    fc_norm_notes *notes = cx->norms;
+    if (notes->replay && notes->next + need > notes->count) {
+        fc_cx_fail(cx, FC_INTERNAL, "group_norm: the notes are of another model");
+        return (fc_norm_stats){0};
+    }
+    if (notes->next + need > notes->cap) {
+        size_t cap = 2 * notes->cap + need;
+        double *values = fc_realloc(notes->values, cap * sizeof *values);
+        if (!values) {
+            fc_cx_fail(cx, FC_NOMEM, "out of memory in group_norm");
+            return (fc_norm_stats){0};
+        }
+        notes->values = values;
+        notes->cap = cap;
+    }
+    fc_norm_stats stats = {notes->values + notes->next, notes->replay};
+    notes->next += need;
+    if (!notes->replay) notes->count = notes->next;
+    return stats;
+}
+
 void fc_group_norm_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, fc_act act)
 {
     double started;
@@ -160,7 +184,11 @@ void fc_group_norm_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, f
     bool fits = x.c == w->c && w->groups > 0 && w->c % w->groups == 0 && fc_tensor_same_shape(y, x);
     if (!require(cx, fits, "group_norm")) return;
     if (!get_norm(cx, w, &gamma, &beta, &started)) return;
-    fc_status s = cx->backend->group_norm(cx->dev, y, x, gamma, beta, w->groups, w->eps, act);
+    fc_norm_stats stats;
+    if (cx->norms) stats = next_stats(cx, 2 * (size_t)x.n * (size_t)w->groups);
+    if (cx->status) return;
+    fc_status s = cx->backend->group_norm(cx->dev, y, x, gamma, beta, w->groups, w->eps, act,
+                                          cx->norms ? &stats : NULL);
     op_end(cx, s, FC_OP_GROUP_NORM, started, 0);
 }
 

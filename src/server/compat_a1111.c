@@ -33,12 +33,6 @@ typedef struct wish {
     fc_err *err;
 } wish;
 
-static const json_t *member(const json_t *object, const char *name)
-{
-    const json_t *value = json_object_get(object, name);
-    return json_is_null(value) ? NULL : value;
-}
-
 /* Names of theirs that are ours with another spelling. */
 static void copy_members(wish *w)
 {
@@ -48,7 +42,7 @@ static void copy_members(wish *w)
                  {"cfg_scale", "cfg"}, {"width", "width"},
                  {"height", "height"}, {"steps", "steps"}};
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
-        const json_t *value = member(w->body, pairs[i].theirs);
+        const json_t *value = fc_json_member(w->body, pairs[i].theirs);
         if (value) json_object_set(w->out, pairs[i].ours, (json_t *)(uintptr_t)value);
     }
 }
@@ -56,7 +50,7 @@ static void copy_members(wish *w)
 static json_int_t whole(wish *w, const char *name, json_int_t lowest, json_int_t highest,
                         json_int_t otherwise)
 {
-    const json_t *value = member(w->body, name);
+    const json_t *value = fc_json_member(w->body, name);
     json_int_t number = json_integer_value(value);
     if (!value) return otherwise;
     if (json_is_integer(value) && number >= lowest && number <= highest) return number;
@@ -72,17 +66,17 @@ static void read_numbers(wish *w)
     if (count > MAX_PICTURES) fc_fail(w->err, FC_ARG, "n_iter: more than %d pictures at once", MAX_PICTURES);
     json_object_set_new(w->out, "count", json_integer(count));
     if (seed >= 0) json_object_set_new(w->out, "seed", json_integer(seed));
-    if (!member(w->body, "steps")) json_object_set_new(w->out, "steps", json_integer(DEFAULT_STEPS));
-    if (!member(w->body, "cfg_scale")) json_object_set_new(w->out, "cfg", json_integer(7));
-    if (!member(w->body, "width")) json_object_set_new(w->out, "width", json_integer(1024));
-    if (!member(w->body, "height")) json_object_set_new(w->out, "height", json_integer(1024));
+    if (!fc_json_member(w->body, "steps")) json_object_set_new(w->out, "steps", json_integer(DEFAULT_STEPS));
+    if (!fc_json_member(w->body, "cfg_scale")) json_object_set_new(w->out, "cfg", json_integer(7));
+    if (!fc_json_member(w->body, "width")) json_object_set_new(w->out, "width", json_integer(1024));
+    if (!fc_json_member(w->body, "height")) json_object_set_new(w->out, "height", json_integer(1024));
 }
 
 static void read_sampler(wish *w)
 {
     const char *from_name;
-    const json_t *name = member(w->body, "sampler_name"), *scheduler = member(w->body, "scheduler");
-    if (!name) name = member(w->body, "sampler_index");
+    const json_t *name = fc_json_member(w->body, "sampler_name"), *scheduler = fc_json_member(w->body, "scheduler");
+    if (!name) name = fc_json_member(w->body, "sampler_index");
     const char *shown = name ? json_string_value(name) : "Euler";
     const char *id = shown ? fc_a1111_sampler_id(*shown ? shown : "Euler", &from_name) : NULL;
     if (!id) {
@@ -103,7 +97,7 @@ static void read_sampler(wish *w)
 /* Styles that are chosen by name; none is the default here. */
 static void read_styles(wish *w)
 {
-    const json_t *styles = member(w->body, "styles");
+    const json_t *styles = fc_json_member(w->body, "styles");
     json_object_set_new(w->out, "styles", styles ? json_copy((json_t *)(uintptr_t)styles) : json_array());
 }
 
@@ -125,10 +119,10 @@ static void read_models(wish *w)
     memcpy(model, s->chosen_model, sizeof model);
     memcpy(vae, s->chosen_vae, sizeof vae);
     pthread_mutex_unlock(&s->report_lock);
-    const char *checkpoint = json_string_value(member(w->override, "sd_model_checkpoint"));
-    const char *own_vae = json_string_value(member(w->override, "sd_vae"));
-    const char *refiner = json_string_value(member(w->body, "refiner_checkpoint"));
-    const json_t *at = member(w->body, "refiner_switch_at");
+    const char *checkpoint = json_string_value(fc_json_member(w->override, "sd_model_checkpoint"));
+    const char *own_vae = json_string_value(fc_json_member(w->override, "sd_vae"));
+    const char *refiner = json_string_value(fc_json_member(w->body, "refiner_checkpoint"));
+    const json_t *at = fc_json_member(w->body, "refiner_switch_at");
     if (!checkpoint && *model) checkpoint = model;
     if (checkpoint && *checkpoint) set_model(w, "model", checkpoint);
     if (!own_vae) own_vae = vae;
@@ -146,7 +140,7 @@ static void refuse_unsupported(wish *w)
     for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++)
         if (json_is_true(json_object_get(w->body, switches[i])))
             fc_fail(w->err, FC_UNSUPPORTED, "%s: this is not offered here", switches[i]);
-    const char *script = json_string_value(member(w->body, "script_name"));
+    const char *script = json_string_value(fc_json_member(w->body, "script_name"));
     if (script && *script) fc_fail(w->err, FC_UNSUPPORTED, "script_name: there are no scripts here");
 }
 
@@ -160,14 +154,14 @@ static json_t *make_parameters(fc_http *h, fc_err *err)
         json_decref(body);
         return NULL;
     }
-    wish w = {h, body, member(body, "override_settings"), json_object(), err};
+    wish w = {h, body, fc_json_member(body, "override_settings"), json_object(), err};
     copy_members(&w);
     read_numbers(&w);
     read_sampler(&w);
     read_styles(&w);
     read_models(&w);
     refuse_unsupported(&w);
-    const json_t *skip = member(w.override, "CLIP_stop_at_last_layers");
+    const json_t *skip = fc_json_member(w.override, "CLIP_stop_at_last_layers");
     if (json_integer_value(skip) > 2) json_object_set(w.out, "clip_skip", (json_t *)(uintptr_t)skip);
     json_decref(body);
     if (err->status == FC_OK) return w.out;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "app/job_json.h"
+#include "app/jsontext.h"
 #include "app/modelfiles.h"
 #include "app/resolutions.h"
 #include "app/styles.h"
@@ -21,12 +22,6 @@ typedef struct wish {
     json_t *out; /* our parameters */
     fc_err *err;
 } wish;
-
-static const json_t *member(const json_t *object, const char *name)
-{
-    const json_t *value = json_object_get(object, name);
-    return json_is_null(value) ? NULL : value;
-}
 
 static json_t *body_of(fc_http *h, fc_err *err)
 {
@@ -63,7 +58,7 @@ static void copy_members(wish *w)
         {"disable_seed_increment", "same_seed", true},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
-        const json_t *value = member(pairs[i].advanced ? w->advanced : w->body, pairs[i].theirs);
+        const json_t *value = fc_json_member(pairs[i].advanced ? w->advanced : w->body, pairs[i].theirs);
         if (value) json_object_set(w->out, pairs[i].ours, (json_t *)(uintptr_t)value);
     }
 }
@@ -78,7 +73,7 @@ static void read_overwrites(wish *w)
                  {"overwrite_width", "width"},
                  {"overwrite_height", "height"}};
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
-        json_int_t value = (json_int_t)json_number_value(member(w->advanced, pairs[i].theirs));
+        json_int_t value = (json_int_t)json_number_value(fc_json_member(w->advanced, pairs[i].theirs));
         if (value > 0) json_object_set_new(w->out, pairs[i].ours, json_integer(value));
     }
 }
@@ -86,7 +81,7 @@ static void read_overwrites(wish *w)
 static void read_size(wish *w)
 {
     fc_resolution r;
-    const json_t *ratio = member(w->body, "aspect_ratios_selection");
+    const json_t *ratio = fc_json_member(w->body, "aspect_ratios_selection");
     if (!ratio) return;
     if (!json_is_string(ratio) || fc_resolution_parse(json_string_value(ratio), &r, NULL, w->err) != FC_OK) {
         fc_fail(w->err, FC_ARG, "aspect_ratios_selection: want a size like 1152*896, multiples of 8");
@@ -105,7 +100,7 @@ static bool wants_png(fc_http *h)
 
 static void read_numbers(wish *w)
 {
-    const json_t *count = member(w->body, "image_number"), *seed = member(w->body, "image_seed");
+    const json_t *count = fc_json_member(w->body, "image_number"), *seed = fc_json_member(w->body, "image_seed");
     json_int_t n = count ? json_integer_value(count) : 1;
     if ((count && !json_is_integer(count)) || n < 1 || n > MAX_PICTURES)
         fc_fail(w->err, FC_ARG, "image_number: want a whole number from 1 to %d", MAX_PICTURES);
@@ -131,11 +126,11 @@ static void read_models(wish *w)
     } rows[] = {{"base_model_name", "model", "checkpoints"},
                 {"refiner_model_name", "refiner", "checkpoints"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const char *name = json_string_value(member(w->body, rows[i].theirs));
+        const char *name = json_string_value(fc_json_member(w->body, rows[i].theirs));
         if (is_installed(w, rows[i].kind, name))
             json_object_set_new(w->out, rows[i].ours, fc_json_text(name));
     }
-    const char *vae = json_string_value(member(w->advanced, "vae_name"));
+    const char *vae = json_string_value(fc_json_member(w->advanced, "vae_name"));
     if (is_installed(w, "vae", vae)) json_object_set_new(w->out, "vae", fc_json_text(vae));
 }
 
@@ -143,7 +138,7 @@ static void read_loras(wish *w)
 {
     size_t i;
     json_t *row;
-    const json_t *loras = member(w->body, "loras");
+    const json_t *loras = fc_json_member(w->body, "loras");
     json_t *out = json_array();
     json_array_foreach(loras, i, row)
     {
@@ -165,7 +160,7 @@ static void read_styles(wish *w)
     size_t i;
     json_t *name;
     fc_styles *styles;
-    const json_t *wanted = member(w->body, "style_selections");
+    const json_t *wanted = fc_json_member(w->body, "style_selections");
     if (!json_is_array(wanted) ||
         fc_styles_open_home(w->h->server->home, (fc_warn){0}, &styles, w->err) != FC_OK)
         return;
@@ -181,18 +176,18 @@ static void read_styles(wish *w)
 
 static void read_output(wish *w)
 {
-    const char *extension = json_string_value(member(w->body, "save_extension"));
-    const char *scheme = json_string_value(member(w->body, "meta_scheme"));
-    const char *webhook = json_string_value(member(w->body, "webhook_url"));
+    const char *extension = json_string_value(fc_json_member(w->body, "save_extension"));
+    const char *scheme = json_string_value(fc_json_member(w->body, "meta_scheme"));
+    const char *webhook = json_string_value(fc_json_member(w->body, "webhook_url"));
     if (extension)
         json_object_set_new(w->out, "format",
                             fc_json_text(strcmp(extension, "jpg") == 0 ? "jpeg" : extension));
-    if (json_is_true(member(w->body, "save_meta")))
+    if (json_is_true(fc_json_member(w->body, "save_meta")))
         json_object_set_new(w->out, "metadata",
                             json_string(scheme && fc_str_starts(scheme, "a1") ? "a1111" : "fooocus"));
     if (webhook && *webhook)
         fc_fail(w->err, FC_UNSUPPORTED, "webhook_url: not offered here, see GET /api/v1/events");
-    if (json_is_true(member(w->advanced, "freeu_enabled")))
+    if (json_is_true(fc_json_member(w->advanced, "freeu_enabled")))
         fc_fail(w->err, FC_UNSUPPORTED, "freeu_enabled: not offered here");
 }
 
@@ -201,7 +196,7 @@ static json_t *make_parameters(fc_http *h, fc_err *err)
     *err = (fc_err){0};
     json_t *body = body_of(h, err);
     if (!body) return NULL;
-    wish w = {h, body, member(body, "advanced_params"), json_object(), err};
+    wish w = {h, body, fc_json_member(body, "advanced_params"), json_object(), err};
     json_object_set_new(w.out, "recipe", json_string("2.5")); /* that server is built on 2.5 */
     copy_members(&w);
     read_numbers(&w);

@@ -19,6 +19,7 @@ struct op_case {
     int32_t groups, oh, ow; /* group norm; upsample */
     fc_act act;
     float mean, spread; /* of x; 0 stands for spread 1 */
+    bool shared;        /* group norm by statistics that are given: those of x, moved */
 };
 
 #define SHAPE(op_, n_, h_, w_, c_) .op = op_, .n = n_, .h = h_, .w = w_, .c = c_
@@ -31,6 +32,8 @@ static const struct op_case cases[] = {
     {SHAPE(GROUP_NORM, 3, 3, 5, 24), .groups = 4},
     {SHAPE(GROUP_NORM, 1, 1, 1, 40), .groups = 8, .act = FC_ACT_GELU},
     {SHAPE(GROUP_NORM, 2, 200, 190, 6), .groups = 3, .mean = 5.0f, .spread = 0.1f},
+    {SHAPE(GROUP_NORM, 2, 32, 32, 320), .groups = 32, .act = FC_ACT_SILU, .mean = 3.0f, .shared = true},
+    {SHAPE(GROUP_NORM, 3, 3, 5, 24), .groups = 4, .shared = true},
     {SHAPE(LAYER_NORM, 2, 1, 64, 640)},
     {SHAPE(LAYER_NORM, 1, 1, 77, 1280), .mean = 20.0f},
     {SHAPE(LAYER_NORM, 3, 1, 5, 23), .spread = 1e-3f},
@@ -72,6 +75,25 @@ static tt input(tt_dev d, const struct op_case *c, fc_dtype t, int32_t channels,
     return x;
 }
 
+/* Two calls: the first notes the statistics, the second is given others. */
+static fc_status shared_group_norm(tt_dev d, const struct op_case *c, fc_tensor y, fc_tensor x,
+                                   fc_tensor unused, const fc_packed *gamma, const fc_packed *beta)
+{
+    size_t count = 2 * (size_t)c->n * (size_t)c->groups;
+    fc_norm_stats stats = {fc_calloc(count, sizeof(double)), false};
+    assert_non_null(stats.values);
+    fc_status s = d.be->group_norm(d.dev, unused, x, gamma, beta, c->groups, 1e-5f, c->act, &stats);
+    for (size_t i = 0; i < count; i += 2) {
+        assert_true(stats.values[i + 1] > 0.1 && stats.values[i + 1] < 1.0); /* tt_rand's is 1/3 */
+        stats.values[i] += 1.0;
+        stats.values[i + 1] *= 1.5;
+    }
+    stats.given = true;
+    if (!s) s = d.be->group_norm(d.dev, y, x, gamma, beta, c->groups, 1e-5f, c->act, &stats);
+    fc_free(stats.values);
+    return s;
+}
+
 static void run(tt_dev d, const struct op_case *c, fc_tensor y, fc_tensor x, fc_tensor z)
 {
     fc_packed *gamma = NULL, *beta = NULL;
@@ -82,7 +104,8 @@ static void run(tt_dev d, const struct op_case *c, fc_tensor y, fc_tensor x, fc_
     fc_status s = FC_INTERNAL;
     switch (c->op) {
     case GROUP_NORM:
-        s = d.be->group_norm(d.dev, y, x, gamma, beta, c->groups, 1e-5f, c->act);
+        s = c->shared ? shared_group_norm(d, c, y, x, z, gamma, beta)
+                      : d.be->group_norm(d.dev, y, x, gamma, beta, c->groups, 1e-5f, c->act, NULL);
         break;
     case LAYER_NORM:
         s = d.be->layer_norm(d.dev, y, x, gamma, beta, 1e-5f);

@@ -106,7 +106,7 @@ static void norms_use_the_biased_variance(void **state)
     tt x = make(d, FC_F32, 2, 1, 4, (const float[]){1, 3, 5, 5, 3, 1, 7, 7});
     tt y = make(d, FC_F32, 2, 1, 4, NULL), z = make(d, FC_F32, 2, 1, 4, NULL);
     /* groups {1,3,3,1}: mean 2, variance 1; {5,5,7,7}: mean 6, variance 1 */
-    assert_int_equal(d.be->group_norm(d.dev, y.t, x.t, g, b, 2, 0.0f, FC_ACT_NONE), FC_OK);
+    assert_int_equal(d.be->group_norm(d.dev, y.t, x.t, g, b, 2, 0.0f, FC_ACT_NONE, NULL), FC_OK);
     expect(&y, (const float[]){-1, 1, -1, -1, 1, -1, 3, 3}, 0.0f);
     /* rows {1,3,5,5}: mean 3.5, variance 2.75; {3,1,7,7}: mean 4.5, variance 6.75 */
     assert_int_equal(d.be->layer_norm(d.dev, z.t, x.t, g, b, 0.25f), FC_OK);

@@ -266,14 +266,15 @@ static void test_tiled(void **state)
     int32_t h = (int32_t)z.shape[2], w = (int32_t)z.shape[3], ph = h * FACTOR, pw = w * FACTOR;
     float *z_nhwc = fc_test_nhwc(&z), *image = floats((size_t)(ph * pw) * RGB);
     struct progress p = {0};
-    fc_vae_tiles tiles = {fc_vae_reference_tilings, 3, count_tiles, &p};
+    fc_vae_tiles tiles = {
+        .tilings = fc_vae_reference_tilings, .count = 3, .progress = count_tiles, .user = &p};
     fc_vae_decode_tiled(&rig.cx, f.vae, z_nhwc, h, w, &tiles, image);
     fc_rig_check(&rig);
     assert_int_equal(p.done, 6 + 7 + 5); /* rows x columns of the three grids */
     assert_int_equal(p.total, p.done);
     assert_at_most("three tilings", rows_error(image, ph, pw, &want), F32);
     fc_vae_tiling one = fc_vae_choose_tiling(f.vae, FC_F32, h, w, UINT64_MAX, false);
-    fc_vae_decode_tiled(&rig.cx, f.vae, z_nhwc, h, w, &(fc_vae_tiles){&one, 1, NULL, NULL}, image);
+    fc_vae_decode_tiled(&rig.cx, f.vae, z_nhwc, h, w, &(fc_vae_tiles){.tilings = &one, .count = 1}, image);
     assert_at_most("one tile", rows_error(image, ph, pw, &whole), F32);
     fc_free(z_nhwc);
     fc_free(image);
@@ -365,7 +366,7 @@ static void test_tiles_encode(void **state)
     for (size_t i = 0; i < PIXELS * RGB; i++) image[i] = sinf((float)i);
     float *left = encode_columns(&rig, v, image, 0), *right = encode_columns(&rig, v, image, TILE_W - SHARED);
     fc_vae_tiling t = {TILE_H, TILE_W, 0, SHARED, false};
-    fc_vae_tiles tiles = {&t, 1, NULL, NULL};
+    fc_vae_tiles tiles = {.tilings = &t, .count = 1};
     fc_vae_encode_tiled(&rig.cx, v, image, TILE_H, WHOLE_W, &tiles, tiled);
     fc_rig_check(&rig);
     check_blend(tiled, left, right);
@@ -444,7 +445,7 @@ static fc_status open_and_run(void *user)
     fc_vae *v = NULL;
     float z[4 * 4 * LATENT] = {0}, image[8 * 8 * RGB], moments[4 * 4 * 2 * LATENT];
     fc_vae_tiling t = {4, 3, 0, 1, false};
-    fc_vae_tiles tiles = {&t, 1, NULL, NULL};
+    fc_vae_tiles tiles = {.tilings = &t, .count = 1};
     fc_status s = fc_rig_try_open(&rig, "ref", FC_F32, 1, NULL);
     if (!s) s = fc_weights_open(&w, path, NULL);
     if (!s) s = fc_vae_open(&v, w, FC_VAE_BOTH, NULL);

@@ -67,11 +67,8 @@ static void block_stats(const fc_dev *dev, const fc_tensor *x, struct grid g, in
         out[i] = merge(moments + i * width, moments + x->c + i * width, width, rows);
 }
 
-/* Statistics of one group over the blocks of an image -> what its channels are normalised with. The float32
- * mean is subtracted first and its rounding goes into the shift: x * scale alone would round away what a
- * large mean leaves. out: the group's part of [mean, scale, shift][c] */
-static void finish_group(struct grid g, const struct stat *stats, int32_t groups, int32_t width, float eps,
-                         const float *gamma, const float *beta, float *out, int32_t c)
+/* Mean and variance of one group over the blocks of an image. */
+static void join_blocks(struct grid g, const struct stat *stats, int32_t groups, int32_t width, double out[2])
 {
     double sum = 0.0, m2 = 0.0, all = (double)g.rows * width;
     for (int32_t b = 0; b < g.blocks; b++) {
@@ -86,7 +83,17 @@ static void finish_group(struct grid g, const struct stat *stats, int32_t groups
                d = stats[(int64_t)b * groups].mean - mean;
         m2 += stats[(int64_t)b * groups].m2 + count * d * d;
     }
-    double rstd = 1.0 / sqrt(m2 / all + (double)eps);
+    out[0] = mean;
+    out[1] = m2 / all;
+}
+
+/* Mean and variance of a group -> what its channels are normalised with. The float32 mean is subtracted first
+ * and its rounding goes into the shift: x * scale alone would round away what a large mean leaves. out: the
+ * group's part of [mean, scale, shift][c] */
+static void finish_group(const double stat[2], int32_t width, float eps, const float *gamma,
+                         const float *beta, float *out, int32_t c)
+{
+    double mean = stat[0], rstd = 1.0 / sqrt(stat[1] + (double)eps);
     float near = (float)mean;
     for (int32_t i = 0; i < width; i++) {
         double scale = rstd * (gamma ? (double)gamma[i] : 1.0);
@@ -97,9 +104,11 @@ static void finish_group(struct grid g, const struct stat *stats, int32_t groups
 }
 
 fc_status fc_cpu_group_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *gamma,
-                            const fc_packed *beta, int32_t groups, float eps, fc_act act)
+                            const fc_packed *beta, int32_t groups, float eps, fc_act act,
+                            const fc_norm_stats *shared)
 {
     if (groups <= 0 || x.c % groups != 0) return FC_INTERNAL;
+    bool given = shared && shared->given;
     struct grid g = divide((int64_t)x.h * x.w);
     struct plan p;
     if (!make_plan(dev, &x, g, groups, &p)) return FC_NOMEM;
@@ -107,14 +116,17 @@ fc_status fc_cpu_group_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_pack
     int64_t rows = fc_tensor_rows(x);
     bool parallel = rows * x.c >= FC_CPU_PARALLEL_MIN;
 #pragma omp parallel for schedule(static) num_threads(dev->threads) if (parallel)
-    for (int32_t t = 0; t < tasks; t++)
+    for (int32_t t = 0; t < (given ? 0 : tasks); t++)
         block_stats(dev, &x, g, t / g.blocks, t % g.blocks, groups, p.moments + (int64_t)t * 2 * x.c,
                     p.stats + (int64_t)t * groups);
     for (int32_t i = 0; i < x.n; i++)
-        for (int32_t j = 0; j < groups; j++)
-            finish_group(g, p.stats + (int64_t)i * g.blocks * groups + j, groups, width, eps,
-                         gamma ? gamma->vector + j * width : NULL, beta ? beta->vector + j * width : NULL,
-                         p.vectors + (int64_t)i * 3 * x.c + j * width, x.c);
+        for (int32_t j = 0; j < groups; j++) {
+            double own[2], *stat = shared ? shared->values + 2 * ((int64_t)i * groups + j) : own;
+            if (!given) join_blocks(g, p.stats + (int64_t)i * g.blocks * groups + j, groups, width, stat);
+            finish_group(stat, width, eps, gamma ? gamma->vector + j * width : NULL,
+                         beta ? beta->vector + j * width : NULL, p.vectors + (int64_t)i * 3 * x.c + j * width,
+                         x.c);
+        }
 #pragma omp parallel for schedule(static) num_threads(dev->threads) if (parallel)
     for (int64_t r = 0; r < rows; r++) {
         const float *mean = p.vectors + r / g.rows * 3 * x.c;

@@ -7,8 +7,8 @@ struct span { /* rows [row, row + rows) and channels [first, first + count) shar
     int32_t first, count;
 };
 
-static void normalise(const fc_tensor *y, const fc_tensor *x, struct span s, const fc_packed *gamma,
-                      const fc_packed *beta, float eps, fc_act act)
+/* stat: mean and variance. */
+static void measure(const fc_tensor *x, struct span s, double stat[2])
 {
     double n = (double)s.rows * s.count, sum = 0.0, squares = 0.0;
     for (int64_t r = s.row; r < s.row + s.rows; r++)
@@ -20,7 +20,14 @@ static void normalise(const fc_tensor *y, const fc_tensor *x, struct span s, con
             squares += d * d;
         }
     }
-    double rstd = 1.0 / sqrt(squares / n + (double)eps);
+    stat[0] = mean;
+    stat[1] = squares / n;
+}
+
+static void normalise(const fc_tensor *y, const fc_tensor *x, struct span s, const double stat[2],
+                      const fc_packed *gamma, const fc_packed *beta, float eps, fc_act act)
+{
+    double mean = stat[0], rstd = 1.0 / sqrt(stat[1] + (double)eps);
     for (int64_t r = s.row; r < s.row + s.rows; r++) {
         for (int32_t c = s.first; c < s.first + s.count; c++) {
             double v = ((double)ref_load(x, r, c) - mean) * rstd;
@@ -32,15 +39,20 @@ static void normalise(const fc_tensor *y, const fc_tensor *x, struct span s, con
 }
 
 fc_status fc_ref_group_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *gamma,
-                            const fc_packed *beta, int32_t groups, float eps, fc_act act)
+                            const fc_packed *beta, int32_t groups, float eps, fc_act act,
+                            const fc_norm_stats *shared)
 {
     if (groups <= 0 || x.c % groups != 0) return FC_INTERNAL;
     int64_t rows = (int64_t)x.h * x.w;
     int32_t width = x.c / groups;
 #pragma omp parallel for collapse(2) schedule(static) num_threads(dev->threads)
     for (int32_t i = 0; i < x.n; i++)
-        for (int32_t g = 0; g < groups; g++)
-            normalise(&y, &x, (struct span){i * rows, rows, g * width, width}, gamma, beta, eps, act);
+        for (int32_t g = 0; g < groups; g++) {
+            struct span s = {i * rows, rows, g * width, width};
+            double own[2], *stat = shared ? shared->values + 2 * (i * groups + g) : own;
+            if (!shared || !shared->given) measure(&x, s, stat);
+            normalise(&y, &x, s, stat, gamma, beta, eps, act);
+        }
     return FC_OK;
 }
 
@@ -49,7 +61,11 @@ fc_status fc_ref_layer_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_pack
 {
     int64_t rows = fc_tensor_rows(x);
 #pragma omp parallel for schedule(static) num_threads(dev->threads)
-    for (int64_t r = 0; r < rows; r++)
-        normalise(&y, &x, (struct span){r, 1, 0, x.c}, gamma, beta, eps, FC_ACT_NONE);
+    for (int64_t r = 0; r < rows; r++) {
+        struct span s = {r, 1, 0, x.c};
+        double stat[2];
+        measure(&x, s, stat);
+        normalise(&y, &x, s, stat, gamma, beta, eps, FC_ACT_NONE);
+    }
     return FC_OK;
 }
