@@ -75,7 +75,8 @@ static void read_numbers(wish *w)
 static void read_sampler(wish *w)
 {
     const char *from_name;
-    const json_t *name = fc_json_member(w->body, "sampler_name"), *scheduler = fc_json_member(w->body, "scheduler");
+    const json_t *name = fc_json_member(w->body, "sampler_name"),
+                 *scheduler = fc_json_member(w->body, "scheduler");
     if (!name) name = fc_json_member(w->body, "sampler_index");
     const char *shown = name ? json_string_value(name) : "Euler";
     const char *id = shown ? fc_a1111_sampler_id(*shown ? shown : "Euler", &from_name) : NULL;

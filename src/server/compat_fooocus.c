@@ -100,7 +100,8 @@ static bool wants_png(fc_http *h)
 
 static void read_numbers(wish *w)
 {
-    const json_t *count = fc_json_member(w->body, "image_number"), *seed = fc_json_member(w->body, "image_seed");
+    const json_t *count = fc_json_member(w->body, "image_number"),
+                 *seed = fc_json_member(w->body, "image_seed");
     json_int_t n = count ? json_integer_value(count) : 1;
     if ((count && !json_is_integer(count)) || n < 1 || n > MAX_PICTURES)
         fc_fail(w->err, FC_ARG, "image_number: want a whole number from 1 to %d", MAX_PICTURES);

@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { after, afterEach, describe, test } from "node:test";
 import { startHub } from "../http/hub.mjs";
 import { CHROMIUM, closeBrowser, finished, generate, openBrowser } from "./browser.mjs";
-import { modelsFolder, newHome, runTool, startProgram } from "./program.mjs";
+import { modelsFolder, newHome, ROOT, runTool, startProgram } from "./program.mjs";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const skip = CHROMIUM ? false : "Chromium is not installed (apt-get install chromium)";
@@ -257,6 +257,26 @@ describe("page", { skip, concurrency: false }, () => {
     assert.ok((await page.locator(".catalog-row").count()) > 5);
     await page.locator(".catalog-row", { hasText: model.name }).getByText("here", { exact: true }).waitFor();
     hub.close();
+  });
+
+  test("a new home begins with the demo model: its sizes, its examples, a picture", async () => {
+    const own = { width: undefined, height: undefined, steps: undefined };
+    const page = await start({ form: own }, { models: false, env: { FOOOCUS_DEMO: path.join(ROOT, "data/demo") } });
+    await page.waitForSelector(".offer:not([hidden])");
+    await page.click(".example >> nth=0");
+    const prompt = await page.inputValue("#prompt");
+    await page.click("#generate");
+    await finished(page);
+    const { width, height } = await page.locator(".picture.final").evaluate((img) => ({ width: img.naturalWidth, height: img.naturalHeight }));
+    const card = JSON.parse(fs.readFileSync(path.join(ROOT, "data/demo/checkpoints/demo.json"), "utf8"));
+    assert.ok(card.prompts.includes(prompt));
+    assert.deepEqual([width, height], card.sizes[0]);
+    await page.click(".summary");
+    assert.equal(await page.locator(".ratio").count(), card.sizes.length);
+    await page.locator(".ratio").nth(1).click();
+    await page.click("#generate");
+    await page.waitForFunction((w) => document.querySelector(".picture.final")?.naturalWidth === w, card.sizes[1][0]);
+    await finished(page);
   });
 
   test("what the server refuses is said and pointed at", async () => {

@@ -3,7 +3,7 @@
   sheet.py sheet --out docs/demo.jpg [--prompts sheet_prompts.txt] [--columns 8] [-- FLAGS of fooocus generate]
   sheet.py prompts --prompts prompts.jsonl --out FOLDER [-- FLAGS]
 
-Picture i has seed i + 1.  A line of a .txt file may bring flags of its own behind a tab.
+Picture i has seed i + 1 where nothing else is said.  A line of a .txt file may bring flags of its own behind a tab.
 """
 import argparse
 import json
@@ -42,11 +42,10 @@ def draw(program, lines, folder, flags):
     for i, (prompt, seed, own) in enumerate(lines):
         path = os.path.join(folder, f"{i:04d}.png")
         if not os.path.exists(path):
-            subprocess.run(
-                [program, "generate", prompt, "--seed", str(seed), "--output", path, "--quiet", "--no-log", *own, *flags],
-                check=True,
-                stdout=subprocess.DEVNULL,
-            )
+            flags_here = ["--output", path, "--quiet", "--no-log", *own, *flags]
+            if "--seed" not in flags_here:
+                flags_here += ["--seed", str(seed)]
+            subprocess.run([program, "generate", prompt, *flags_here], check=True, stdout=subprocess.DEVNULL)
         print(f"\r{i + 1} of {len(lines)}", end="", flush=True, file=sys.stderr)
     print(file=sys.stderr)
 
