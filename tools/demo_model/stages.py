@@ -33,6 +33,9 @@ def start(run, stage, modules, lr, opts, **kw):
     budget = Budget(
         opts.total, opts.step_limit, opts.seconds, head.get("elapsed", 0.0), head.get("step", 0), opts.end
     )
+    if run.team:
+        run.team.share(trainer.params + list(trainer.ema.values()))
+        torch.manual_seed(1000 * budget.step + run.team.rank)
     if head:
         run.log(stage, resumed=head["step"], elapsed=head["elapsed"])
     return trainer, budget
@@ -283,7 +286,8 @@ def weighted(out, noise, alpha):
 def batch_size(run, gpu):
     """Pictures a step: as many as keep a GPU busy; on a CPU many small steps learn more in
     the same time, so it is what has the pixels of 32 at side 128."""
-    return gpu if run.gpu else max(8, round(32 * (128 / run.side) ** 2))
+    team = run.team.size if run.team else 1
+    return gpu if run.gpu else max(8, round(32 / team * (128 / run.side) ** 2))
 
 
 def unet(run, opts, pool):

@@ -9,15 +9,17 @@ share one learning rate schedule.
 """
 import argparse
 import os
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
 
 import stages
-from common import Pool, Run, load_part
+from common import Pool, Run, Team, load_part
 from dataset import SHARD, Painters
 
 ORDER = ("vae", "taesd", "unet", "refiner", "lora")
+TOGETHER = ("unet", "refiner", "lora")  # stages that --processes speeds up
 CHALK = 12000  # pictures of the LoRA's style
 
 
@@ -40,6 +42,8 @@ def options(argv):
     a.add_argument(
         "--crop", type=int, default=128, help="pixels the two decoders see; 128 adds whole pictures"
     )
+    a.add_argument("--processes", type=int, default=1, help="that train the UNets together, on a CPU")
+    a.add_argument("--helper", metavar="PART:RANK", help=argparse.SUPPRESS)  # how such a process is started
     a.add_argument("--device")
     o = a.parse_args(argv)
     o.plan = []
@@ -118,6 +122,11 @@ class Supply:
         )
         return self.pool
 
+    def complete(self):
+        """Waits for the last picture."""
+        if self.painters:
+            self.pool.wait(self.painters, self.pictures_wanted)
+
     def keep(self):
         """Latents outlive the call when the machine does: the next call need not paint again."""
         if self.kind == "train" and self.pool.latents and self.painters:
@@ -152,8 +161,54 @@ def run_part(run, supply, opts, part, deadline):
     opts.total, opts.step_limit, opts.end = total, int(total) if opts.steps else None, end / total
     opts.seconds = max(1.0, deadline - time.time()) if deadline else None
     opts.painters = supply.painters
-    stage = getattr(stages, dict(lora="lora_stage").get(name, name))
-    return stage(run, opts, pool)
+    if opts.processes > 1 and name in TOGETHER:
+        supply.complete()
+        return train_together(run, opts, pool, part)
+    return stage_of(name)(run, opts, pool)
+
+
+def stage_of(name):
+    return getattr(stages, dict(lora="lora_stage").get(name, name))
+
+
+def train_together(run, opts, pool, part):
+    """The stage in opts.processes processes, of which this is the first."""
+    meeting, shared = os.path.abspath(run.path("meeting")), run.path("shared.pt")
+    if os.path.exists(meeting):
+        os.remove(meeting)
+    pool.save(shared)
+    helpers = [
+        subprocess.Popen(
+            [sys.executable, *sys.argv, "--helper", f"{opts.plan.index(part)}:{rank}"]
+            + (["--call", str(opts.seconds)] if opts.seconds else [])
+        )
+        for rank in range(1, opts.processes)
+    ]
+    run.team = Team(0, opts.processes, meeting)
+    try:
+        return stage_of(part.stage)(run, opts, pool)
+    finally:
+        run.team.leave()
+        run.team = None
+        for h in helpers:
+            h.wait()
+        os.remove(shared)
+
+
+def help_out(run, opts):
+    """What a helper does: the same stage, on its own share of the pictures."""
+    index, rank = map(int, opts.helper.split(":"))
+    part = opts.plan[index]
+    run.side = part.side
+    run.team = Team(rank, opts.processes, os.path.abspath(run.path("meeting")))
+    pool = Pool(run, opts.pictures * (opts.largest / part.side) ** 2, latents=True)
+    pool.load(run.path("shared.pt"))
+    same = [p for p in opts.plan if p.stage == part.stage]
+    total, end = sum(p.amount for p in same), sum(p.amount for p in same[: same.index(part) + 1])
+    opts.total, opts.step_limit, opts.end = total, int(total) if opts.steps else None, end / total
+    opts.seconds, opts.painters = opts.call, None
+    stage_of(part.stage)(run, opts, pool)
+    run.team.leave()
 
 
 def main():
@@ -162,6 +217,9 @@ def main():
     run = Run(opts.work, opts.side, opts.workers, opts.device, bf16=opts.bf16)
     supply = Supply(run, opts)
     opts.largest = max(p.side for p in opts.plan)
+    if opts.helper:
+        help_out(run, opts)
+        return
     done = True
     try:
         for part in opts.plan:
