@@ -1,14 +1,18 @@
 """Writes the finished model: F16 safetensors under SDXL's names, the vocabulary in their metadata, the recipe, and checks the size.
 
   export.py --work DIR --out data/demo
+  export.py --work DIR --unpack data/demo      a new work folder from finished files, to train them further
 """
 import argparse
 import json
 import os
 
+import torch
+
 import lora
 import models
-from common import VOCABULARY_KEY, Run, load_average, write_safetensors
+from common import VOCABULARY_KEY, Run, load_average, read_safetensors, write_safetensors
+from stages import load_vae
 
 LIMIT = 16_000_000
 LICENCE = dict(license="MIT", title="Fooocus in C demo model")
@@ -62,7 +66,7 @@ def collect(run, partial):
         load_average(run, stage, modules)
         return True
 
-    load_average(run, "vae", dict(vae=p["vae"]))
+    p["vae"] = load_vae(run)
     load_average(run, "unet", {k: p[k] for k in ("unet", "clip_l", "clip_g")})
     base = {}
     for k in ("clip_l", "clip_g", "vae", "unet"):
@@ -79,14 +83,41 @@ def collect(run, partial):
     return out
 
 
+def unpack(run, folder):
+    """Every stage as if it had just begun with these weights; the VAE as finished, for the latents hang on it."""
+    p = models.parts(run.tokenizer.size)
+    stages = dict(vae=("base", ["vae"]), unet=("base", ["unet", "clip_l", "clip_g"]), taesd=("preview", ["taesd"]))
+    stages["refiner"] = ("refiner", ["refiner", "refiner_g"])
+    prefix = dict(models.PREFIX, refiner=models.PREFIX["unet"])
+    for stage, (part, modules) in stages.items():
+        path = os.path.join(folder, FILES[part])
+        if not os.path.exists(path):
+            continue
+        tensors, data = read_safetensors(path)[0], {}
+        for m in modules:
+            own = dict(p[m].named_parameters())
+            data.update({f"{m}.{n}": tensors[prefix[m] + n] for n in own if own[n].requires_grad})
+        head = dict(step=0, elapsed=0.0, finished=stage == "vae")
+        for file in ("ema", "model"):
+            torch.save(dict(head=head, data=data), run.path(f"{stage}.{file}.pt"))
+
+
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("--work", required=True)
-    a.add_argument("--out", required=True)
+    a.add_argument("--out", help="where the files go")
+    a.add_argument("--unpack", metavar="FOLDER", help="make a work folder from these files instead")
     a.add_argument(
         "--partial", action="store_true", help="before all stages are trained, to look at pictures"
     )
     o = a.parse_args()
+    if o.unpack:
+        _, metadata = read_safetensors(os.path.join(o.unpack, FILES["base"]))
+        os.makedirs(o.work, exist_ok=True)
+        with open(os.path.join(o.work, "merges.txt"), "w", encoding="utf-8") as f:
+            f.write(metadata[VOCABULARY_KEY])
+        unpack(Run(o.work, device="cpu"), o.unpack)
+        return
     run = Run(o.work, device="cpu")
     os.makedirs(o.out, exist_ok=True)
     total = 0

@@ -1,9 +1,10 @@
-"""The five training stages: vae, taesd, unet (with both text encoders), refiner, lora.
+"""The training stages: vae, decoder, taesd, unet (with both text encoders), refiner, lora.
 
 Each is a function (run, budget options) that resumes where it stopped, saves its state and returns True when its
 budget is used up.  See README.md for what each one optimises and why.
 """
 import math
+import os
 import time
 
 import torch
@@ -143,6 +144,38 @@ def vae(run, opts, pool):
     return done
 
 
+def decoder(run, opts, pool):
+    """More training for the VAE's decoder alone: latents stay what they are, so nothing else has to be trained again."""
+    model = load_vae(run)
+    mods = dict(decoder=model.decoder, post=model.post_quant_conv)
+    trainer, budget = start(run, "decoder", mods, 6e-4, opts, decay=0.998, weight_decay=1e-4)
+    gen = torch.Generator().manual_seed(150 + budget.step)
+    size, batch = min(opts.crop, run.side), opts.batch or (64 if run.gpu else 16)
+
+    def one_step():
+        large = run.side > size and (budget.progress() > 0.8 or budget.step % 8 == 7)
+        x = crops(run, pool, gen, batch // 4, 2 * size) if large else crops(run, pool, gen, batch, size)
+        with run.autocast():
+            with torch.no_grad():
+                mean = model.encode(x)[0]
+            out = model.decode(mean + SIGMA_NOISE / models.SCALE * torch.randn_like(mean))
+        trainer.step(picture_loss(out.float(), x), budget, l1=(out.float() - x).abs().mean())
+
+    done = loop(trainer, budget, one_step, feeding(pool, opts))
+    trainer.use_average()
+    show_vae(run, model, pool, gen)
+    return done
+
+
+def load_vae(run):
+    """The VAE with the best decoder there is."""
+    model = models.parts(run.tokenizer.size)["vae"]
+    load_average(run, "vae", dict(vae=model))
+    if os.path.exists(run.path("decoder.ema.pt")):
+        load_average(run, "decoder", dict(decoder=model.decoder, post=model.post_quant_conv))
+    return model
+
+
 def calibrate(run, model, pool, gen):
     """Scales the latents: zero mean and deviation 1 / SCALE for each channel, by the two 1x1 convolutions alone."""
     total = []
@@ -175,8 +208,7 @@ def show_vae(run, model, pool, gen):
 
 def encoder(run):
     """pictures uint8 [n, h, w, 3] -> latents of unit variance, float16."""
-    model = models.parts(run.tokenizer.size)["vae"]
-    load_average(run, "vae", dict(vae=model))
+    model = load_vae(run)
 
     @torch.no_grad()
     def encode(pics):
@@ -189,9 +221,7 @@ def encoder(run):
 
 # ---------------------------------------------------------------------------- preview decoder
 def taesd(run, opts, pool):
-    all_parts = models.parts(run.tokenizer.size)
-    big, model = all_parts["vae"], all_parts["taesd"]
-    load_average(run, "vae", dict(vae=big))
+    big, model = load_vae(run), models.parts(run.tokenizer.size)["taesd"]
     trainer, budget = start(run, "taesd", dict(taesd=model), 1.5e-3, opts, decay=0.998, weight_decay=1e-4)
     gen = torch.Generator().manual_seed(200 + budget.step)
     size, batch = min(opts.crop, run.side), opts.batch or (64 if run.gpu else 16)

@@ -5,7 +5,7 @@
 
 Stages run in the order given; the number is the seconds a stage trains, over all calls.  Stages: vae, taesd,
 unet (with both text encoders), refiner, lora.  @SIDE sets the picture side of a part; the parts of a stage
-share one learning rate schedule.
+share one learning rate schedule.  decoder trains the VAE's decoder further, with the latents as they are.
 """
 import argparse
 import os
@@ -18,7 +18,7 @@ import stages
 from common import Pool, Run, Team, load_part
 from dataset import SHARD, Painters
 
-ORDER = ("vae", "taesd", "unet", "refiner", "lora")
+ORDER = ("vae", "decoder", "taesd", "unet", "refiner", "lora")
 TOGETHER = ("unet", "refiner", "lora")  # stages that --processes speeds up
 CHALK = 12000  # pictures of the LoRA's style
 
@@ -153,7 +153,7 @@ def run_part(run, supply, opts, part, deadline):
     supply.use(part.side)
     pool = (
         supply.pictures()
-        if name in ("vae", "taesd")
+        if name in ("vae", "decoder", "taesd")
         else supply.chalk()
         if name == "lora"
         else supply.latents()
