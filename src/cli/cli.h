@@ -24,6 +24,7 @@ typedef struct cli_command {
     const char
         *details; /* for --help, paragraphs with lines of at most 76 characters; NULL: told elsewhere */
     int (*run)(int argc, char **argv);
+    bool computes; /* with all cores */
 } cli_command;
 /* NULL behind the last. */
 const cli_command *cli_command_at(int index);

@@ -1,6 +1,9 @@
 /* fooocus: finds the command and runs it. */
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "app/params.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -10,17 +13,17 @@
 
 static const cli_command commands[] = {
     {"generate", "generate \"PROMPT\" [--model FILE] [flags]", "Make pictures from a sentence.", NULL, NULL,
-     cli_generate},
+     cli_generate, true},
     {"serve", "serve [--listen [IP]] [--port N] [--auth FILE] [flags]", "The web page and the API.", NULL,
-     NULL, cli_serve},
+     NULL, cli_serve, true},
     {"auth", "auth add|token|remove NAME [--file FILE]", "Users and API tokens of the server.",
-     "add token remove", NULL, cli_auth},
+     "add token remove", NULL, cli_auth, false},
     {"setup", "setup [--preset NAME] [flags]", "Fetch the models that pictures need, after one question.",
      NULL,
      "Without --preset the set of preset sai: the SDXL base model, its refiner and the\n"
      "offset LoRA (13 GB). What is already there stays. A break is no harm: the same\n"
      "command goes on where it stopped.\n",
-     cli_setup},
+     cli_setup, false},
     {"models", "models list|get|verify|remove [NAME ...] [flags]", "Fetch and check model files.",
      "list get verify remove",
      "models list             what is here; --all: also what could be fetched\n"
@@ -31,18 +34,18 @@ static const cli_command commands[] = {
      "\n"
      "An access token in HF_TOKEN is sent to huggingface.co alone; proxies are those of\n"
      "the environment (https_proxy).\n",
-     cli_models},
+     cli_models, false},
     {"config", "config [KEY ...] [flags]", "Show settings and where they come from.", NULL,
      "Later sources win: built in, the preset default, config.txt, --preset, environment\n"
      "variables of the same name. Nothing is ever written.\n",
-     cli_config},
+     cli_config, false},
     {"bench", "bench [ops|step|text|vae|load|e2e ...] [flags]", "Measure speed and memory.",
-     "ops step text vae load e2e", NULL, cli_bench},
+     "ops step text vae load e2e", NULL, cli_bench, true},
     {"doctor", "doctor [FILE ...] [flags]", "Describe model files, or this machine.", NULL,
      "Without FILE: what this machine has, which models are there, and what speed to\n"
      "expect, measured for about a second. With FILE, a path or the name of a model file:\n"
      "its kind and parts, what is missing in it and what nothing uses.\n",
-     cli_doctor},
+     cli_doctor, false},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
@@ -91,6 +94,19 @@ static int unknown_command(const char *name)
     return cli_fail(&err);
 }
 
+/* Threads that wait for the others spin unless told otherwise: 3 % faster on an idle machine, many times
+ * slower on a busy one (docs/SPEED.md). libgomp reads the setting before main, so the program begins once
+ * more with it. */
+static void wait_calmly(char **argv)
+{
+    char path[PATH_MAX];
+    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) return;
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n <= 0 || setenv("OMP_WAIT_POLICY", "passive", 1) != 0) return;
+    path[n] = '\0';
+    execv(path, argv); /* when that fails, it goes on as it is */
+}
+
 int main(int argc, char **argv)
 {
     fc_log_init_from_env();
@@ -104,7 +120,10 @@ int main(int argc, char **argv)
     if (!strcmp(word, "--man")) return print(cli_help_man);
     if (!strcmp(word, "--completion")) return print_completion(argc > 2 ? argv[2] : "");
     if (!strcmp(word, "--settings")) return print(fc_params_markdown);
-    for (int i = 0; i < COMMAND_COUNT; i++)
-        if (!strcmp(commands[i].name, word)) return commands[i].run(argc - 1, argv + 1);
+    for (int i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i].name, word) != 0) continue;
+        if (commands[i].computes) wait_calmly(argv);
+        return commands[i].run(argc - 1, argv + 1);
+    }
     return unknown_command(word);
 }
