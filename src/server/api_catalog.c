@@ -89,13 +89,26 @@ static json_t *group_of(const char *name)
     return json_stringn(name, strcspn(name, " "));
 }
 
+/* "SAI Anime" -> "/styles/sai-anime.webp", null when the page has no such picture. */
+static json_t *sample_of(const char *name)
+{
+    char path[256];
+    int n = snprintf(path, sizeof path, "/styles/%s.webp", name);
+    if (n < 0 || (size_t)n >= sizeof path) return json_null();
+    for (char *c = path + strlen("/styles/"); c < path + n - strlen(".webp"); c++) {
+        if (*c >= 'A' && *c <= 'Z') *c = (char)(*c - 'A' + 'a');
+        if (!((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9'))) *c = '-';
+    }
+    return fc_embedded_find(&fc_web, path + 1) ? json_string(path) : json_null();
+}
+
 static json_t *style_json(const fc_style *style)
 {
     static const char *const kinds[] = {
         [FC_STYLE_TEXT] = "text", [FC_STYLE_EXPANSION] = "expansion", [FC_STYLE_RANDOM] = "random"};
-    return json_pack("{s:o, s:o, s:b, s:b, s:s, s:n}", "name", fc_json_text(style->name), "group",
+    return json_pack("{s:o, s:o, s:b, s:b, s:s, s:o}", "name", fc_json_text(style->name), "group",
                      group_of(style->name), "has_positive", *style->prompt != '\0', "has_negative",
-                     *style->negative != '\0', "kind", kinds[style->kind], "sample");
+                     *style->negative != '\0', "kind", kinds[style->kind], "sample", sample_of(style->name));
 }
 
 /* Those of 2.5.5's list, and the one that recipe 1.0 begins with. */
