@@ -118,6 +118,7 @@ fc_status fc_model_folder_open(const char *home, const char *kind, fc_arena *are
                                fc_err *err)
 {
     fc_status status = open_own(home, kind, arena, folder, err);
+    folder->own = folder->names.count;
     if (status == FC_OK) status = add_demo(home, kind, folder, err);
     if (status == FC_OK && arena->status != FC_OK)
         return fc_fail(err, arena->status, "out of memory for the list of model files");

@@ -11,7 +11,8 @@ typedef struct fc_model_folder {
     const char *dir; /* the first folder, "home/models/loras": new files go there */
     fc_lines names;  /* relative to their folder, in the order in which names are looked up */
     fc_lines paths;  /* of the same files, folder included */
-    bool demo;       /* there is no model of the user's: the demo model's files are listed */
+    size_t own;      /* so many of them, the first, are the user's */
+    bool demo;       /* the user has no checkpoint: the demo model's files follow */
 } fc_model_folder;
 
 /* The files of a request, looked up; paths live in an arena. */

@@ -99,13 +99,14 @@ static fc_status report_models(report *r, const char *home, fc_err *err)
         status = fc_model_folder_open(home, kinds[i], &arena, &folder, err);
         if (status == FC_OK) {
             json_t *files = json_array();
-            snprintf(text, sizeof text, "%s: %zu file%s", folder.dir, folder.names.count,
-                     folder.names.count == 1 ? "" : "s");
+            snprintf(text, sizeof text, "%s: %zu file%s", folder.dir, folder.own, folder.own == 1 ? "" : "s");
             say(r, i ? "" : "models", text);
-            for (size_t k = 0; k < folder.paths.count; k++) check_file(r, folder.paths.items[k], files);
+            for (size_t k = 0; k < folder.own; k++) check_file(r, folder.paths.items[k], files);
             json_object_set_new(all, kinds[i], files);
-            if (i == 0 && folder.names.count == 0)
-                say(r, "", "There is no checkpoint: fetch the usual ones with fooocus setup");
+            if (i == 0 && folder.own == 0)
+                say(r, "",
+                    folder.demo ? "The demo model stands in: fetch real ones with fooocus setup"
+                                : "There is no checkpoint: fetch the usual ones with fooocus setup");
         }
         fc_arena_fini(&arena);
     }

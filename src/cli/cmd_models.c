@@ -46,14 +46,14 @@ typedef struct model_file {
 
 typedef fc_status visit(const store *s, const model_file *file, void *user, fc_err *err);
 
-/* Calls fn for every model file of a kind. */
+/* Calls fn for every model file of a kind that is the user's. */
 static fc_status each_of(const store *s, const char *kind, visit *fn, void *user, fc_err *err)
 {
     fc_arena arena;
     fc_model_folder folder;
     fc_arena_init(&arena, 64 << 20);
     fc_status status = fc_model_folder_open(fc_home_dir(s->args->home), kind, &arena, &folder, err);
-    for (size_t i = 0; status == FC_OK && i < folder.names.count; i++) {
+    for (size_t i = 0; status == FC_OK && i < folder.own; i++) {
         const char *name = folder.names.items[i];
         const model_file f = {kind, name, folder.paths.items[i],
                               fc_catalog_of_kind(&s->catalog, kind, fc_path_basename(name))};

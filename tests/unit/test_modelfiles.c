@@ -121,6 +121,8 @@ static void test_demo(void **state)
     assert_int_equal(l.files.loras.count, 2);
     assert_ok(fc_model_folder_open(bare, "loras", &l.arena, &loras, &l.err), &l.err);
     assert_true(loras.demo);
+    assert_int_equal(loras.own, 1);
+    assert_int_equal(loras.names.count, 2);
     fc_arena_fini(&l.arena);
     assert_ok(find(&l, "{\"refiner\": \"none\"}", true), &l.err);
     assert_null(l.files.refiner);

@@ -1,14 +1,15 @@
 // Takes the pictures of docs/screens from the program itself, with a history of painted scenes.
-//   node tests/web/screens.mjs [FOLDER]
+//   node tests/web/screens.mjs [FOLDER] [NAME ...]
 
 import fs from "node:fs";
 import path from "node:path";
-import { closeBrowser, openBrowser } from "./browser.mjs";
+import { closeBrowser, finished, generate, openBrowser } from "./browser.mjs";
 import { ROOT, startProgram } from "./program.mjs";
 
 const folder = path.resolve(process.argv[2] ?? path.join(ROOT, "docs/screens"));
 const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 const DARK = { colorScheme: "dark" };
+const DEMO = { models: false, form: { width: undefined, height: undefined } }; // as the demo model wants it
 
 /** A canvas of the browser turns the PNG into a small WebP. */
 async function save(page, name) {
@@ -34,14 +35,17 @@ const tab = async (page, name) => {
 };
 
 const SCENES = {
-  "start-light": { history: 0, models: false },
-  "desktop-light": { run: async (page) => {
-    await page.fill("#prompt", "a lighthouse on a cliff above a calm sea, first light");
+  "start-light": { ...DEMO, history: 0 },
+  "desktop-light": { ...DEMO, run: async (page) => {
+    await generate(page, "a lighthouse by the sea at sunset, watercolor");
+    await finished(page);
     await tab(page, "Settings");
   } },
-  "dark-styles": { options: DARK, run: async (page) => {
+  "dark-styles": { ...DEMO, options: DARK, run: async (page) => {
+    await generate(page, "a red house in the mountains at night");
+    await finished(page);
     await tab(page, "Styles");
-    await page.locator("#panel .search").fill("water");
+    await page.locator("#panel .search").fill("paint");
   } },
   models: { run: async (page) => {
     await tab(page, "Models");
@@ -87,7 +91,7 @@ const SCENES = {
     await page.fill("#prompt", "清晨的茶园，薄雾，远山");
   } },
   phone: { options: PHONE, run: (page) => page.fill("#prompt", "a winter evening, far villages") },
-  "phone-start": { options: PHONE, history: 0, models: false },
+  "phone-start": { ...DEMO, options: PHONE, history: 0 },
   "phone-panel": { options: PHONE, run: (page) => page.locator(".advanced-toggle").click() },
   "phone-history": { options: { ...PHONE, ...DARK }, run: async (page) => {
     await page.getByRole("button", { name: "History" }).click();
@@ -95,8 +99,10 @@ const SCENES = {
   } },
 };
 
+const wanted = process.argv.slice(3);
 for (const [name, { options = {}, form = {}, query = "", history = 60, models = true, run = null }] of Object.entries(SCENES)) {
-  const server = await startProgram({ history, models });
+  if (wanted.length && !wanted.includes(name)) continue;
+  const server = await startProgram({ history, models, env: models ? {} : { FOOOCUS_DEMO: path.join(ROOT, "data/demo") } });
   const browser = await openBrowser(server.url, { form: { width: 384, height: 288, ...form }, ...options });
   const page = await browser.page(query);
   if (run) await run(page);
