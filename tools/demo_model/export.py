@@ -42,10 +42,10 @@ CARD = dict(
 
 
 def write_card(folder, files):
+    """The refiner is not on the card: it has to be asked for, until the judge says that it makes pictures better."""
     card = dict(CARD)
-    for key, part in (("refiner", "refiner"), ("preview_decoder", "preview")):
-        if FILES[part] in files:
-            card[key] = os.path.basename(FILES[part])
+    if FILES["preview"] in files:
+        card["preview_decoder"] = os.path.basename(FILES["preview"])
     with open(os.path.join(folder, os.path.splitext(FILES["base"])[0] + ".json"), "w") as f:
         json.dump(card, f, indent=2)
         f.write("\n")
