@@ -70,8 +70,10 @@ fc_status fc_model_card_open(fc_model_card *card, const char *model, fc_err *err
         !fc_path_exists(card->path))
         return FC_OK;
     fc_buf_init(&text, MAX_CARD);
-    fc_status s = fc_file_read(card->path, &text, err);
-    if (s == FC_OK) {
+    fc_status s = fc_file_read(card->path, &text, NULL);
+    bool is_card = s == FC_OK && strstr(fc_buf_cstr(&text), "\"fooocus_card\"");
+    s = FC_OK; /* what cannot be read, or is another program's, is no card */
+    if (is_card) {
         card->root = json_loadb(fc_buf_cstr(&text), text.len, JSON_REJECT_DUPLICATES, &where);
         s = card->root ? check(card, err)
                        : fc_fail(err, FC_FORMAT, "%s is no valid JSON: line %d: %s", card->path, where.line,

@@ -1,9 +1,9 @@
 /* What a model asks for, in a JSON file beside it: x.json beside x.safetensors.
- *   {"name": "...", "notice": "...", "refiner": NAME, "preview_decoder": NAME,
+ *   {"fooocus_card": 1, "name": "...", "notice": "...", "refiner": NAME, "preview_decoder": NAME,
  *    "defaults": {fields of a request}, "sizes": [[width, height], ...], "prompts": ["...", ...]}
- * All members are optional. NAMEs are looked up among the model files like those of a request; what is not
- * there is left out. The defaults count where nothing else is set; fields that name files of this machine are
- * refused. */
+ * All members but the first are optional; without that one it is some other program's file and ignored. NAMEs
+ * are looked up among the model files like those of a request; what is not there is left out. The defaults
+ * count where nothing else is set; fields that name files of this machine are refused. */
 #ifndef FC_APP_MODELCARD_H
 #define FC_APP_MODELCARD_H
 

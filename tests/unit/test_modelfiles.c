@@ -99,8 +99,8 @@ static void test_demo(void **state)
     fc_model_folder loras;
     app_write("demo/checkpoints/demo.safetensors", "d");
     app_write("demo/checkpoints/demo_refiner.safetensors", "r");
-    app_write("demo/checkpoints/demo.json",
-              "{\"refiner\": \"demo_refiner\", \"preview_decoder\": \"quick\", \"notice\": \"small\"}");
+    app_write("demo/checkpoints/demo.json", "{\"fooocus_card\": 1, \"refiner\": \"demo_refiner\", "
+                                            "\"preview_decoder\": \"quick\", \"notice\": \"small\"}");
     app_write("demo/loras/chalk.safetensors", "c");
     app_write("demo/vae_approx/quick.safetensors", "q");
     app_write("bare/models/loras/own.safetensors", "o");
@@ -148,11 +148,19 @@ static void test_broken_cards(void **state)
 {
     (void)state;
     app_write("carded/models/checkpoints/own.safetensors", "o");
-    check_card("{", FC_FORMAT, "own.json is no valid JSON: line 1");
-    check_card("[]", FC_FORMAT, "own.json: a model card is a JSON object");
-    check_card("{\"defaults\": 3}", FC_FORMAT, "own.json: defaults must be");
-    check_card("{\"sizes\": [[1, 2, 3]]}", FC_FORMAT, "own.json: sizes must be");
-    check_card("{\"prompts\": [1]}", FC_FORMAT, "own.json: prompts must be");
+    check_card("{\"fooocus_card\": 1", FC_FORMAT, "own.json is no valid JSON: line 1");
+    check_card("[\"fooocus_card\"]", FC_FORMAT, "own.json: a model card is a JSON object");
+    check_card("{\"fooocus_card\": 1, \"defaults\": 3}", FC_FORMAT, "own.json: defaults must be");
+    check_card("{\"fooocus_card\": 1, \"sizes\": [[1, 2, 3]]}", FC_FORMAT, "own.json: sizes must be");
+    check_card("{\"fooocus_card\": 1, \"prompts\": [1]}", FC_FORMAT, "own.json: prompts must be");
+    app_write("carded/models/checkpoints/own.json", "{\"defaults\": 3}"); /* another program's */
+    char home[400];
+    lookup l;
+    snprintf(home, sizeof home, "%s", fc_test_tmp_path("carded"));
+    where = home;
+    assert_ok(find(&l, "{}", true), &l.err);
+    where = NULL;
+    fc_arena_fini(&l.arena);
 }
 
 /* The card's values count where the request says nothing; it may not name files of this machine. */
@@ -164,8 +172,8 @@ static void test_card_defaults(void **state)
     fc_params params;
     fc_request *request = fc_request_new();
     fc_arena_init(&l.arena, 1 << 20);
-    app_write("cards/a.json",
-              "{\"defaults\": {\"width\": 192, \"height\": 256, \"cfg\": 3.5, \"styles\": []}}");
+    app_write("cards/a.json", "{\"fooocus_card\": 1, \"defaults\": {\"width\": 192, \"height\": 256, "
+                              "\"cfg\": 3.5, \"styles\": []}}");
     assert_ok(fc_model_card_open(&card, fc_test_tmp_path("cards/a.safetensors"), &l.err), &l.err);
     assert_ok(fc_request_set(request, "cfg", "9", &l.err), &l.err);
     assert_ok(fc_model_card_apply(&card, request, &l.err), &l.err);
@@ -176,7 +184,7 @@ static void test_card_defaults(void **state)
     assert_int_equal(params.styles.count, 0);
     fc_model_card_close(&card);
 
-    app_write("cards/b.json", "{\"defaults\": {\"output\": \"/etc/passwd\"}}");
+    app_write("cards/b.json", "{\"fooocus_card\": 1, \"defaults\": {\"output\": \"/etc/passwd\"}}");
     assert_ok(fc_model_card_open(&card, fc_test_tmp_path("cards/b.ckpt"), &l.err), &l.err);
     assert_fails(fc_model_card_apply(&card, request, &l.err), FC_DENIED, &l.err, "b.json: defaults: output");
     fc_model_card_close(&card);

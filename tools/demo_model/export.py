@@ -26,6 +26,7 @@ FILES = dict(
 )
 # The card beside the base: what the program fills in when nothing else is said.
 CARD = dict(
+    fooocus_card=1,
     name="Demo",
     notice="This is the small demo model: it paints simple scenes only. fooocus setup fetches SDXL.",
     defaults=dict(width=192, height=192, cfg=4.0, sharpness=2.0, styles=[]),
