@@ -2,7 +2,7 @@
 # itself; the systemd unit and the files that Debian wants beside them.
 include(GNUInstallDirs)
 install(TARGETS fooocus RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/data/demo/ DESTINATION ${CMAKE_INSTALL_DATADIR}/fooocus/demo) # app/demo.h looks there
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/data/demo/ DESTINATION ${CMAKE_INSTALL_DATADIR}/fooocus/demo PATTERN README.md EXCLUDE) # app/demo.h looks there
 
 set(WRITTEN ${CMAKE_BINARY_DIR}/written)
 file(MAKE_DIRECTORY ${WRITTEN})
