@@ -31,7 +31,8 @@ typedef struct job {
     fc_plan plan;
     fc_progress progress;
     fc_record_hashes hashes;
-    int32_t saved; /* pictures of this call */
+    int32_t saved;     /* pictures of this call */
+    bool tells_notice; /* of the model's card */
 } job;
 
 static void on_warning(void *user, const char *text)
@@ -86,7 +87,7 @@ static fc_status prepare(job *j, const fc_request *given, fc_err *err)
     if (status == FC_OK)
         status = fc_wildcards_open(wildcards.items, wildcards.count, job_warn(j), &j->wildcards, err);
     if (status == FC_OK) status = make_plan(j, err);
-    if (status == FC_OK && j->files.notice) on_warning(j, j->files.notice);
+    if (status == FC_OK && j->tells_notice && j->files.notice) on_warning(j, j->files.notice);
     for (int32_t i = 0; status == FC_OK && i < j->plan.warnings.count; i++)
         on_warning(j, j->plan.warnings.items[i]);
     return status;
@@ -237,15 +238,22 @@ static void close_job(job *j)
     fc_arena_fini(&j->arena);
 }
 
-fc_status fc_generate_from(fc_engine *engine, const fc_request *request, int32_t skip, const fc_hooks *hooks,
-                           fc_err *err)
+static fc_status generate(fc_engine *engine, const fc_request *request, int32_t skip, bool tells_notice,
+                          const fc_hooks *hooks, fc_err *err)
 {
     job j;
     open_job(&j, engine, hooks);
+    j.tells_notice = tells_notice;
     fc_status status = prepare(&j, request, err);
     if (status == FC_OK) status = run(&j, skip, err);
     close_job(&j);
     return status;
+}
+
+fc_status fc_generate_from(fc_engine *engine, const fc_request *request, int32_t skip, const fc_hooks *hooks,
+                           fc_err *err)
+{
+    return generate(engine, request, skip, false, hooks, err);
 }
 
 fc_status fc_generate_check(const fc_request *request, fc_err *err)
@@ -260,5 +268,5 @@ fc_status fc_generate_check(const fc_request *request, fc_err *err)
 fc_status fc_generate(fc_engine *engine, const fc_request *request, const fc_hooks *hooks, fc_err *err)
 {
     if (!engine || !request) return fc_fail(err, FC_ARG, "fc_generate: engine and request must not be NULL");
-    return fc_generate_from(engine, request, 0, hooks, err);
+    return generate(engine, request, 0, true, hooks, err);
 }

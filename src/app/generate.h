@@ -6,7 +6,7 @@
 #include "base/status.h"
 
 /* fc_generate without the first `skip` pictures: an interrupted job goes on, and the rest comes out as it
- * would have. */
+ * would have. What the model's card has to tell people is left to the caller. */
 fc_status fc_generate_from(fc_engine *engine, const fc_request *request, int32_t skip, const fc_hooks *hooks,
                            fc_err *err) FC_MUST_USE;
 /* Everything that can be found wrong before a model is loaded. */

@@ -9,7 +9,7 @@ import { ROOT, startProgram } from "./program.mjs";
 const folder = path.resolve(process.argv[2] ?? path.join(ROOT, "docs/screens"));
 const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 const DARK = { colorScheme: "dark" };
-const DEMO = { models: false, form: { width: undefined, height: undefined } }; // as the demo model wants it
+const DEMO = { models: false, form: { width: undefined, height: undefined, steps: undefined } }; // as the demo model wants it
 
 /** A canvas of the browser turns the PNG into a small WebP. */
 async function save(page, name) {
