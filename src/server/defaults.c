@@ -45,11 +45,10 @@ fc_status fc_server_describe_defaults(fc_http *h, json_t **defaults, json_t **si
     if (status == FC_OK) status = fc_request_set(request, "home", s->home, err);
     if (status == FC_OK) status = fc_request_resolve(request, &h->arena, &params, err);
     const char *model = status == FC_OK ? usual_model(h, request, &params) : NULL;
-    if (model) status = fc_model_card_open(&card, model, err);
-    if (status == FC_OK && card.root) {
-        status = fc_model_card_apply(&card, request, err);
-        if (status == FC_OK) status = fc_request_resolve(request, &h->arena, &params, err);
-    }
+    /* a broken card is told by the job that uses the model: the page must come up all the same */
+    bool has_card = model && fc_model_card_open(&card, model, NULL) == FC_OK && card.root;
+    if (has_card && fc_model_card_apply(&card, request, NULL) == FC_OK)
+        status = fc_request_resolve(request, &h->arena, &params, err);
     if (status == FC_OK) {
         *defaults = fc_given_to_json(request, &params);
         *sizes = member_or_empty(&card, "sizes");

@@ -94,7 +94,7 @@ static void test_colours(void **state)
         const double rgb[3] = {l.r, l.g, l.b};
         double d = rgb[cases[i].above] - rgb[cases[i].below];
         print_message("%s: %.0f\n", cases[i].prompt, d);
-        if (d < 12) fail_msg("%s: %.1f", cases[i].prompt, d); /* measured 31 to 102 */
+        if (d < 12) fail_msg("%s: %.1f", cases[i].prompt, d); /* measured 29 to 103 */
     }
     double black = middle_of(draw("a black cat in the desert", "1", NULL)).light,
            white = middle_of(draw("a white cat in the desert", "1", NULL)).light;
@@ -121,9 +121,9 @@ static void test_styles(void **state)
     look line = whole(draw("a blue boat at sea, line drawing", "1", NULL));
     look neon = whole(draw("a blue boat at sea, neon", "1", NULL));
     look corner = look_at(draw("a blue boat at sea, watercolor", "1", NULL), 0, 0, 0.06, 0.06);
-    print_message("saturation: plain %.0f, line %.0f; light: plain %.0f, neon %.0f; paper %.0f\n",
-                  plain.saturation, line.saturation, plain.light, neon.light, corner.light);
-    assert_true(line.light > plain.light + 20);
+    print_message("saturation: plain %.0f, line %.0f; light: plain %.0f, line %.0f, neon %.0f; paper %.0f\n",
+                  plain.saturation, line.saturation, plain.light, line.light, neon.light, corner.light);
+    assert_true(line.light > plain.light + 20);           /* 56 */
     assert_true(line.saturation < plain.saturation - 30); /* 81 */
     assert_true(neon.light < plain.light - 35);           /* 96 */
     assert_true(corner.light > 200);                      /* the paper's edge */
@@ -144,7 +144,8 @@ static void test_seeds(void **state)
     static uint8_t first[BYTES], other[BYTES];
     memcpy(first, draw("a white lighthouse by the sea", "7", NULL), BYTES);
     memcpy(other, draw("a white lighthouse by the sea", "8", NULL), BYTES);
-    assert_true(difference(first, other) > 3);
+    print_message("two seeds differ by %.1f a value\n", difference(first, other));
+    assert_true(difference(first, other) > 6); /* 14.4 */
     assert_memory_equal(first, draw("a white lighthouse by the sea", "7", NULL), BYTES);
 }
 
@@ -224,8 +225,8 @@ static void test_tiles(void **state)
     fc_rig_check(&rig);
     double sharing = psnr(tiled, whole_image);
     print_message("tiles against the whole: %.1f dB alone, %.1f dB sharing statistics\n", alone, sharing);
-    assert_true(sharing > 36);        /* 39.0 */
-    assert_true(sharing > alone + 4); /* 9.4 */
+    assert_true(sharing > 36);        /* 38.5 */
+    assert_true(sharing > alone + 4); /* 8.8 */
     fc_rig_close(&rig);
     fc_vae_close(vae);
     fc_weights_close(weights);

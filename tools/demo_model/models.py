@@ -35,7 +35,7 @@ HEAD = 64
 
 class GroupNorm(nn.GroupNorm):
     """32 groups.  Under autocast a GPU stays in bfloat16 (statistics are float32 inside), which halves the traffic;
-    a CPU computes in float32, because PyTorch's bfloat16 norms there are several times slower."""
+    a CPU computes in float32, because PyTorch 1.13's bfloat16 norms there are slower."""
 
     def __init__(self, channels, eps):
         super().__init__(32, channels, eps)
