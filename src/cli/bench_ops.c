@@ -37,7 +37,10 @@ static void put_product(fc_buf *out, const fc_op_call *c)
     else
         fc_buf_printf(out, "conv%dx%d", g->kh, g->kw);
     put_shape(out, &c->x);
-    fc_buf_printf(out, " %d->%d%s", c->x.c, c->y.c, g->stride > 1 ? " stride 2" : "");
+    fc_buf_printf(out, " %d->%d%s", c->x.c, c->y.c,
+                  g->stride > 1 ? " stride 2"
+                  : g->resize   ? " enlarged"
+                                : "");
     fc_buf_printf(out, "%s%s%s%s", acts[c->act], c->bias ? " +bias" : "", c->rowadd.present ? " +rowadd" : "",
                   c->add.present ? " +add" : "");
 }
@@ -202,8 +205,6 @@ static fc_status call(const op *o)
     case FC_OP_ELEMENTWISE:
         return c->terms == 2 ? o->be->axpby(o->dev, o->y, 0.5f, o->x, 0.5f, o->k)
                              : o->be->unary(o->dev, o->y, o->x, (fc_act)c->act);
-    case FC_OP_UPSAMPLE:
-        return o->be->upsample(o->dev, o->y, o->x);
     default:
         return o->be->copy(o->dev, o->y, o->x);
     }

@@ -98,7 +98,7 @@ static fc_status measure_conv(trial *t, double *rate, fc_err *err)
 {
     size_t columns = 9 * WIDTH;
     fc_pack_src src = {"speed", WIDTH, WIDTH, 3, 3, &columns, small_values, false};
-    t->geom = (fc_conv_geom){3, 3, 1, 1, 1, 1, 1};
+    t->geom = (fc_conv_geom){3, 3, 1, 1, 1, 1, 1, 0};
     t->y.c = WIDTH;
     fc_status s = t->backend->pack_conv(t->dev, &src, &t->geom, t->type, &t->weight, err);
     if (s == FC_OK) s = measure(t, run_conv, 2.0 * 9 * SIDE * SIDE * WIDTH * WIDTH, rate);

@@ -93,6 +93,13 @@ static void run_block(fc_cx *cx, const struct block *b, fc_tensor x)
     fc_leave(cx, m);
 }
 
+static fc_tensor run_up(fc_cx *cx, const fc_conv_w *conv, fc_tensor x)
+{
+    fc_tensor y = fc_new(cx, x.dtype, x.n, 2 * x.h, 2 * x.w, conv->cout);
+    fc_conv2d_resized_to(cx, y, x, conv, FC_PLAIN);
+    return y;
+}
+
 fc_tensor fc_taesd_decode(fc_cx *cx, const fc_taesd *t, fc_tensor z)
 {
     fc_tensor image = fc_new(cx, FC_F32, z.n, 8 * z.h, 8 * z.w, 3);
@@ -103,7 +110,7 @@ fc_tensor fc_taesd_decode(fc_cx *cx, const fc_taesd *t, fc_tensor z)
     fc_unary_to(cx, x, x, FC_ACT_RELU);
     for (int i = 0; i < STAGES; i++) {
         for (int k = 0; k < stages[i].count; k++) run_block(cx, &t->block[i][k], x);
-        if (stages[i].up) x = fc_conv2d(cx, fc_upsample(cx, x, 2 * x.h, 2 * x.w), &t->up[i], FC_PLAIN);
+        if (stages[i].up) x = run_up(cx, &t->up[i], x);
     }
     fc_conv2d_to(cx, image, x, &t->last, FC_PLAIN);
     fc_leave(cx, m);

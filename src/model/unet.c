@@ -204,8 +204,7 @@ static void run_layer(fc_cx *cx, fc_unet_kind kind, union module m, fc_tensor y,
         return;
     }
     fc_mark mark = fc_enter(cx, NULL);
-    if (kind == FC_UNET_UP) x = fc_upsample(cx, x, y.h, y.w);
-    fc_conv2d_to(cx, y, x, m.conv, FC_PLAIN);
+    (kind == FC_UNET_UP ? fc_conv2d_resized_to : fc_conv2d_to)(cx, y, x, m.conv, FC_PLAIN);
     fc_leave(cx, mark);
 }
 

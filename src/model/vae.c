@@ -3,7 +3,7 @@
  *
  * Memory: at full resolution one activation of a 1024x1024 picture takes up to a gigabyte, so tensors that
  * are passed from layer to layer lie in two buffers used in turn (struct canvas), and blocks that keep their
- * width work in place. */
+ * width work in place, with the other buffer for what they need beside. */
 #include "model/vae.h"
 
 #include <math.h>
@@ -160,7 +160,7 @@ static int32_t bind_levels(fc_binder *b, struct vae_net *n, int32_t cin, const c
         fc_bind_conv(b, &l->resample, cin, cin, 3, up ? 1 : 2, FC_BIAS, "%s.%s.conv", prefix,
                      up ? "upsample" : "downsample");
         /* the reference pads only to the right and below */
-        if (!up) l->resample.geom = (fc_conv_geom){3, 3, 2, 0, 0, 1, 1};
+        if (!up) l->resample.geom = (fc_conv_geom){3, 3, 2, 0, 0, 1, 1, 0};
     }
     return cin;
 }
@@ -285,6 +285,12 @@ static void course_passes(struct course *k, int32_t c)
     k->turn ^= 1;
 }
 
+/* A block that keeps its width puts two tensors into the buffer whose turn it is not. */
+static void course_keeps(struct course *k, int32_t c)
+{
+    note(&k->buffer[k->turn], 2 * (int64_t)k->n * k->h * k->w * c);
+}
+
 static void course_needs(struct course *k, int64_t channels)
 {
     note(&k->beside, (int64_t)k->n * k->h * k->w * channels);
@@ -297,15 +303,24 @@ static void course_levels(struct course *k, const struct vae_net *net, bool up)
         const struct vae_level *l = &net->level[i];
         for (int32_t j = 0; j < l->blocks; j++) {
             const struct vae_res *r = &l->block[j];
-            if (r->has_skip) course_passes(k, r->cout);
-            course_needs(k, r->has_skip ? r->cout : 2 * r->cout);
+            if (!r->has_skip) {
+                course_keeps(k, r->cout);
+                continue;
+            }
+            course_passes(k, r->cout);
+            course_needs(k, r->cout);
         }
         if (!l->has_resample) continue;
         k->h = up ? k->h * 2 : k->h / 2;
         k->w = up ? k->w * 2 : k->w / 2;
         course_passes(k, l->cout);
-        if (up) course_needs(k, l->cout);
     }
+}
+
+static void course_mid(struct course *k, int32_t c)
+{
+    course_keeps(k, c);
+    course_needs(k, 5 * c); /* attention */
 }
 
 static struct course decoder_course(const fc_vae *v, int32_t n, int32_t h, int32_t w)
@@ -313,7 +328,7 @@ static struct course decoder_course(const fc_vae *v, int32_t n, int32_t h, int32
     const struct vae_net *net = &v->decoder;
     struct course k = {.n = n, .h = h, .w = w};
     course_passes(&k, net->mid_channels);
-    course_needs(&k, 5 * net->mid_channels); /* attention */
+    course_mid(&k, net->mid_channels);
     course_levels(&k, net, true);
     return k;
 }
@@ -326,7 +341,7 @@ static struct course encoder_course(const fc_vae *v, int32_t n, int32_t h, int32
     course_passes(&k, net->conv_in.cout);
     course_needs(&k, 3);
     course_levels(&k, net, false);
-    course_needs(&k, 5 * net->mid_channels);
+    course_mid(&k, net->mid_channels);
     return k;
 }
 
@@ -368,6 +383,15 @@ static fc_tensor canvas_next(struct canvas *c, int32_t n, int32_t h, int32_t w, 
         .data = t.data, .dtype = t.dtype, .n = n, .h = h, .w = w, .c = channels, .ld = channels};
 }
 
+/* One of two tensors like x in the buffer that x does not lie in. */
+static fc_tensor canvas_beside(const struct canvas *c, fc_tensor x, int which)
+{
+    size_t bytes = (size_t)fc_tensor_rows(x) * (size_t)x.c * fc_dtype_size(x.dtype);
+    char *data = c->buffer[c->turn].data;
+    x.data = data ? data + (size_t)which * bytes : NULL;
+    return x;
+}
+
 /* ---- running ---- */
 
 /* y = x or x through the 1x1 convolution, plus two convolutions of x. Without a change of width y is x; with
@@ -375,20 +399,17 @@ static fc_tensor canvas_next(struct canvas *c, int32_t n, int32_t h, int32_t w, 
 static fc_tensor run_res(fc_cx *cx, const struct vae_res *r, fc_tensor x, struct canvas *canvas)
 {
     fc_mark m = fc_enter(cx, r->name);
-    fc_tensor y = x;
-    fc_tensor h = fc_new(cx, x.dtype, x.n, x.h, x.w, r->cout);
-    fc_mark inner = fc_enter(cx, NULL);
-    fc_tensor normed;
+    fc_tensor y = x, normed = x, h;
     if (r->has_skip) {
         y = canvas_next(canvas, x.n, x.h, x.w, r->cout);
+        h = fc_new(cx, x.dtype, x.n, x.h, x.w, r->cout);
         fc_linear_to(cx, y, x, &r->skip, FC_PLAIN);
-        fc_group_norm_to(cx, x, x, &r->norm1, FC_ACT_SILU);
-        normed = x;
     } else {
-        normed = fc_group_norm(cx, x, &r->norm1, FC_ACT_SILU);
+        normed = canvas_beside(canvas, x, 0);
+        h = canvas_beside(canvas, x, 1);
     }
+    fc_group_norm_to(cx, normed, x, &r->norm1, FC_ACT_SILU);
     fc_conv2d_to(cx, h, normed, &r->conv1, FC_PLAIN);
-    fc_leave(cx, inner);
     fc_group_norm_to(cx, h, h, &r->norm2, FC_ACT_SILU);
     fc_conv2d_to(cx, y, h, &r->conv2, (fc_epi){.add = y});
     fc_probe(cx, NULL, y);
@@ -425,7 +446,7 @@ static fc_tensor run_up(fc_cx *cx, const fc_conv_w *conv, fc_tensor x, struct ca
 {
     fc_mark m = fc_enter(cx, "upsample");
     fc_tensor y = canvas_next(canvas, x.n, 2 * x.h, 2 * x.w, x.c);
-    fc_conv2d_to(cx, y, fc_upsample(cx, x, y.h, y.w), conv, FC_PLAIN);
+    fc_conv2d_resized_to(cx, y, x, conv, FC_PLAIN);
     fc_leave(cx, m);
     return y;
 }

@@ -42,7 +42,16 @@ typedef struct fc_epi {
 typedef struct fc_conv_geom {
     int32_t kh, kw, stride;
     int32_t pad_top, pad_left, pad_bottom, pad_right; /* zeros */
+    int32_t resize; /* 1: x is first resized to y's size, nearest neighbour; the rest keeps that size */
 } fc_conv_geom;
+
+/* Where cell i of a row of `out` comes from when a row of `in` is resized: PyTorch's "nearest", whose scale
+ * is a float32 quotient and its product with the index too. */
+static inline int32_t fc_nearest(int32_t i, int32_t in, int32_t out)
+{
+    int32_t from = (int32_t)((float)i * ((float)in / (float)out));
+    return from < in ? from : in - 1;
+}
 
 /* A convolution of single pixels is a matrix product. */
 static inline bool fc_conv_is_point(const fc_conv_geom *g)
@@ -157,9 +166,6 @@ typedef struct fc_backend {
     fc_status (*axpby)(fc_dev *dev, fc_tensor y, float a, fc_tensor x, float b,
                        fc_tensor z);                          /* a*x + b*z; y may be x or z */
     fc_status (*copy)(fc_dev *dev, fc_tensor y, fc_tensor x); /* converts the dtype */
-    /* nearest neighbour to any size: source row = floor(row * ((float)hx / hy)), likewise columns: PyTorch's
-     * "nearest" */
-    fc_status (*upsample)(fc_dev *dev, fc_tensor y, fc_tensor x);
 } fc_backend;
 
 /* backend/registry.c. name NULL: FC_BACKEND in the environment, else "cpu". NULL when there is none of that

@@ -181,7 +181,7 @@ void fc_bind_conv(fc_binder *b, fc_conv_w *w, int32_t cin, int32_t cout, int32_t
     char base[MAX_NAME], name[MAX_NAME];
     int32_t pad = k / 2;
     *w = (fc_conv_w){.cin = cin, .cout = cout};
-    w->geom = (fc_conv_geom){k, k, stride, pad, pad, pad, pad};
+    w->geom = (fc_conv_geom){k, k, stride, pad, pad, pad, pad, 0};
     w->weight.cin = cin;
     w->weight.kh = w->weight.kw = k;
     va_list args;

@@ -138,12 +138,6 @@ static fc_status log_copy(fc_dev *dev, fc_tensor y, fc_tensor x)
     return note(dev, &c);
 }
 
-static fc_status log_upsample(fc_dev *dev, fc_tensor y, fc_tensor x)
-{
-    fc_op_call c = simple(FC_OP_UPSAMPLE, y, x);
-    return note(dev, &c);
-}
-
 /* ---- a device without memory ---- */
 
 static fc_status log_open(const fc_backend_opts *opts, fc_dev **out, fc_err *err)
@@ -262,7 +256,6 @@ const fc_backend fc_oplog_backend = {
     .unary = log_unary,
     .axpby = log_axpby,
     .copy = log_copy,
-    .upsample = log_upsample,
 };
 
 void fc_oplog_attach(fc_dev *dev, fc_oplog *log)

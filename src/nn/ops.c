@@ -32,9 +32,8 @@ static void record(fc_cx *cx, fc_op_kind kind, double started, double flops)
 
 static void op_end(fc_cx *cx, fc_status s, fc_op_kind kind, double started, double flops)
 {
-    static const char *const names[FC_OP_KINDS] = {"linear",    "conv2d", "group_norm",  "layer_norm",
-                                                   "attention", "geglu",  "elementwise", "copy",
-                                                   "upsample",  "pack"};
+    static const char *const names[FC_OP_KINDS] = {
+        "linear", "conv2d", "group_norm", "layer_norm", "attention", "geglu", "elementwise", "copy", "pack"};
     if (s == FC_NOMEM)
         fc_cx_fail(cx, s,
                    "out of memory in %s: close other programs, or use a smaller picture or --memory low",
@@ -116,15 +115,15 @@ static int32_t conv_out(int32_t size, int32_t pads, int32_t k, int32_t stride)
     return (size + pads - k) / stride + 1;
 }
 
-void fc_conv2d_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_conv_w *w, fc_epi epi)
+static void conv2d(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_conv_w *w, const fc_conv_geom *g, fc_epi epi)
 {
     double started;
     const fc_packed *weight, *bias;
-    const fc_conv_geom *g = &w->geom;
+    int32_t h = g->resize ? y.h : x.h, width = g->resize ? y.w : x.w;
     if (!op_begin(cx, &started)) return;
     bool fits = x.c == w->cin && y.c == w->cout && x.n == y.n && epi_fits(&epi, y) &&
-                y.h == conv_out(x.h, g->pad_top + g->pad_bottom, g->kh, g->stride) &&
-                y.w == conv_out(x.w, g->pad_left + g->pad_right, g->kw, g->stride);
+                y.h == conv_out(h, g->pad_top + g->pad_bottom, g->kh, g->stride) &&
+                y.w == conv_out(width, g->pad_left + g->pad_right, g->kw, g->stride);
     if (!require(cx, fits, "conv2d")) return;
     if (get_packed(cx, &w->weight, &w->bias, FC_KERNEL_CONV, g, x.dtype, &weight, &bias, &started)) {
         fc_status s = cx->backend->conv2d(cx->dev, y, x, weight, bias, g, &epi);
@@ -132,6 +131,18 @@ void fc_conv2d_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_conv_w *w, fc_ep
                2.0 * (double)fc_tensor_rows(y) * w->cin * w->cout * g->kh * g->kw);
     }
     release_packed(cx, &w->weight);
+}
+
+void fc_conv2d_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_conv_w *w, fc_epi epi)
+{
+    conv2d(cx, y, x, w, &w->geom, epi);
+}
+
+void fc_conv2d_resized_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_conv_w *w, fc_epi epi)
+{
+    fc_conv_geom geom = w->geom;
+    geom.resize = 1;
+    conv2d(cx, y, x, w, &geom, epi);
 }
 
 fc_tensor fc_conv2d(fc_cx *cx, fc_tensor x, const fc_conv_w *w, fc_epi epi)
@@ -270,15 +281,6 @@ fc_tensor fc_concat(fc_cx *cx, fc_tensor a, fc_tensor b)
     if (!cx->status && !require(cx, a.n == b.n && a.h == b.h && a.w == b.w, "concat")) return y;
     fc_copy_to(cx, fc_tensor_channels(y, 0, a.c), a);
     fc_copy_to(cx, fc_tensor_channels(y, a.c, b.c), b);
-    return y;
-}
-
-fc_tensor fc_upsample(fc_cx *cx, fc_tensor x, int32_t h, int32_t w)
-{
-    double started;
-    fc_tensor y = fc_new(cx, x.dtype, x.n, h, w, x.c);
-    if (!op_begin(cx, &started)) return y;
-    op_end(cx, cx->backend->upsample(cx->dev, y, x), FC_OP_UPSAMPLE, started, 0);
     return y;
 }
 

@@ -12,6 +12,8 @@ void fc_linear_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_linear_w *w, fc_
 /* [n,h,w,cin] -> [n,h',w',cout] */
 fc_tensor fc_conv2d(fc_cx *cx, fc_tensor x, const fc_conv_w *w, fc_epi epi);
 void fc_conv2d_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_conv_w *w, fc_epi epi);
+/* x is first resized to y's size, nearest neighbour; w keeps that size */
+void fc_conv2d_resized_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_conv_w *w, fc_epi epi);
 fc_tensor fc_group_norm(fc_cx *cx, fc_tensor x, const fc_norm_w *w, fc_act act);
 void fc_group_norm_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, fc_act act); /* y may be x */
 fc_tensor fc_layer_norm(fc_cx *cx, fc_tensor x, const fc_norm_w *w);
@@ -23,8 +25,7 @@ void fc_unary_to(fc_cx *cx, fc_tensor y, fc_tensor x, fc_act act); /* y may be x
 void fc_axpby_to(fc_cx *cx, fc_tensor y, float a, fc_tensor x, float b,
                  fc_tensor z); /* y = a*x + b*z; y may be x or z */
 void fc_copy_to(fc_cx *cx, fc_tensor y, fc_tensor x);
-fc_tensor fc_concat(fc_cx *cx, fc_tensor a, fc_tensor b);            /* along channels */
-fc_tensor fc_upsample(fc_cx *cx, fc_tensor x, int32_t h, int32_t w); /* nearest */
+fc_tensor fc_concat(fc_cx *cx, fc_tensor a, fc_tensor b); /* along channels */
 fc_tensor fc_convert(fc_cx *cx, fc_tensor x,
                      fc_dtype dtype); /* a copy in dtype, dense; x itself when it is that already */
 

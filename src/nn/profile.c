@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kind_names[FC_OP_KINDS] = {"linear",    "conv",        "group norm",  "layer norm",
-                                                    "attention", "geglu",       "elementwise", "copy",
-                                                    "upsample",  "pack weights"};
+static const char *const kind_names[FC_OP_KINDS] = {"linear",      "conv",      "group norm",
+                                                    "layer norm",  "attention", "geglu",
+                                                    "elementwise", "copy",      "pack weights"};
 
 const char *fc_op_kind_name(fc_op_kind kind)
 {

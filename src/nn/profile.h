@@ -15,7 +15,6 @@ typedef enum fc_op_kind {
     FC_OP_GEGLU,
     FC_OP_ELEMENTWISE,
     FC_OP_COPY,
-    FC_OP_UPSAMPLE,
     FC_OP_PACK,
     FC_OP_KINDS
 } fc_op_kind;

@@ -220,9 +220,9 @@ static void convolution_equals_the_reference(void **state)
     static const struct {
         int32_t h, w, cin, cout;
         fc_conv_geom geom;
-    } shapes[] = {{5, 7, 33, 40, {3, 3, 1, 1, 1, 1, 1}},
-                  {20, 11, 64, 32, {3, 3, 2, 0, 0, 1, 1}},
-                  {1, 70, 1100, 70, {1, 1, 1, 0, 0, 0, 0}}};
+    } shapes[] = {{5, 7, 33, 40, {3, 3, 1, 1, 1, 1, 1, 0}},
+                  {20, 11, 64, 32, {3, 3, 2, 0, 0, 1, 1, 0}},
+                  {1, 70, 1100, 70, {1, 1, 1, 0, 0, 0, 0, 0}}};
     tt_dev ref = tt_open("ref", 1, NULL), cpu = tt_open("cpu", 1, "scalar");
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         fc_conv_geom g = shapes[i].geom;

@@ -11,12 +11,12 @@
 #include "support/isa_runs.h"
 #include "support/tensors.h"
 
-enum op { GROUP_NORM, LAYER_NORM, GEGLU, UNARY, AXPBY, COPY, UPSAMPLE };
+enum op { GROUP_NORM, LAYER_NORM, GEGLU, UNARY, AXPBY, COPY };
 
 struct op_case {
     enum op op;
     int32_t n, h, w, c;
-    int32_t groups, oh, ow; /* group norm; upsample */
+    int32_t groups; /* group norm */
     fc_act act;
     float mean, spread; /* of x; 0 stands for spread 1 */
     bool shared;        /* group norm by statistics that are given: those of x, moved */
@@ -50,9 +50,6 @@ static const struct op_case cases[] = {
     {SHAPE(AXPBY, 1, 5, 3, 131)},
     {SHAPE(COPY, 2, 9, 9, 35)},
     {SHAPE(COPY, 1, 1, 77, 768)},
-    {SHAPE(UPSAMPLE, 2, 8, 8, 640), .oh = 16, .ow = 16},
-    {SHAPE(UPSAMPLE, 1, 5, 7, 13), .oh = 9, .ow = 10},
-    {SHAPE(UPSAMPLE, 1, 6, 9, 3), .oh = 4, .ow = 5},
 };
 
 static int32_t gap(int i) /* varied spacing */
@@ -124,9 +121,6 @@ static void run(tt_dev d, const struct op_case *c, fc_tensor y, fc_tensor x, fc_
     case COPY:
         s = d.be->copy(d.dev, y, x);
         break;
-    case UPSAMPLE:
-        s = d.be->upsample(d.dev, y, x);
-        break;
     }
     assert_int_equal(s, FC_OK);
     d.be->packed_free(d.dev, gamma);
@@ -139,8 +133,7 @@ static float *result(tt_dev d, const struct op_case *c, fc_dtype xt, fc_dtype yt
 {
     tt x = input(d, c, xt, c->op == GEGLU ? 2 * c->c : c->c, 1, spacing);
     tt z = input(d, c, xt == FC_F32 ? FC_BF16 : FC_F32, c->c, 2, spacing + 1);
-    int32_t oh = c->op == UPSAMPLE ? c->oh : c->h, ow = c->op == UPSAMPLE ? c->ow : c->w;
-    tt y = tt_new(d, yt, c->n, oh, ow, c->c, c->c + gap(spacing + 2));
+    tt y = tt_new(d, yt, c->n, c->h, c->w, c->c, c->c + gap(spacing + 2));
     tt *out = in_place ? &x : &y;
     run(d, c, out->t, x.t, z.t);
     tt_check_guards(out);
@@ -221,8 +214,8 @@ static void a_batch_is_its_images(void **state)
         const struct op_case *c = &cases[i];
         if (c->n < 2 || c->op == AXPBY) continue;
         tt x = input(d, c, FC_F32, c->op == GEGLU ? 2 * c->c : c->c, 1, 1);
-        int32_t oh = c->op == UPSAMPLE ? c->oh : c->h, ow = c->op == UPSAMPLE ? c->ow : c->w;
-        tt y = tt_new(d, FC_F32, c->n, oh, ow, c->c, 0), each = tt_new(d, FC_F32, c->n, oh, ow, c->c, 0);
+        tt y = tt_new(d, FC_F32, c->n, c->h, c->w, c->c, 0);
+        tt each = tt_new(d, FC_F32, c->n, c->h, c->w, c->c, 0);
         run(d, c, y.t, x.t, (fc_tensor){0});
         for (int32_t n = 0; n < c->n; n++)
             run(d, c, fc_tensor_batch(each.t, n, 1), fc_tensor_batch(x.t, n, 1), (fc_tensor){0});

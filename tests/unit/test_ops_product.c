@@ -16,7 +16,8 @@ enum add { NO_ADD, ADD_SAME, ADD_F32, ADD_BF16, ADD_IN_PLACE };
 
 struct product_case {
     int32_t n, h, w, cin, cout;
-    fc_conv_geom geom; /* kh 0: linear */
+    fc_conv_geom geom;          /* kh 0: linear */
+    int32_t resize_h, resize_w; /* x is resized to this; 0: not */
     bool bias, rowadd;
     enum add add;
     fc_act act;
@@ -27,19 +28,19 @@ struct product_case {
 
 #define SAME3                                                                                                \
     {                                                                                                        \
-        3, 3, 1, 1, 1, 1, 1                                                                                  \
+        3, 3, 1, 1, 1, 1, 1, 0                                                                               \
     }
 #define DOWN3                                                                                                \
     {                                                                                                        \
-        3, 3, 2, 1, 1, 1, 1                                                                                  \
+        3, 3, 2, 1, 1, 1, 1, 0                                                                               \
     }
 #define DOWN_ASYM                                                                                            \
     {                                                                                                        \
-        3, 3, 2, 0, 0, 1, 1                                                                                  \
+        3, 3, 2, 0, 0, 1, 1, 0                                                                               \
     }
 #define POINT                                                                                                \
     {                                                                                                        \
-        1, 1, 1, 0, 0, 0, 0                                                                                  \
+        1, 1, 1, 0, 0, 0, 0, 0                                                                               \
     }
 
 #define SHAPE(n_, h_, w_, cin_, cout_) .n = n_, .h = h_, .w = w_, .cin = cin_, .cout = cout_
@@ -83,7 +84,12 @@ static const struct product_case cases[] = {
     {SHAPE(1, 9, 9, 8, 8), .geom = POINT, .bias = true},
     {SHAPE(1, 16, 16, 64, 64), .geom = SAME3, .bias = true, .add = ADD_SAME, .act = FC_ACT_RELU},
     {SHAPE(1, 16, 16, 64, 64), .geom = SAME3, .bias = true, .act = FC_ACT_RELU},
+    {SHAPE(2, 8, 8, 640, 96), .geom = SAME3, .resize_h = 16, .resize_w = 16, .bias = true},
+    {SHAPE(1, 70, 3, 16, 16), .geom = SAME3, .resize_h = 140, .resize_w = 6, .bias = true}, /* in strips */
     /* odd sizes, views, every kind of tail */
+    {SHAPE(2, 37, 7, 13, 9), .geom = SAME3, .resize_h = 67, .resize_w = 10, .bias = true, .rowadd = true,
+     .add = ADD_SAME, .act = FC_ACT_SILU, .gap_x = 3, .gap_y = 2, .gap_add = 1},
+    {SHAPE(1, 6, 9, 3, 32), .geom = SAME3, .resize_h = 4, .resize_w = 5, .add = ADD_IN_PLACE},
     {SHAPE(1, 1, 1, 3, 5), .geom = SAME3},
     {SHAPE(3, 7, 5, 5, 9), .geom = SAME3, .bias = true, .rowadd = true, .add = ADD_F32, .act = FC_ACT_SILU,
      .scale = 0.25f, .gap_x = 3, .gap_y = 2, .gap_add = 1},
@@ -91,10 +97,10 @@ static const struct product_case cases[] = {
      .gap_y = 7},
     {SHAPE(2, 6, 6, 32, 32), .geom = SAME3, .bias = true, .rowadd = true, .add = ADD_SAME, .gap_x = 32,
      .gap_y = 32},
-    {SHAPE(1, 9, 8, 16, 16), .geom = {5, 3, 2, 1, 0, 2, 3}, .bias = true, .add = ADD_SAME,
+    {SHAPE(1, 9, 8, 16, 16), .geom = {5, 3, 2, 1, 0, 2, 3, 0}, .bias = true, .add = ADD_SAME,
      .act = FC_ACT_GELU},
-    {SHAPE(1, 14, 14, 3, 32), .geom = {14, 14, 14, 0, 0, 0, 0}, .bias = true},
-    {SHAPE(1, 8, 8, 40, 24), .geom = {2, 2, 1, 0, 1, 1, 0}, .bias = true, .add = ADD_IN_PLACE,
+    {SHAPE(1, 14, 14, 3, 32), .geom = {14, 14, 14, 0, 0, 0, 0, 0}, .bias = true},
+    {SHAPE(1, 8, 8, 40, 24), .geom = {2, 2, 1, 0, 1, 1, 0, 0}, .bias = true, .add = ADD_IN_PLACE,
      .act = FC_ACT_RELU, .scale = 3.0f},
 };
 
@@ -109,7 +115,9 @@ static tt_dev open_cpu(int threads)
 
 static fc_conv_geom geom_of(const struct product_case *c)
 {
-    return c->geom.kh ? c->geom : (fc_conv_geom)POINT;
+    fc_conv_geom g = c->geom.kh ? c->geom : (fc_conv_geom)POINT;
+    g.resize = c->resize_h > 0;
+    return g;
 }
 
 static fc_dtype add_dtype(const struct product_case *c, fc_dtype y)
@@ -182,8 +190,9 @@ static struct operands make_operands(tt_dev d, const struct product_case *c, fc_
                                      bool gaps)
 {
     fc_conv_geom g = geom_of(c);
-    int32_t oh = (c->h + g.pad_top + g.pad_bottom - g.kh) / g.stride + 1;
-    int32_t ow = (c->w + g.pad_left + g.pad_right - g.kw) / g.stride + 1;
+    int32_t h = g.resize ? c->resize_h : c->h, w = g.resize ? c->resize_w : c->w;
+    int32_t oh = (h + g.pad_top + g.pad_bottom - g.kh) / g.stride + 1;
+    int32_t ow = (w + g.pad_left + g.pad_right - g.kw) / g.stride + 1;
     struct operands o = {0};
     o.x = tt_new(d, xt, c->n, c->h, c->w, c->cin, gaps ? c->cin + c->gap_x : 0);
     o.y = tt_new(d, yt, c->n, oh, ow, c->cout, gaps ? c->cout + c->gap_y : 0);

@@ -78,7 +78,7 @@ static void convolution_pads_and_strides(void **state)
     /* two input channels: the kernel counts the first one and picks the middle of the second */
     struct list wl = {(const float[]){1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 100, 0, 0, 0, 0}, 0};
     fc_pack_src ws = list_source(&wl, 1, 2, 3);
-    fc_conv_geom same = {3, 3, 1, 1, 1, 1, 1}, down = {3, 3, 2, 0, 0, 1, 1};
+    fc_conv_geom same = {3, 3, 1, 1, 1, 1, 1, 0}, down = {3, 3, 2, 0, 0, 1, 1, 0};
     fc_packed *w;
     fc_epi plain = FC_PLAIN;
     assert_int_equal(d.be->pack_conv(d.dev, &ws, &same, FC_F32, &w, NULL), FC_OK);
@@ -89,6 +89,25 @@ static void convolution_pads_and_strides(void **state)
     /* zeros below and right only, as the autoencoder's downsampling has them */
     assert_int_equal(d.be->conv2d(d.dev, z.t, x.t, w, NULL, &down, &plain), FC_OK);
     expect(&z, (const float[]){506}, 0.0f);
+    d.be->packed_free(d.dev, w);
+    tt_free(&x);
+    tt_close(d);
+}
+
+static void convolution_resizes_its_input(void **state)
+{
+    (void)state;
+    tt_dev d = tt_open("ref", 2, NULL);
+    struct list middle = {(const float[]){0, 0, 0, 0, 1, 0, 0, 0, 0}, 0};
+    fc_pack_src src = list_source(&middle, 1, 1, 3);
+    fc_conv_geom same = {3, 3, 1, 1, 1, 1, 1, 1};
+    fc_packed *w;
+    assert_int_equal(d.be->pack_conv(d.dev, &src, &same, FC_F32, &w, NULL), FC_OK);
+    tt x = make(d, FC_F32, 2, 2, 1, (const float[]){1, 2, 3, 4}), y = make(d, FC_F32, 5, 3, 1, NULL);
+    const fc_epi plain = FC_PLAIN;
+    assert_int_equal(d.be->conv2d(d.dev, y.t, x.t, w, NULL, &same, &plain), FC_OK);
+    /* 2 -> 5: floor(i * 0.4) = 0 0 0 1 1; 2 -> 3: floor(i * 0.6667) = 0 0 1 */
+    expect(&y, (const float[]){1, 1, 2, 1, 1, 2, 1, 1, 2, 3, 3, 4, 3, 3, 4}, 0.0f);
     d.be->packed_free(d.dev, w);
     tt_free(&x);
     tt_close(d);
@@ -173,10 +192,7 @@ static void moving_and_mixing(void **state)
     (void)state;
     tt_dev d = tt_open("ref", 2, NULL);
     tt x = make(d, FC_F32, 2, 2, 1, (const float[]){1, 2, 3, 4});
-    /* 2 -> 5: floor(i * 0.4) = 0 0 0 1 1; 2 -> 3: floor(i * 0.6667) = 0 0 1 */
-    tt up = make(d, FC_F32, 5, 3, 1, NULL), mixed = make(d, FC_F32, 2, 2, 1, NULL);
-    assert_int_equal(d.be->upsample(d.dev, up.t, x.t), FC_OK);
-    expect(&up, (const float[]){1, 1, 2, 1, 1, 2, 1, 1, 2, 3, 3, 4, 3, 3, 4}, 0.0f);
+    tt mixed = make(d, FC_F32, 2, 2, 1, NULL);
     assert_int_equal(d.be->axpby(d.dev, mixed.t, 2.0f, x.t, -0.5f, x.t), FC_OK);
     expect(&mixed, (const float[]){1.5f, 3, 4.5f, 6}, 0.0f);
     tt_free(&x);
@@ -194,6 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(linear_with_its_whole_tail),
         cmocka_unit_test(convolution_pads_and_strides),
+        cmocka_unit_test(convolution_resizes_its_input),
         cmocka_unit_test(norms_use_the_biased_variance),
         cmocka_unit_test(attention_averages_what_it_may_see),
         cmocka_unit_test(activations_at_one_and_minus_one),

@@ -113,5 +113,4 @@ const fc_backend fc_backend_cpu = {
     .unary = fc_cpu_unary,
     .axpby = fc_cpu_axpby,
     .copy = fc_cpu_copy,
-    .upsample = fc_cpu_upsample,
 };

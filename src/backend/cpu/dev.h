@@ -77,7 +77,6 @@ fc_status fc_cpu_geglu(fc_dev *dev, fc_tensor y, fc_tensor x);
 fc_status fc_cpu_unary(fc_dev *dev, fc_tensor y, fc_tensor x, fc_act act);
 fc_status fc_cpu_axpby(fc_dev *dev, fc_tensor y, float a, fc_tensor x, float b, fc_tensor z);
 fc_status fc_cpu_copy(fc_dev *dev, fc_tensor y, fc_tensor x);
-fc_status fc_cpu_upsample(fc_dev *dev, fc_tensor y, fc_tensor x);
 
 /* Element 0 of a row. */
 static inline fc_in fc_row_in(const fc_tensor *t, int64_t row)

@@ -21,13 +21,18 @@ static void gemm_gather(const fc_gemm *g, int64_t row, int32_t k, int32_t count,
     const fc_tensor *x = &g->x, *y = &g->y;
     const fc_conv_geom *geom = &g->geom;
     int32_t oy = (int32_t)(row / y->w % y->h), ox = (int32_t)(row % y->w), c = round_up(x->c, DEPTH);
+    int32_t h = geom->resize ? y->h : x->h, w = geom->resize ? y->w : x->w;
     int64_t image = row / y->w / y->h;
     while (count > 0) {
         int32_t tap = k / c, from = k % c, len = c - from < count ? c - from : count;
         int32_t iy = oy * geom->stride - geom->pad_top + tap / geom->kw,
                 ix = ox * geom->stride - geom->pad_left + tap % geom->kw;
-        bool inside = iy >= 0 && iy < x->h && ix >= 0 && ix < x->w;
+        bool inside = iy >= 0 && iy < h && ix >= 0 && ix < w;
         int32_t real = inside ? (x->c - from < len ? x->c - from : len) : 0;
+        if (geom->resize) {
+            iy = fc_nearest(iy, x->h, h);
+            ix = fc_nearest(ix, x->w, w);
+        }
         int64_t pixel = (image * x->h + iy) * x->w + ix;
         fc_in in = {x->data, x->dtype};
         if (real > 0) in = fc_in_at(in, pixel * x->ld + from);

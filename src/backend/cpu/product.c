@@ -7,6 +7,7 @@
 #include "base/mem.h"
 
 #define BLOCK_ROWS 2048 /* of a linear layer that goes through scratch memory */
+#define STRIP      64   /* lines of a picture whose input is resized in scratch memory */
 
 struct product {
     const fc_packed *weight;
@@ -118,10 +119,58 @@ static fc_tensor rows_of(fc_tensor t, int64_t first, int64_t count)
     return t;
 }
 
+/* Lines [first, first + count) of image i. */
+static fc_tensor lines_of(fc_tensor t, int32_t i, int32_t first, int32_t count)
+{
+    if (!t.data) return t;
+    t.data = fc_row_out(&t, ((int64_t)i * t.h + first) * t.w).p;
+    t.n = 1;
+    t.h = count;
+    return t;
+}
+
+/* Lines [first, first + strip.h) of image i of x resized to h lines of strip.w. */
+static void resize_lines(fc_dev *dev, const fc_tensor *strip, const fc_tensor *x, int32_t i, int32_t first,
+                         int32_t h)
+{
+#pragma omp parallel for schedule(static) num_threads(dev->threads)
+    for (int32_t l = 0; l < strip->h; l++) {
+        int64_t from = ((int64_t)i * x->h + fc_nearest(first + l, x->h, h)) * x->w;
+        for (int32_t j = 0; j < strip->w; j++)
+            dev->kernels->copy(fc_row_out(strip, (int64_t)l * strip->w + j),
+                               fc_row_in(x, from + fc_nearest(j, x->w, strip->w)), (size_t)x->c);
+    }
+}
+
+/* The library cannot resize on the way: strips of x are resized in scratch memory. */
+static fc_status run_resized(fc_dev *dev, const struct product *p, fc_tensor y, fc_tensor x, fc_tensor add)
+{
+    const fc_conv_geom *whole = p->geom;
+    for (int32_t t = 0, strips = (y.h + STRIP - 1) / STRIP; t < y.n * strips; t++) {
+        int32_t i = t / strips, line = t % strips * STRIP, count = y.h - line < STRIP ? y.h - line : STRIP;
+        int32_t above = line - whole->pad_top, below = above + count - 1 + whole->kh; /* end of the input */
+        int32_t first = above < 0 ? 0 : above, end = below > y.h ? y.h : below;
+        fc_conv_geom geom = *whole;
+        geom.resize = 0;
+        geom.pad_top = first - above;
+        geom.pad_bottom = below - end;
+        fc_tensor like = {.n = 1, .h = end - first, .w = y.w, .c = x.c};
+        fc_tensor strip = dense_copy(dev, FC_SCRATCH_X, &like, p->weight->stored);
+        if (!strip.data) return FC_NOMEM;
+        resize_lines(dev, &strip, &x, i, first, y.h);
+        struct product part = *p;
+        part.geom = &geom;
+        fc_status s = run(dev, &part, lines_of(y, i, line, count), strip, lines_of(add, i, line, count));
+        if (s != FC_OK) return s;
+    }
+    return FC_OK;
+}
+
 /* In pieces of bounded size when scratch memory is needed, at once otherwise. */
 static fc_status run_pieces(fc_dev *dev, const struct product *p, fc_tensor y, fc_tensor x, fc_tensor add)
 {
     fc_status s = FC_OK;
+    if (p->geom && p->geom->resize) return run_resized(dev, p, y, x, add);
     if (x_is_direct(p, &x) && y_is_direct(p, &y, &add)) return run(dev, p, y, x, add);
     if (p->geom) {
         for (int32_t i = 0; i < x.n && s == FC_OK; i++) {

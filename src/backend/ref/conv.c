@@ -28,6 +28,19 @@ static void store_block(const fc_tensor *y, int64_t pixel, int32_t image, int32_
     }
 }
 
+/* The pixel of image i whose value stands at (row, column) of what is convolved; -1: padding. */
+static int64_t source_pixel(const fc_tensor *y, const fc_tensor *x, const fc_conv_geom *g, int32_t i,
+                            int32_t row, int32_t column)
+{
+    int32_t h = g->resize ? y->h : x->h, w = g->resize ? y->w : x->w;
+    if (row < 0 || row >= h || column < 0 || column >= w) return -1;
+    if (g->resize) {
+        row = fc_nearest(row, x->h, h);
+        column = fc_nearest(column, x->w, w);
+    }
+    return ((int64_t)i * x->h + row) * x->w + column;
+}
+
 /* One output pixel: image i, row oy, column ox. */
 static void conv_pixel(const fc_tensor *y, const fc_tensor *x, const fc_packed *w, const fc_packed *bias,
                        const fc_conv_geom *g, const fc_epi *epi, int64_t pixel)
@@ -38,13 +51,10 @@ static void conv_pixel(const fc_tensor *y, const fc_tensor *x, const fc_packed *
         int32_t count = y->c - first < CHANNEL_BLOCK ? y->c - first : CHANNEL_BLOCK;
         double acc[CHANNEL_BLOCK] = {0};
         for (int32_t ky = 0; ky < g->kh; ky++) {
-            int32_t iy = oy * g->stride - g->pad_top + ky;
-            if (iy < 0 || iy >= x->h) continue;
+            int32_t row = oy * g->stride - g->pad_top + ky;
             for (int32_t kx = 0; kx < g->kw; kx++) {
-                int32_t ix = ox * g->stride - g->pad_left + kx;
-                if (ix < 0 || ix >= x->w) continue;
-                add_tap(acc, first, count, x, ((int64_t)i * x->h + iy) * x->w + ix, w,
-                        (int64_t)ky * g->kw + kx);
+                int64_t from = source_pixel(y, x, g, i, row, ox * g->stride - g->pad_left + kx);
+                if (from >= 0) add_tap(acc, first, count, x, from, w, (int64_t)ky * g->kw + kx);
             }
         }
         store_block(y, pixel, i, first, count, acc, bias, epi);

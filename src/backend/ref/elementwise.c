@@ -68,24 +68,3 @@ fc_status fc_ref_copy(fc_dev *dev, fc_tensor y, fc_tensor x)
         for (int32_t c = 0; c < y.c; c++) ref_store(&y, r, c, (double)ref_load(&x, r, c));
     return FC_OK;
 }
-
-/* PyTorch's "nearest": the scale is a float32 quotient and so is its product with the index. */
-static int32_t nearest(int32_t i, int32_t in, int32_t out)
-{
-    float scale = (float)in / (float)out;
-    int32_t s = (int32_t)floorf((float)i * scale);
-    return s < in ? s : in - 1;
-}
-
-fc_status fc_ref_upsample(fc_dev *dev, fc_tensor y, fc_tensor x)
-{
-    int64_t rows = fc_tensor_rows(y);
-#pragma omp parallel for schedule(static) num_threads(dev->threads)
-    for (int64_t r = 0; r < rows; r++) {
-        int32_t i = (int32_t)(r / ((int64_t)y.h * y.w));
-        int32_t sy = nearest((int32_t)(r / y.w % y.h), x.h, y.h), sx = nearest((int32_t)(r % y.w), x.w, y.w);
-        int64_t from = ((int64_t)i * x.h + sy) * x.w + sx;
-        for (int32_t c = 0; c < y.c; c++) ref_store(&y, r, c, (double)ref_load(&x, from, c));
-    }
-    return FC_OK;
-}

@@ -54,5 +54,4 @@ const fc_backend fc_backend_ref = {
     .unary = fc_ref_unary,
     .axpby = fc_ref_axpby,
     .copy = fc_ref_copy,
-    .upsample = fc_ref_upsample,
 };

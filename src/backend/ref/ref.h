@@ -59,6 +59,5 @@ fc_status fc_ref_geglu(fc_dev *dev, fc_tensor y, fc_tensor x);
 fc_status fc_ref_unary(fc_dev *dev, fc_tensor y, fc_tensor x, fc_act act);
 fc_status fc_ref_axpby(fc_dev *dev, fc_tensor y, float a, fc_tensor x, float b, fc_tensor z);
 fc_status fc_ref_copy(fc_dev *dev, fc_tensor y, fc_tensor x);
-fc_status fc_ref_upsample(fc_dev *dev, fc_tensor y, fc_tensor x);
 
 #endif
