@@ -195,7 +195,7 @@ void cli_help_bench(int width, fc_buf *out)
                      "  ops   every operation at the model's shapes, as a share of the machine's peak\n"
                      "  step  one guided step, split by kind of operation and by block\n"
                      "  text  both text encoders, a prompt and a negative one\n"
-                     "  vae   the decoder: in one piece, in tiles, the small one\n"
+                     "  vae   the decoder: in one piece, in strips, the small one\n"
                      "  load  opening the file and preparing its weights\n"
                      "  e2e   a whole picture\n");
     print_table(&p, "Bench", cli_bench_option_at);

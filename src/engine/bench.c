@@ -6,7 +6,6 @@
 #include "diffusion/rng.h"
 #include "engine/engine_impl.h"
 
-#define TILED_BYTES     ((uint64_t)1 << 30)
 #define BENCH_MAX_BYTES ((size_t)2 << 30)
 
 fc_task fc_bench_task(int32_t width, int32_t height, int32_t steps)
@@ -56,38 +55,21 @@ fc_status fc_bench_text(fc_engine *e, const fc_task *task, fc_err *err)
     return s;
 }
 
-static const fc_model *vae_model(const fc_engine *e)
-{
-    const fc_model *m = e->model[FC_ROLE_VAE] ? e->model[FC_ROLE_VAE] : e->model[FC_ROLE_BASE];
-    return m && m->vae ? m : NULL;
-}
-
-static fc_vae_tiling tiles_of(const fc_engine *e, int32_t h, int32_t w)
-{
-    return fc_vae_choose_tiling(vae_model(e)->vae, e->cx.act, h, w, TILED_BYTES, false);
-}
-
-bool fc_bench_can_decode(const fc_engine *e, fc_bench_decoder decoder, int32_t width, int32_t height)
+bool fc_bench_can_decode(const fc_engine *e, fc_bench_decoder decoder)
 {
     if (decoder == FC_BENCH_TAESD) return e->model[FC_ROLE_PREVIEW] != NULL;
-    if (!vae_model(e) || decoder == FC_BENCH_WHOLE) return vae_model(e) != NULL;
-    const fc_vae_tiling tiling = tiles_of(e, height / 8, width / 8);
-    return tiling.h < height / 8 || tiling.w < width / 8;
+    const fc_model *m = fc_engine_vae_model(e);
+    return m && m->vae;
 }
 
-static fc_status decode_vae(fc_engine *e, bool tiled, const float *latent, int32_t h, int32_t w, fc_err *err)
+static fc_status decode_vae(fc_engine *e, bool strips, const float *latent, int32_t h, int32_t w, fc_err *err)
 {
-    const fc_model *m = vae_model(e);
     size_t plane = (size_t)h * (size_t)w;
     float *pixels = fc_alloc(plane * 4 * sizeof *pixels), *image = fc_alloc(plane * 64 * 3 * sizeof *image);
     fc_status s = pixels && image ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory");
     if (!s) {
         for (size_t i = 0; i < plane * 4; i++) pixels[i] = latent[i % 4 * plane + i / 4];
-        fc_vae_tiling tiling = {.h = h, .w = w};
-        if (tiled) tiling = tiles_of(e, h, w);
-        fc_vae_decode_tiled(&e->cx, m->vae, pixels, h, w,
-                            &(fc_vae_tiles){.tilings = &tiling, .count = 1, .shared_norms = true}, image);
-        s = fc_cx_status(&e->cx, err);
+        s = fc_engine_decode_vae(e, pixels, h, w, strips, image, err);
     }
     fc_free(pixels);
     fc_free(image);
@@ -112,8 +94,7 @@ fc_status fc_bench_decode(fc_engine *e, fc_bench_decoder decoder, int32_t width,
 {
     int32_t h = height / 8, w = width / 8;
     size_t count = (size_t)h * (size_t)w * 4;
-    if (!fc_bench_can_decode(e, decoder, width, height))
-        return fc_fail(err, FC_UNSUPPORTED, "there is no such decoder");
+    if (!fc_bench_can_decode(e, decoder)) return fc_fail(err, FC_UNSUPPORTED, "there is no such decoder");
     float *latent = fc_alloc(count * sizeof *latent);
     if (!latent) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_rng rng;
@@ -121,13 +102,8 @@ fc_status fc_bench_decode(fc_engine *e, fc_bench_decoder decoder, int32_t width,
     fc_rng_normal(&rng, latent, count);
     for (size_t i = 0; i < count; i++) latent[i] /= FC_VAE_SCALE;
     begin(e);
-    fc_status s;
-    if (decoder == FC_BENCH_TAESD) {
-        s = decode_fast(e, latent, h, w, err);
-    } else {
-        fc_engine_activate(e, e->model[FC_ROLE_VAE] ? e->model[FC_ROLE_VAE] : e->model[FC_ROLE_BASE]);
-        s = decode_vae(e, decoder == FC_BENCH_TILED, latent, h, w, err);
-    }
+    fc_status s = decoder == FC_BENCH_TAESD ? decode_fast(e, latent, h, w, err)
+                                            : decode_vae(e, decoder == FC_BENCH_STRIPS, latent, h, w, err);
     fc_free(latent);
     return s;
 }
@@ -176,7 +152,7 @@ static fc_status list_ops(fc_engine *e, const fc_task *task, fc_oplog *out, fc_e
     s = fc_engine_run(e, &run, &hooks, &picture, err);
     fc_picture_fini(&picture);
     if (s != FC_CANCELLED) return s ? s : fc_fail(err, FC_INTERNAL, "the run of three steps did not stop");
-    if (!fc_bench_can_decode(e, FC_BENCH_WHOLE, task->width, task->height)) return FC_OK;
+    if (!fc_bench_can_decode(e, FC_BENCH_WHOLE)) return FC_OK;
     out->part = FC_BENCH_OPS_DECODE;
     fc_oplog_attach(e->dev, out);
     return fc_bench_decode(e, FC_BENCH_WHOLE, task->width, task->height, err);

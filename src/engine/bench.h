@@ -14,13 +14,13 @@ fc_task fc_bench_task(int32_t width, int32_t height, int32_t steps);
 fc_status fc_bench_text(fc_engine *e, const fc_task *task, fc_err *err) FC_MUST_USE;
 
 typedef enum fc_bench_decoder {
-    FC_BENCH_WHOLE, /* the VAE, the picture in one piece */
-    FC_BENCH_TILED, /* the VAE in the tiles that little memory would ask for */
-    FC_BENCH_TAESD, /* the loaded preview decoder */
+    FC_BENCH_WHOLE,  /* the VAE, the picture in one piece */
+    FC_BENCH_STRIPS, /* the VAE as with little memory */
+    FC_BENCH_TAESD,  /* the loaded preview decoder */
     FC_BENCH_DECODERS
 } fc_bench_decoder;
-/* False when the loaded files lack it; TILED also when a picture of this size needs no tiles. */
-bool fc_bench_can_decode(const fc_engine *e, fc_bench_decoder decoder, int32_t width, int32_t height);
+/* False when the loaded files lack it. */
+bool fc_bench_can_decode(const fc_engine *e, fc_bench_decoder decoder);
 /* Decodes a latent of noise for a picture of this size. */
 fc_status fc_bench_decode(fc_engine *e, fc_bench_decoder decoder, int32_t width, int32_t height,
                           fc_err *err) FC_MUST_USE;

@@ -38,6 +38,11 @@ fc_model *fc_engine_text_model(const fc_engine *e);
 /* Points cx at m's packed weights and gives them room under the budget: those of other models go if they
  * must. */
 void fc_engine_activate(fc_engine *e, fc_model *m);
+/* The model whose VAE is used; NULL before one is loaded. It may lack a VAE. */
+fc_model *fc_engine_vae_model(const fc_engine *e);
+/* z [h][w][4] on the VAE's scale -> image [8h][8w][3], -1..1; the VAE must be there */
+fc_status fc_engine_decode_vae(fc_engine *e, const float *z, int32_t h, int32_t w, bool strips, float *image,
+                               fc_err *err) FC_MUST_USE;
 
 /* Drops the packed weights of the text encoders, 1.6 GB of SDXL's 6.9: packing them anew for the next prompt
  * takes a fraction of a second, and the texts of this one are kept. */

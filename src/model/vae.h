@@ -20,14 +20,16 @@ void fc_vae_close(fc_vae *v); /* NULL is fine */
 int32_t fc_vae_latent_channels(const fc_vae *v);
 int32_t fc_vae_factor(const fc_vae *v); /* pixels a latent: 8 */
 
-/* z [n,h,w,4] -> [n,8h,8w,3] F32. Peak memory of the stack: fc_vae_decode_bytes. */
-fc_tensor fc_vae_decode(fc_cx *cx, const fc_vae *v, fc_tensor z);
+/* z [n,h,w,4] -> [n,8h,8w,3] F32. Peak memory of the stack: fc_vae_decode_bytes. strips: in half the memory
+ * and 1.4 times the time, the same picture but for rounding; of one image (several are decoded in one
+ * piece). */
+fc_tensor fc_vae_decode(fc_cx *cx, const fc_vae *v, fc_tensor z, bool strips);
 /* image [n,h,w,3] -> [n,h/8,w/8,8] F32: means, then logarithms of variances (not yet clamped). h and w are
  * multiples of 8 (other sizes round down as the reference's do). */
 fc_tensor fc_vae_encode(fc_cx *cx, const fc_vae *v, fc_tensor image);
 
 /* Stack bytes that decoding (encoding) a latent of h x w takes with activations of type act. */
-uint64_t fc_vae_decode_bytes(const fc_vae *v, fc_dtype act, int32_t n, int32_t h, int32_t w);
+uint64_t fc_vae_decode_bytes(const fc_vae *v, fc_dtype act, int32_t n, int32_t h, int32_t w, bool strips);
 uint64_t fc_vae_encode_bytes(const fc_vae *v, fc_dtype act, int32_t n, int32_t h, int32_t w);
 
 /* ---- host side ---- */
@@ -45,7 +47,7 @@ static inline float fc_vae_unit(float x)
     return v < 0.0f ? 0.0f : v > 1.0f ? 1.0f : v; /* NaN stays NaN */
 }
 
-/* ---- tiles (vae_tiled.c) ---- */
+/* ---- tiles (vae_tiled.c): what the reference does when memory runs out ---- */
 
 /* Latents that a tile covers, and how many of them it shares with its neighbour. What is shared is blended
  * linearly. */
@@ -54,7 +56,7 @@ typedef struct fc_vae_tiling {
     bool slivers; /* also tiles that lie wholly within the one before, as the reference places them */
 } fc_vae_tiling;
 
-/* What the reference does when memory runs out: the mean of three tilings of different shape. */
+/* The reference's: the mean of three tilings of different shape. */
 extern const fc_vae_tiling fc_vae_reference_tilings[3];
 
 /* Called after every tile. */
@@ -63,7 +65,6 @@ typedef void (*fc_vae_progress)(void *user, int32_t done, int32_t total);
 typedef struct fc_vae_tiles {
     const fc_vae_tiling *tilings; /* the result is the mean over all of them */
     int32_t count;
-    bool shared_norms; /* several tiles: all are normalised by the statistics of the whole, scaled down */
     fc_vae_progress progress; /* may be NULL */
     void *user;
 } fc_vae_tiles;
@@ -74,12 +75,5 @@ void fc_vae_decode_tiled(fc_cx *cx, const fc_vae *v, const float *z, int32_t h, 
 /* Encodes image (host [8h][8w][3]) into moments (host [h][w][8]); h and w are those of the latent. */
 void fc_vae_encode_tiled(fc_cx *cx, const fc_vae *v, const float *image, int32_t h, int32_t w,
                          const fc_vae_tiles *tiles, float *moments);
-
-/* The tiling for a latent of h x w when the stack may take `bytes`: the whole picture when that fits, else as
- * few tiles as possible, even in size, sharing a quarter with each neighbour. Only the whole picture is
- * exact: the network looks at all it sees and normalises over it (shared_norms brings that close), so larger
- * tiles are better, and none is made smaller than 64 latents (512 pixels). */
-fc_vae_tiling fc_vae_choose_tiling(const fc_vae *v, fc_dtype act, int32_t h, int32_t w, uint64_t bytes,
-                                   bool encode);
 
 #endif

@@ -7,8 +7,6 @@
 
 #include "base/mem.h"
 
-enum { MIN_TILE = 64, MAX_PIECES = 64 };
-
 const fc_vae_tiling fc_vae_reference_tilings[3] = {
     {32, 32, 8, 8, true}, {64, 16, 8, 8, true}, {16, 64, 8, 8, true}};
 
@@ -73,7 +71,6 @@ struct job {
     const float *source;
     float *result, *tile_in, *tile_out;
     const fc_vae_tiles *tiles;
-    fc_norm_notes norms; /* of the tiling in work, when they are shared */
     int32_t done, total;
 };
 
@@ -111,10 +108,7 @@ static void run_tile(struct job *j, const struct axis *ay, const struct axis *ax
     fc_mark m = fc_enter(j->cx, NULL);
     cut(j, axis_start(ay, row), axis_start(ax, column), h, w);
     fc_tensor x = fc_upload(j->cx, FC_F32, j->tile_in, 1, h * scale, w * scale, j->in.channels);
-    if (j->norms.replay) j->cx->norms = &j->norms;
-    j->norms.next = 0;
     fc_download(j->cx, j->run(j->cx, j->vae, x), j->tile_out);
-    j->cx->norms = NULL;
     fc_leave(j->cx, m);
     if (j->cx->status) return;
     paste(j, ay, ax, row, column);
@@ -134,41 +128,6 @@ static void make_axes(const struct job *j, const fc_vae_tiling *t, struct axis *
     *ax = make_axis(j->w, t->w, t->overlap_x, j->out.scale, t->slivers);
 }
 
-/* The source at 1/f of its size: means over f x f latents' worth of cells. */
-static float *shrink(const struct job *j, int32_t f, int32_t h, int32_t w)
-{
-    size_t c = (size_t)j->in.channels, scale = (size_t)j->in.scale, pitch = (size_t)j->w * scale * c;
-    size_t rows = (size_t)h * scale, columns = (size_t)w * scale, step = (size_t)f;
-    float *out = fc_calloc(rows * columns * c, sizeof *out);
-    for (size_t y = 0; out && y < rows * step; y++) {
-        const float *from = j->source + y * pitch;
-        float *to = out + y / step * columns * c;
-        for (size_t x = 0; x < columns * step; x++)
-            for (size_t k = 0; k < c; k++) to[x / step * c + k] += from[x * c + k] / (float)(f * f);
-    }
-    return out;
-}
-
-/* Runs the whole source, scaled down to no more than a tile, and notes how it is normalised. */
-static void note_norms(struct job *j, const fc_vae_tiling *t, fc_norm_notes *notes)
-{
-    int32_t f = 2;
-    while ((int64_t)(j->h / f) * (j->w / f) > (int64_t)t->h * t->w) f++;
-    int32_t h = j->h / f, w = j->w / f, scale = j->in.scale;
-    float *small = shrink(j, f, h, w);
-    if (!small) {
-        fc_cx_fail(j->cx, FC_NOMEM, "out of memory; use a smaller picture");
-        return;
-    }
-    fc_mark m = fc_enter(j->cx, NULL);
-    j->cx->norms = notes;
-    j->run(j->cx, j->vae, fc_upload(j->cx, FC_F32, small, 1, h * scale, w * scale, j->in.channels));
-    j->cx->norms = NULL;
-    fc_leave(j->cx, m);
-    fc_free(small);
-    notes->replay = true;
-}
-
 static void run_tiling(struct job *j, const fc_vae_tiling *t)
 {
     struct axis ay, ax;
@@ -182,9 +141,6 @@ static void run_tiling(struct job *j, const fc_vae_tiling *t)
     if (j->tile_in && j->tile_out && ay.total && ax.total) {
         axis_sum(&ay);
         axis_sum(&ax);
-        bool several = axis_count(&ay) * axis_count(&ax) > 1;
-        j->norms.replay = false;
-        if (j->tiles->shared_norms && several) note_norms(j, t, &j->norms);
         for (int32_t row = 0; row < axis_count(&ay); row++)
             for (int32_t column = 0; column < axis_count(&ax) && !j->cx->status; column++)
                 run_tile(j, &ay, &ax, row, column);
@@ -215,13 +171,17 @@ static void run_job(struct job *j)
     size_t cells = (size_t)j->h * (size_t)j->w * (size_t)(j->out.scale * j->out.scale);
     memset(j->result, 0, cells * (size_t)j->out.channels * sizeof(float));
     for (int32_t i = 0; i < j->tiles->count && !j->cx->status; i++) run_tiling(j, &j->tiles->tilings[i]);
-    fc_free(j->norms.values);
+}
+
+static fc_tensor decode_whole(fc_cx *cx, const fc_vae *v, fc_tensor z)
+{
+    return fc_vae_decode(cx, v, z, false);
 }
 
 void fc_vae_decode_tiled(fc_cx *cx, const fc_vae *v, const float *z, int32_t h, int32_t w,
                          const fc_vae_tiles *tiles, float *image)
 {
-    struct job j = {.cx = cx, .vae = v, .run = fc_vae_decode, .h = h, .w = w, .tiles = tiles};
+    struct job j = {.cx = cx, .vae = v, .run = decode_whole, .h = h, .w = w, .tiles = tiles};
     j.source = z;
     j.result = image;
     j.in = (struct side){1, fc_vae_latent_channels(v)};
@@ -238,30 +198,4 @@ void fc_vae_encode_tiled(fc_cx *cx, const fc_vae *v, const float *image, int32_t
     j.in = (struct side){fc_vae_factor(v), 3};
     j.out = (struct side){1, 2 * fc_vae_latent_channels(v)};
     run_job(&j);
-}
-
-/* Side of n even tiles that cover `length`, each sharing a quarter with the next. */
-static int32_t piece(int32_t length, int32_t n)
-{
-    return n == 1 ? length : (4 * length + 3 * n) / (3 * n + 1);
-}
-
-fc_vae_tiling fc_vae_choose_tiling(const fc_vae *v, fc_dtype act, int32_t h, int32_t w, uint64_t bytes,
-                                   bool encode)
-{
-    uint64_t (*needs)(const fc_vae *, fc_dtype, int32_t, int32_t, int32_t) =
-        encode ? fc_vae_encode_bytes : fc_vae_decode_bytes;
-    int32_t ny = 1, nx = 1;
-    while (ny < MAX_PIECES && nx < MAX_PIECES && needs(v, act, 1, piece(h, ny), piece(w, nx)) > bytes) {
-        bool cut_rows = piece(h, ny) >= piece(w, nx);
-        if (piece(cut_rows ? h : w, (cut_rows ? ny : nx) + 1) < MIN_TILE) break;
-        if (cut_rows)
-            ny++;
-        else
-            nx++;
-    }
-    fc_vae_tiling t = {.h = piece(h, ny), .w = piece(w, nx)};
-    t.overlap_y = ny > 1 ? t.h / 4 : 0;
-    t.overlap_x = nx > 1 ? t.w / 4 : 0;
-    return t;
 }

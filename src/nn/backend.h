@@ -103,10 +103,10 @@ typedef enum fc_peak {
     FC_PEAK_KINDS
 } fc_peak;
 
-/* Statistics of a group norm: values [n][groups][mean, variance] are used when `given`, else written. */
+/* Statistics of a group norm, [n][groups][mean, variance]. */
 typedef struct fc_norm_stats {
-    double *values;
-    bool given;
+    const double *given; /* used in place of x's own; NULL: its own are */
+    double *noted;       /* x's own are written here; NULL: they are not */
 } fc_norm_stats;
 
 typedef struct fc_backend {
@@ -148,7 +148,7 @@ typedef struct fc_backend {
     fc_status (*conv2d)(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *weight, const fc_packed *bias,
                         const fc_conv_geom *geom, const fc_epi *epi);
     /* y = act(normalised x * gamma + beta); statistics per image and group of c / groups channels; y may be
-     * x. stats: NULL, or what other calls share */
+     * x. stats: NULL, or what parts of a picture share; y.data NULL: only noted */
     fc_status (*group_norm)(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *gamma,
                             const fc_packed *beta, int32_t groups, float eps, fc_act act,
                             const fc_norm_stats *stats);

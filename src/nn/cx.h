@@ -17,14 +17,6 @@ typedef struct fc_mark {
 typedef void (*fc_probe_fn)(void *user, const char *path, const float *data, int32_t n, int32_t h, int32_t w,
                             int32_t c);
 
-/* The statistics of all group norms of a run, in the order of the calls: written in one run, used in others
- * of the same model in place of their own. Memory is the owner's: fc_free(values). */
-typedef struct fc_norm_notes {
-    double *values;
-    size_t count, cap, next; /* next: rises in a run; 0 before it */
-    bool replay;
-} fc_norm_notes;
-
 #define FC_CX_DEPTH 24
 struct fc_profile;
 
@@ -43,7 +35,6 @@ typedef struct fc_cx {
     fc_probe_fn probe;
     void *probe_user;
     struct fc_profile *profile; /* NULL: off */
-    fc_norm_notes *norms;       /* NULL: every group norm uses its own statistics */
 } fc_cx;
 
 typedef struct fc_cx_opts {

@@ -115,7 +115,8 @@ static int32_t conv_out(int32_t size, int32_t pads, int32_t k, int32_t stride)
     return (size + pads - k) / stride + 1;
 }
 
-static void conv2d(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_conv_w *w, const fc_conv_geom *g, fc_epi epi)
+void fc_conv2d_geom_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_conv_w *w, const fc_conv_geom *g,
+                       fc_epi epi)
 {
     double started;
     const fc_packed *weight, *bias;
@@ -135,14 +136,14 @@ static void conv2d(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_conv_w *w, cons
 
 void fc_conv2d_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_conv_w *w, fc_epi epi)
 {
-    conv2d(cx, y, x, w, &w->geom, epi);
+    fc_conv2d_geom_to(cx, y, x, w, &w->geom, epi);
 }
 
 void fc_conv2d_resized_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_conv_w *w, fc_epi epi)
 {
     fc_conv_geom geom = w->geom;
     geom.resize = 1;
-    conv2d(cx, y, x, w, &geom, epi);
+    fc_conv2d_geom_to(cx, y, x, w, &geom, epi);
 }
 
 fc_tensor fc_conv2d(fc_cx *cx, fc_tensor x, const fc_conv_w *w, fc_epi epi)
@@ -163,31 +164,8 @@ static bool get_norm(fc_cx *cx, const fc_norm_w *w, const fc_packed **gamma, con
     return get_packed(cx, &w->gamma, &w->beta, FC_KERNEL_VECTOR, NULL, FC_F32, gamma, beta, started);
 }
 
-/* The place of the next group norm in the notes; fails when there is none. */
-static fc_norm_stats next_stats(fc_cx *cx, size_t need)
-{
-    fc_norm_notes *notes = cx->norms;
-    if (notes->replay && notes->next + need > notes->count) {
-        fc_cx_fail(cx, FC_INTERNAL, "group_norm: the notes are of another model");
-        return (fc_norm_stats){0};
-    }
-    if (notes->next + need > notes->cap) {
-        size_t cap = 2 * notes->cap + need;
-        double *values = fc_realloc(notes->values, cap * sizeof *values);
-        if (!values) {
-            fc_cx_fail(cx, FC_NOMEM, "out of memory in group_norm");
-            return (fc_norm_stats){0};
-        }
-        notes->values = values;
-        notes->cap = cap;
-    }
-    fc_norm_stats stats = {notes->values + notes->next, notes->replay};
-    notes->next += need;
-    if (!notes->replay) notes->count = notes->next;
-    return stats;
-}
-
-void fc_group_norm_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, fc_act act)
+static void group_norm(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, fc_act act,
+                       const fc_norm_stats *stats)
 {
     double started;
     const fc_packed *gamma, *beta;
@@ -195,12 +173,26 @@ void fc_group_norm_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, f
     bool fits = x.c == w->c && w->groups > 0 && w->c % w->groups == 0 && fc_tensor_same_shape(y, x);
     if (!require(cx, fits, "group_norm")) return;
     if (!get_norm(cx, w, &gamma, &beta, &started)) return;
-    fc_norm_stats stats;
-    if (cx->norms) stats = next_stats(cx, 2 * (size_t)x.n * (size_t)w->groups);
-    if (cx->status) return;
-    fc_status s = cx->backend->group_norm(cx->dev, y, x, gamma, beta, w->groups, w->eps, act,
-                                          cx->norms ? &stats : NULL);
+    fc_status s = cx->backend->group_norm(cx->dev, y, x, gamma, beta, w->groups, w->eps, act, stats);
     op_end(cx, s, FC_OP_GROUP_NORM, started, 0);
+}
+
+void fc_group_norm_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, fc_act act)
+{
+    group_norm(cx, y, x, w, act, NULL);
+}
+
+void fc_group_norm_given_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, fc_act act,
+                            const double *stats)
+{
+    group_norm(cx, y, x, w, act, &(fc_norm_stats){.given = stats});
+}
+
+void fc_group_norm_measure(fc_cx *cx, fc_tensor x, const fc_norm_w *w, double *stats)
+{
+    fc_tensor nowhere = x;
+    nowhere.data = NULL;
+    group_norm(cx, nowhere, x, w, FC_ACT_NONE, &(fc_norm_stats){.noted = stats});
 }
 
 fc_tensor fc_group_norm(fc_cx *cx, fc_tensor x, const fc_norm_w *w, fc_act act)

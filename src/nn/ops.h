@@ -14,8 +14,16 @@ fc_tensor fc_conv2d(fc_cx *cx, fc_tensor x, const fc_conv_w *w, fc_epi epi);
 void fc_conv2d_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_conv_w *w, fc_epi epi);
 /* x is first resized to y's size, nearest neighbour; w keeps that size */
 void fc_conv2d_resized_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_conv_w *w, fc_epi epi);
+/* with another stride or padding than w's own, for parts of a picture */
+void fc_conv2d_geom_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_conv_w *w, const fc_conv_geom *geom,
+                       fc_epi epi);
 fc_tensor fc_group_norm(fc_cx *cx, fc_tensor x, const fc_norm_w *w, fc_act act);
 void fc_group_norm_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, fc_act act); /* y may be x */
+/* For parts of a picture: the statistics of x alone, [n][groups][mean, variance] on the host, and the norm by
+ * statistics that are given; y may be x. */
+void fc_group_norm_measure(fc_cx *cx, fc_tensor x, const fc_norm_w *w, double *stats);
+void fc_group_norm_given_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, fc_act act,
+                            const double *stats);
 fc_tensor fc_layer_norm(fc_cx *cx, fc_tensor x, const fc_norm_w *w);
 /* q [n,1,Tq,c], k, v [n,1,Tk,c] -> [n,1,Tq,c] */
 fc_tensor fc_attention(fc_cx *cx, fc_tensor q, fc_tensor k, fc_tensor v, int32_t heads, bool causal);

@@ -177,61 +177,6 @@ static void test_lora(void **state)
     assert_true(chalk.light < whole(plain).light - 40); /* a blackboard */
 }
 
-/* ---- tiles ---- */
-
-enum { WIDE = 2 * SIDE, CELLS = WIDE / 8, PIXELS = WIDE * WIDE * 3 };
-
-static double psnr(const float *a, const float *b)
-{
-    double sum = 0;
-    for (int i = 0; i < PIXELS; i++) sum += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
-    return -10 * log10(sum / PIXELS / 4); /* values span -1..1 */
-}
-
-/* Four pictures of very different light side by side: what is decoded in tiles must not show where they lie.
- */
-static void test_tiles(void **state)
-{
-    (void)state;
-    static const char *const prompts[] = {"a red house at night, neon", "a blue boat at sea",
-                                          "line drawing of a cat", "a castle in the desert at sunset"};
-    static float image[PIXELS], whole_image[PIXELS], tiled[PIXELS], z[CELLS * CELLS * 4],
-        moments[2 * CELLS * CELLS * 4];
-    fc_err err = {0};
-    fc_weights *weights;
-    fc_vae *vae;
-    fc_rig rig;
-    for (int q = 0; q < 4; q++) {
-        const uint8_t *p = draw(prompts[q], "1", NULL);
-        for (int i = 0; i < BYTES; i++) {
-            int y = i / (SIDE * 3) + q / 2 * SIDE, x = i % (SIDE * 3) + q % 2 * SIDE * 3;
-            image[y * WIDE * 3 + x] = (float)p[i] / 127.5f - 1;
-        }
-    }
-    assert_ok(fc_weights_open(&weights, fc_test_source_path("data/demo/checkpoints/demo.safetensors"), &err),
-              &err);
-    assert_ok(fc_vae_open(&vae, weights, FC_VAE_BOTH, &err), &err);
-    if (!fc_rig_open(&rig, "cpu", FC_F32, 0)) fc_rig_open(&rig, "ref", FC_F32, 0);
-    fc_vae_tiling one = {CELLS, CELLS, 0, 0, false}, four = {30, 30, 12, 12, false};
-    fc_vae_tiles tiles = {.tilings = &one, .count = 1};
-    fc_vae_encode_tiled(&rig.cx, vae, image, CELLS, CELLS, &tiles, moments);
-    for (int i = 0; i < CELLS * CELLS; i++) memcpy(z + 4 * i, moments + 8 * i, 4 * sizeof *z);
-    fc_vae_decode_tiled(&rig.cx, vae, z, CELLS, CELLS, &tiles, whole_image);
-    tiles.tilings = &four;
-    fc_vae_decode_tiled(&rig.cx, vae, z, CELLS, CELLS, &tiles, tiled);
-    double alone = psnr(tiled, whole_image);
-    tiles.shared_norms = true;
-    fc_vae_decode_tiled(&rig.cx, vae, z, CELLS, CELLS, &tiles, tiled);
-    fc_rig_check(&rig);
-    double sharing = psnr(tiled, whole_image);
-    print_message("tiles against the whole: %.1f dB alone, %.1f dB sharing statistics\n", alone, sharing);
-    assert_true(sharing > 36);        /* 38.5 */
-    assert_true(sharing > alone + 4); /* 8.8 */
-    fc_rig_close(&rig);
-    fc_vae_close(vae);
-    fc_weights_close(weights);
-}
-
 /* ---- the vocabulary ---- */
 
 /* Without the model's own vocabulary the numbers of CLIP's tokens are beyond its table. */
@@ -276,10 +221,13 @@ static int close_engine(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_colours),         cmocka_unit_test(test_times),
-        cmocka_unit_test(test_styles),          cmocka_unit_test(test_seeds),
-        cmocka_unit_test(test_negative_prompt), cmocka_unit_test(test_lora),
-        cmocka_unit_test(test_tiles),           cmocka_unit_test(test_without_vocabulary),
+        cmocka_unit_test(test_colours),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_styles),
+        cmocka_unit_test(test_seeds),
+        cmocka_unit_test(test_negative_prompt),
+        cmocka_unit_test(test_lora),
+        cmocka_unit_test(test_without_vocabulary),
     };
     return cmocka_run_group_tests(tests, open_engine, close_engine);
 }

@@ -265,7 +265,7 @@ static void check_vae_decode(fc_rig *rig, const fc_vae *v, const fc_safetensors 
     float *z_nhwc = fc_test_nhwc(&z), *want_nhwc = fc_test_nhwc(&want), *got = floats(want.count);
     double start = fc_now();
     fc_tensor x = fc_upload(&rig->cx, FC_F32, z_nhwc, 1, (int32_t)z.shape[2], (int32_t)z.shape[3], LATENT);
-    fc_download(&rig->cx, fc_vae_decode(&rig->cx, v, x), got);
+    fc_download(&rig->cx, fc_vae_decode(&rig->cx, v, x, false), got);
     fc_rig_check(rig);
     report_time(rig, "decode 256x256", fc_now() - start);
     assert_rel_error(rig->label, got, want_nhwc, want.count, limit);

@@ -1,6 +1,7 @@
 /* Group and layer normalisation. Group statistics: each block of rows gives mean and squared distance per
  * channel (float32, shifted), merged per group in double in a fixed order, so that threads change nothing. */
 #include <math.h>
+#include <string.h>
 #include "backend/cpu/dev.h"
 #include "base/mem.h"
 
@@ -105,10 +106,11 @@ static void finish_group(const double stat[2], int32_t width, float eps, const f
 
 fc_status fc_cpu_group_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *gamma,
                             const fc_packed *beta, int32_t groups, float eps, fc_act act,
-                            const fc_norm_stats *shared)
+                            const fc_norm_stats *stats)
 {
     if (groups <= 0 || x.c % groups != 0) return FC_INTERNAL;
-    bool given = shared && shared->given;
+    const double *given = stats ? stats->given : NULL;
+    double *noted = stats ? stats->noted : NULL;
     struct grid g = divide((int64_t)x.h * x.w);
     struct plan p;
     if (!make_plan(dev, &x, g, groups, &p)) return FC_NOMEM;
@@ -116,19 +118,22 @@ fc_status fc_cpu_group_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_pack
     int64_t rows = fc_tensor_rows(x);
     bool parallel = rows * x.c >= FC_CPU_PARALLEL_MIN;
 #pragma omp parallel for schedule(static) num_threads(dev->threads) if (parallel)
-    for (int32_t t = 0; t < (given ? 0 : tasks); t++)
+    for (int32_t t = 0; t < (given && !noted ? 0 : tasks); t++)
         block_stats(dev, &x, g, t / g.blocks, t % g.blocks, groups, p.moments + (int64_t)t * 2 * x.c,
                     p.stats + (int64_t)t * groups);
     for (int32_t i = 0; i < x.n; i++)
         for (int32_t j = 0; j < groups; j++) {
-            double own[2], *stat = shared ? shared->values + 2 * ((int64_t)i * groups + j) : own;
-            if (!given) join_blocks(g, p.stats + (int64_t)i * g.blocks * groups + j, groups, width, stat);
-            finish_group(stat, width, eps, gamma ? gamma->vector + j * width : NULL,
+            double own[2];
+            int64_t at = 2 * ((int64_t)i * groups + j);
+            if (!given || noted)
+                join_blocks(g, p.stats + (int64_t)i * g.blocks * groups + j, groups, width, own);
+            if (noted) memcpy(noted + at, own, sizeof own);
+            finish_group(given ? given + at : own, width, eps, gamma ? gamma->vector + j * width : NULL,
                          beta ? beta->vector + j * width : NULL, p.vectors + (int64_t)i * 3 * x.c + j * width,
                          x.c);
         }
 #pragma omp parallel for schedule(static) num_threads(dev->threads) if (parallel)
-    for (int64_t r = 0; r < rows; r++) {
+    for (int64_t r = 0; r < (y.data ? rows : 0); r++) {
         const float *mean = p.vectors + r / g.rows * 3 * x.c;
         dev->kernels->affine(fc_row_out(&y, r), fc_row_in(&x, r), mean, mean + x.c, mean + 2 * x.c,
                              (size_t)x.c, act);

@@ -1,5 +1,6 @@
 /* Group and layer normalisation: mean and biased variance in double, two passes. */
 #include <math.h>
+#include <string.h>
 #include "backend/ref/ref.h"
 
 struct span { /* rows [row, row + rows) and channels [first, first + count) share their statistics */
@@ -40,7 +41,7 @@ static void normalise(const fc_tensor *y, const fc_tensor *x, struct span s, con
 
 fc_status fc_ref_group_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *gamma,
                             const fc_packed *beta, int32_t groups, float eps, fc_act act,
-                            const fc_norm_stats *shared)
+                            const fc_norm_stats *stats)
 {
     if (groups <= 0 || x.c % groups != 0) return FC_INTERNAL;
     int64_t rows = (int64_t)x.h * x.w;
@@ -49,9 +50,12 @@ fc_status fc_ref_group_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_pack
     for (int32_t i = 0; i < x.n; i++)
         for (int32_t g = 0; g < groups; g++) {
             struct span s = {i * rows, rows, g * width, width};
-            double own[2], *stat = shared ? shared->values + 2 * (i * groups + g) : own;
-            if (!shared || !shared->given) measure(&x, s, stat);
-            normalise(&y, &x, s, stat, gamma, beta, eps, act);
+            double own[2];
+            int32_t at = 2 * (i * groups + g);
+            bool given = stats && stats->given;
+            if (!given || stats->noted) measure(&x, s, own);
+            if (stats && stats->noted) memcpy(stats->noted + at, own, sizeof own);
+            if (y.data) normalise(&y, &x, s, given ? stats->given + at : own, gamma, beta, eps, act);
         }
     return FC_OK;
 }

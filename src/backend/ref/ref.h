@@ -50,7 +50,7 @@ fc_status fc_ref_conv2d(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *
                         const fc_conv_geom *geom, const fc_epi *epi);
 fc_status fc_ref_group_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *gamma,
                             const fc_packed *beta, int32_t groups, float eps, fc_act act,
-                            const fc_norm_stats *shared);
+                            const fc_norm_stats *stats);
 fc_status fc_ref_layer_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *gamma,
                             const fc_packed *beta, float eps);
 fc_status fc_ref_attention(fc_dev *dev, fc_tensor y, fc_tensor q, fc_tensor k, fc_tensor v, int32_t heads,
