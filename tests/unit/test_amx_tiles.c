@@ -66,7 +66,7 @@ static void tile_muladd(int c, int a, int b)
 #define STEP                     2
 #define SOFTEXP(x)               v_exp2_rough(x)
 #define UNIT                     1.44269504f
-#define PUT_P(p, x)              put_weights(p, x)
+#define PUT_P(p, a, b, total)    put_weights(p, a, b, total)
 #define TILE_ZERO(t)             memset(registers[t], 0, sizeof registers[t])
 #define TILE_LOAD(t, p, stride)  tile_load(t, p, stride)
 #define TILE_STORE(t, p, stride) tile_store(t, p, stride)
@@ -74,10 +74,11 @@ static void tile_muladd(int c, int a, int b)
 #define TILES_BEGIN()            (configured = true)
 #define TILES_END()              (configured = false)
 
-static inline V put_weights(uint16_t *p, V x)
+static inline V put_weights(uint16_t *p, V a, V b, V total)
 {
-    v_store_bf16(p, x);
-    return v_load_bf16(p);
+    v_store_bf16(p, a);
+    v_store_bf16(p + W, b);
+    return total + v_load_bf16(p) + v_load_bf16(p + W);
 }
 
 #include "backend/cpu/elem.h"

@@ -2,7 +2,7 @@
  * scores exist. Included after a tile_*.h, with these macros besides its own:
  * - SOFTEXP, UNIT: softmax weights are SOFTEXP(UNIT * score): UNIT is log2(e) when SOFTEXP is 2^x, 1 when it
  * is e^x
- * - PUT_P(ptr, V): stores weights as ELEM and gives back what was stored, as V
+ * - PUT_P(ptr, a, b, total): stores two vectors of weights as ELEM and gives back total + what was stored
  *
  * Layouts, of panels NR wide:
  * - keys [panel of NR keys][d / STEP][NR][STEP]
@@ -10,6 +10,7 @@
  *
  * Sizes round up: keys to NR, d to DEPTH for keys and to NR for values; what is beyond is zero. */
 
+#define UNSEEN  -1e30f         /* the score of what may not be looked at: finite, its weight is 0 */
 #define KEYS    256            /* per block; a multiple of NR */
 #define Q_BLOCK (64 / MR * MR) /* 64, or what of it is a multiple of MR */
 
@@ -18,12 +19,14 @@ static size_t attn_packed_bytes(int32_t keys, int32_t d)
     return (size_t)round_up(keys, NR) * (size_t)round_up(d, NR) * sizeof(ELEM);
 }
 
-/* Per block of queries: q [Q_BLOCK][d], scores [Q_BLOCK][KEYS], weights likewise, out [Q_BLOCK][d], three
- * numbers each. */
+/* Per block of queries: q [Q_BLOCK][d] unless they are multiplied where they are, scores [Q_BLOCK][KEYS],
+ * weights likewise, out [Q_BLOCK][d], three numbers each. */
 struct attn_work {
-    ELEM *q, *weights;
+    const ELEM *q;
+    ELEM *own_q, *weights;
     float *scores, *out, *top, *sum, *decay;
-    int32_t ldq, ldo;
+    int64_t ldq;
+    int32_t ldo;
 };
 
 static size_t attn_work_bytes(int32_t d)
@@ -43,8 +46,8 @@ static struct attn_work split_work(void *p, int32_t d)
     w.top = w.out + n * dk;
     w.sum = w.top + n;
     w.decay = w.sum + n;
-    w.q = (ELEM *)(void *)(w.decay + n);
-    w.weights = w.q + n * dk;
+    w.q = w.own_q = (ELEM *)(void *)(w.decay + n);
+    w.weights = w.own_q + n * dk;
     return w;
 }
 
@@ -85,8 +88,8 @@ static void attn_pack(void *pk, void *pv, fc_in k, int64_t ldk, fc_in v, int64_t
 static void attn_softmax_row(float *score, ELEM *weight, int32_t seen, int32_t padded, float scale,
                              float *top, float *sum, float *decay)
 {
-    for (int32_t j = seen; j < padded; j++) score[j] = -__builtin_inff();
-    V vmax = v_set1(-__builtin_inff());
+    for (int32_t j = seen; j < padded; j++) score[j] = UNSEEN;
+    V vmax = v_set1(UNSEEN);
     for (int32_t j = 0; j < padded; j += W) vmax = v_max(vmax, v_load(score + j));
     float new_top = v_hmax(vmax) * scale;
     if (!(new_top > *top)) new_top = *top;
@@ -95,25 +98,28 @@ static void attn_softmax_row(float *score, ELEM *weight, int32_t seen, int32_t p
     *decay = ratio[0];
     *top = new_top;
     const V vscale = v_set1(scale), vtop = v_set1(-new_top);
-    V total = v_set1(0.0f), total2 = total;
+    V total = v_set1(0.0f);
     for (int32_t j = 0; j < padded; j += 2 * W) {
         V a = SOFTEXP(v_fma(v_load(score + j), vscale, vtop)),
           b = SOFTEXP(v_fma(v_load(score + j + W), vscale, vtop));
-        total = total + PUT_P(weight + j, a);
-        total2 = total2 + PUT_P(weight + j + W, b);
+        total = PUT_P(weight + j, a, b, total);
     }
-    *sum = *sum * *decay + v_sum(total + total2);
+    *sum = *sum * *decay + v_sum(total);
 }
 
-static void attn_load_queries(const fc_attn *job, const struct attn_work *w)
+static void attn_load_queries(const fc_attn *job, struct attn_work *w)
 {
-    int32_t dk = round_up(job->d, DEPTH);
-    for (int32_t r = 0; r < round_up(job->rows, MR); r++) {
-        elem_row(w->q + r * w->ldq, fc_in_at(job->q, r * job->ldq), r < job->rows ? job->d : 0, dk);
-        w->top[r] = -__builtin_inff();
+    int32_t dk = round_up(job->d, DEPTH), rows = round_up(job->rows, MR);
+    bool in_place = job->q.t == ELEM_TYPE && dk == job->d && rows == job->rows && job->ldq <= INT32_MAX;
+    for (int32_t r = 0; r < rows; r++) {
+        if (!in_place)
+            elem_row(w->own_q + r * w->ldq, fc_in_at(job->q, r * job->ldq), r < job->rows ? job->d : 0, dk);
+        w->top[r] = UNSEEN;
         w->sum[r] = 0.0f;
     }
-    for (size_t i = 0; i < (size_t)Q_BLOCK * (size_t)w->ldo; i++) w->out[i] = 0.0f;
+    if (!in_place) return;
+    w->q = job->q.p;
+    w->ldq = job->ldq;
 }
 
 /* Adds key block `block` to the running result. */
@@ -126,8 +132,8 @@ static void attn_block(const fc_attn *job, const struct attn_work *w, int32_t bl
     const ELEM *v = (const ELEM *)job->v + (size_t)first * (size_t)dv;
     for (int32_t j = 0; j < padded; j += NR)
         for (int32_t r = 0; r < rows; r += MR)
-            tile(w->scores + r * KEYS + j, KEYS, w->q + r * w->ldq, w->ldq, k + (size_t)j * (size_t)dk,
-                 dk / STEP, NULL, false);
+            tile(w->scores + r * KEYS + j, KEYS, w->q + r * w->ldq, (int32_t)w->ldq,
+                 k + (size_t)j * (size_t)dk, dk / STEP, NULL, false);
     for (int32_t r = 0; r < rows; r++) {
         int32_t seen = job->causal ? job->first + r + 1 - first : count;
         seen = seen < 0 ? 0 : seen > count ? count : seen;
@@ -137,7 +143,7 @@ static void attn_block(const fc_attn *job, const struct attn_work *w, int32_t bl
     for (int32_t e = 0; e < dv; e += NR)
         for (int32_t r = 0; r < rows; r += MR)
             tile(w->out + r * w->ldo + e, w->ldo, w->weights + r * KEYS, KEYS, v + (size_t)e * (size_t)padded,
-                 padded / STEP, w->decay + r, false);
+                 padded / STEP, block > 0 ? w->decay + r : NULL, false);
 }
 
 static void attn_run(const fc_attn *job)

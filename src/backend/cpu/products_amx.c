@@ -10,21 +10,13 @@
 
 #include "backend/cpu/vio.h"
 
-#undef MR
-#define MR          32
-#define ELEM        uint16_t
-#define ELEM_TYPE   FC_BF16
-#define STEP        2
-#define SOFTEXP(x)  v_exp2_rough(x)
-#define UNIT        1.44269504f
-#define PUT_P(p, x) put_weights(p, x)
+#include "backend/cpu/softmax_avx512bf16.h"
 
-static inline V put_weights(uint16_t *p, V x)
-{
-    __m256i narrow = v_narrow(x);
-    _mm256_storeu_si256((__m256i *)(void *)p, narrow);
-    return v_widen(narrow);
-}
+#undef MR
+#define MR        32
+#define ELEM      uint16_t
+#define ELEM_TYPE FC_BF16
+#define STEP      2
 
 #include "backend/cpu/elem.h"
 

@@ -8,12 +8,13 @@
 #define ELEM_TYPE         FC_F32
 #define UNIT              1.0f
 
-static inline V put_weights(float *p, V x)
+static inline V put_weights(float *p, V a, V b, V total)
 {
-    v_store(p, x);
-    return x;
+    v_store(p, a);
+    v_store(p + W, b);
+    return total + (a + b);
 }
-#define PUT_P(p, x) put_weights(p, x)
+#define PUT_P(p, a, b, total) put_weights(p, a, b, total)
 
 #include "backend/cpu/elem.h"
 

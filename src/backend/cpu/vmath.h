@@ -33,15 +33,20 @@ static inline V v_exp(V x)
     return v_scale2(p, n);
 }
 
-/* 2^x for x <= 0 with a relative error of 8e-5: enough for what is rounded to bf16. */
-static inline V v_exp2_rough(V x)
+/* 2^x for x <= 0 with a relative error of 8e-5: enough for what is rounded to bf16. How far x may fall is
+ * v_scale2's matter: with AVX-512 to any finite number. */
+static inline V v_exp2_falling(V x)
 {
-    x = v_max(v_set1(-200.0f), x);
     V n = v_round(x), f = x - n;
     V p = v_fma(v_set1(5.5171413763e-2f), f, v_set1(2.4261110257e-1f));
     p = v_fma(p, f, v_set1(6.9326103258e-1f));
     p = v_fma(p, f, v_set1(9.9992807596e-1f));
     return v_scale2(p, n);
+}
+
+static inline V v_exp2_rough(V x)
+{
+    return v_exp2_falling(v_max(v_set1(-200.0f), x));
 }
 
 /* (1 + erf(x / sqrt 2)) / 2 * x. With t = |x| / sqrt 2: a polynomial in t^2 for t < 1; beyond, erfc(t) =
