@@ -8,6 +8,7 @@ import { createRequire } from "node:module";
 import { after, afterEach, describe, test } from "node:test";
 import { startHub } from "../http/hub.mjs";
 import { CHROMIUM, closeBrowser, finished, generate, openBrowser } from "./browser.mjs";
+import { startLine } from "./line.mjs";
 import { modelsFolder, newHome, ROOT, runTool, startProgram } from "./program.mjs";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -16,17 +17,33 @@ const skip = CHROMIUM ? false : "Chromium is not installed (apt-get install chro
 describe("page", { skip, concurrency: false }, () => {
   let server;
   let browser;
+  let line;
   const start = async ({ form, ...browserOptions } = {}, serverOptions = {}) => {
     server = await startProgram(serverOptions);
     browser = await openBrowser(server.url, { form, ...browserOptions });
     return browser.page();
   };
+  /** start() over a line that can be cut. */
+  const startOnLine = async (serverOptions) => {
+    server = await startProgram(serverOptions);
+    line = await startLine(server.url);
+    browser = await openBrowser(line.url);
+    return browser.page();
+  };
+  /** The line is cut while work() runs; what the browser says about that is no trouble. */
+  const meanwhile = async (work) => {
+    line.cut();
+    await work();
+    line.mend();
+  };
+  const forgetCuts = () => browser.troubles.splice(0, Infinity, ...browser.troubles.filter((text) => !/net::ERR_/.test(text)));
   after(closeBrowser);
   afterEach(async () => {
     const troubles = browser?.troubles ?? [];
     await browser?.close();
+    line?.close();
     const code = await server?.close();
-    browser = server = null;
+    browser = server = line = null;
     assert.equal(code, 0, "the program ends well");
     assert.deepEqual(troubles, [], "no console error and no request to another host");
   });
@@ -371,6 +388,70 @@ describe("page", { skip, concurrency: false }, () => {
       await check("viewer");
     });
   }
+
+  test("after a gap the history is true again and stays where it was", async () => {
+    const page = await startOnLine({ history: 300 });
+    await page.getByRole("button", { name: "History" }).click();
+    await page.waitForSelector(".tile");
+    const box = page.locator(".history-scroll");
+    for (const end = Date.now() + 20000; Date.now() < end && !(await page.locator("[aria-posinset='200']").count()); ) {
+      await box.evaluate((el) => (el.scrollTop += 1500));
+      await page.waitForTimeout(50);
+    }
+    const shown = () => page.evaluate(() => {
+      const edge = document.querySelector(".history-scroll").getBoundingClientRect();
+      const tiles = [...document.querySelectorAll(".tile")].map((tile) => ({
+        id: Number(/pictures\/(\d+)\//.exec(tile.querySelector("img").src)[1]),
+        y: Math.round(tile.getBoundingClientRect().top - edge.top),
+        star: tile.classList.contains("favourite"),
+      }));
+      return tiles.filter((tile) => tile.y >= 0).sort((a, b) => b.id - a.id);
+    });
+    const scrolled = await box.evaluate((el) => el.scrollTop);
+    const before = await shown();
+    const [first, starred, deleted] = [before[0], before[4], before[5]];
+    const ask = async (method, path, body) => {
+      const response = await fetch(`${server.url}api/v1/pictures/${path}`, { method, headers: { "Content-Type": "application/json" }, body });
+      assert.ok(response.ok, `${method} ${path}: ${response.status}`);
+    };
+    await meanwhile(async () => {
+      await ask("POST", `${starred.id}/favourite`, '{"favourite": true}');
+      await ask("DELETE", `${deleted.id}`);
+    });
+    await page.waitForFunction((id) => document.querySelector(`.tile.favourite img[src*="/${id}/"]`), starred.id);
+    const after = await shown();
+    assert.ok(!after.some((tile) => tile.id === deleted.id), "what was deleted meanwhile is gone");
+    assert.equal(await box.evaluate((el) => el.scrollTop), scrolled);
+    assert.deepEqual(after[0], first);
+    // one more gap, with a change far above: what is looked at does not move
+    await meanwhile(async () => {
+      for (let id = 300; id > 290; id--) await ask("DELETE", `${id}`);
+      await ask("POST", `${starred.id}/favourite`, '{"favourite": false}');
+    });
+    await page.waitForFunction((id) => !document.querySelector(`.tile.favourite img[src*="/${id}/"]`), starred.id);
+    assert.deepEqual((await shown())[0], first);
+    await box.evaluate((el) => (el.scrollTop = 0));
+    await page.waitForSelector('.tile img[src*="/290/"]');
+    assert.equal(await page.locator('.tile img[src*="/291/"]').count(), 0);
+    forgetCuts();
+  });
+
+  test("a tab that follows another one hears from it, also that the server is away, and takes over from it", async () => {
+    const page = await startOnLine();
+    await page.route("**/api/v1/events", (route) => route.abort());
+    await meanwhile(() => page.waitForSelector(".offline:not([hidden])"));
+    const second = await browser.page();
+    await second.waitForSelector(".offline:not([hidden])");
+    await page.unroute("**/api/v1/events");
+    for (const tab of [page, second]) await tab.waitForSelector(".offline", { state: "hidden" });
+    const done = (prompt) => second.waitForFunction((p) => document.querySelector(".picture.final:not([hidden])")?.alt === p, prompt);
+    await generate(page, "seen in both");
+    await done("seen in both");
+    await page.close();
+    await generate(second, "and alone");
+    await done("and alone");
+    forgetCuts();
+  });
 
   test("5,000 pictures scroll smoothly", async (t) => {
     const page = await start({}, { history: 5000 });

@@ -4,6 +4,7 @@
 
 import { BASE } from "./api.js";
 
+const LOCK = "fooocus.events";
 const SILENCE_MS = 45000; // the server writes a comment at least every 15 s
 
 /** Cuts a stream of text into events; returns a function to feed it. */
@@ -98,30 +99,28 @@ export function openEvents(handlers) {
     new Stream({ ...handlers, onEvent: deliver }).run();
     return;
   }
-  const channel = new BroadcastChannel("fooocus.events");
-  let leading = false;
-  channel.onmessage = ({ data: message }) => {
-    if (leading) return;
+  const channel = new BroadcastChannel(LOCK);
+  const take = (message) => {
     if (message.kind === "event") deliver(message.event);
     if (message.kind === "state") handlers.onState(message.connected);
     if (message.kind === "resync") handlers.onResync();
   };
-  handlers.onResync(); // a tab that follows loads the present itself
-  navigator.locks.request("fooocus.events", () => {
-    leading = true;
+  const tell = (message) => {
+    channel.postMessage(message);
+    take(message);
+  };
+  const lead = () => {
+    channel.onmessage = null;
     return new Stream({
-      onEvent: (event) => {
-        channel.postMessage({ kind: "event", event });
-        deliver(event);
-      },
-      onState: (connected) => {
-        channel.postMessage({ kind: "state", connected });
-        handlers.onState(connected);
-      },
-      onResync: () => {
-        channel.postMessage({ kind: "resync" });
-        handlers.onResync();
-      },
+      onEvent: (event) => tell({ kind: "event", event }),
+      onState: (connected) => tell({ kind: "state", connected }), // after each attempt: tabs that came later hear of it too
+      onResync: () => tell({ kind: "resync" }),
     }).run();
-  });
+  };
+  const follow = () => {
+    channel.onmessage = ({ data }) => take(data);
+    handlers.onResync(); // the stream of the leading tab was opened before; it will not say so again
+    navigator.locks.request(LOCK, lead);
+  };
+  navigator.locks.request(LOCK, { ifAvailable: true }, (lock) => (lock ? lead() : follow()));
 }

@@ -16,6 +16,7 @@ const PAGE = 100;
 const MARGIN = 700; // pixels drawn above and below the view
 const GAP = 6;
 const HEADING = 40;
+const AWAY = 200; // pixels from the top; nearer to it new pictures push the others down
 const DAY_MS = 86400000;
 
 const state = { items: [], more: true, loading: null, failed: false, filters: {}, layout: null, focus: 0, picked: null };
@@ -28,10 +29,29 @@ function targetHeight(width) {
 
 function layOut() {
   const width = canvas.clientWidth;
-  if (!width) return;
-  state.layout = justify(state.items, { width, target: targetHeight(width), gap: GAP, headingHeight: HEADING, dayOf: (p) => day(p.created) });
+  state.layout = width ? justify(state.items, { width, target: targetHeight(width), gap: GAP, headingHeight: HEADING, dayOf: (p) => day(p.created) }) : null;
+  if (!state.layout) return; // not shown
   canvas.style.height = `${Math.ceil(state.layout.height)}px`;
   draw();
+}
+
+const indexOf = (id) => state.items.findIndex((p) => p.id === id);
+
+/** The layout never is older than the items; away from the top, what is looked at stays where it is. */
+function setItems(items) {
+  const { items: old, layout } = state;
+  const kept = new Set(items.map((p) => p.id));
+  const gone = old.filter((p) => !kept.has(p.id));
+  const focused = old.indexOf(gone.find((p) => hasFocus(p.id)));
+  const top = scroller.scrollTop;
+  const first = layout && top > AWAY ? firstBelow(layout.boxes, top - canvas.offsetTop) : -1;
+  gone.forEach((p) => dropTile(p.id));
+  state.items = items;
+  layOut();
+  const box = state.layout?.boxes[indexOf(old[first]?.id)];
+  if (box) scroller.scrollTop = top + box.y - layout.boxes[first].y;
+  if (gone.some((p) => p.id === state.picked?.id)) pick(state.picked);
+  if (focused >= 0) focusIndex(Math.min(focused, items.length - 1));
 }
 
 function draw() {
@@ -46,13 +66,20 @@ function draw() {
     place(tileOf(picture), boxes[i], i);
   }
   for (const [id, tile] of tiles) {
-    if (seen.has(id) || tile.node.contains(document.activeElement)) continue;
-    tile.node.remove();
-    tiles.delete(id);
+    if (seen.has(id)) continue;
+    if (hasFocus(id)) place(tile, boxes[indexOf(id)], indexOf(id)); // the keys go on from it
+    else dropTile(id);
   }
   const near = state.layout.headings.filter((x) => x.y > top - MARGIN && x.y < bottom + MARGIN);
   replace(headings, near.map((x) => h("h2.day", { vars: { "--y": `${x.y}px` } }, x.text)));
   if (bottom + MARGIN * 2 > state.layout.height) loadMore();
+}
+
+const hasFocus = (id) => Boolean(tiles.get(id)?.node.contains(document.activeElement));
+
+function dropTile(id) {
+  tiles.get(id)?.node.remove();
+  tiles.delete(id);
 }
 
 function place(tile, box, index) {
@@ -97,7 +124,7 @@ function makeTile(picture) {
 
 function openFrom(index) {
   if (state.picked) pick(state.items[index]);
-  else openViewer(state.items[index].id, state.items, { more: loadMore, compare: pick });
+  else openViewer(state.items[index].id, state.items, { more: () => loadMore()?.then(() => state.items), compare: pick });
 }
 
 function pick(picture) {
@@ -112,7 +139,7 @@ function pick(picture) {
 }
 
 function focusIndex(index) {
-  if (index < 0 || index >= state.items.length) return;
+  if (!state.layout || index < 0 || index >= state.items.length) return;
   state.focus = index;
   const box = state.layout.boxes[index];
   const top = scroller.scrollTop - canvas.offsetTop;
@@ -152,30 +179,61 @@ function keys(event) {
   else if (event.key === "Delete") removePicture(tile.picture);
 }
 
-function loadMore() {
-  if (!state.more || state.loading || state.failed) return state.loading;
+/** fetchItems(signal) -> {items, more}, which replace those of the state. There is one load at a time. */
+function load(fetchItems) {
   const abort = new AbortController();
-  const last = state.items[state.items.length - 1];
-  const filters = { ...state.filters, limit: PAGE, before: last?.id };
-  const done = (async () => {
+  const loading = { stop: () => abort.abort(), changes: [] };
+  const run = async () => {
+    let found;
     try {
-      const page = await api.pictures(filters, abort.signal);
-      const known = new Set(state.items.map((p) => p.id));
-      state.items.push(...page.pictures.filter((p) => !known.has(p.id)));
-      state.more = Boolean(page.more) && page.pictures.length > 0;
+      found = await fetchItems(abort.signal);
     } catch (error) {
-      if (error.name === "AbortError") return;
+      if (abort.signal.aborted) return;
       state.failed = true;
       showError(error);
-    } finally {
-      if (state.loading === done) state.loading = null;
     }
+    if (abort.signal.aborted) return;
+    state.loading = null;
+    if (found) {
+      state.more = found.more;
+      setItems(found.items);
+    }
+    loading.changes.forEach(changed); // they may be newer than what was fetched
     tellNote();
-    layOut();
-  })();
-  done.abort = () => abort.abort();
-  state.loading = done;
-  return done;
+  };
+  state.loading = loading;
+  loading.done = run();
+  return loading.done;
+}
+
+async function fetchPage(after, signal) {
+  const { pictures, more } = await api.pictures({ ...state.filters, limit: PAGE, before: after?.id }, signal);
+  return { pictures, more: Boolean(more) && pictures.length > 0 };
+}
+
+function loadMore() {
+  if (!state.more || state.loading || state.failed) return state.loading?.done;
+  return load(async (signal) => {
+    const { pictures, more } = await fetchPage(state.items.at(-1), signal);
+    const known = new Set(state.items.map((p) => p.id));
+    return { items: [...state.items, ...pictures.filter((p) => !known.has(p.id))], more };
+  });
+}
+
+/** Fetches all anew that was there, from the newest picture down to the oldest one known (their ids descend). */
+function refresh() {
+  const oldest = state.items.at(-1)?.id;
+  state.loading?.stop();
+  state.failed = false;
+  tellNote();
+  load(async (signal) => {
+    const items = [];
+    for (;;) {
+      const { pictures, more } = await fetchPage(items.at(-1), signal);
+      items.push(...pictures);
+      if (!more || !(items.at(-1).id > oldest)) return { items, more };
+    }
+  });
 }
 
 function tellNote() {
@@ -183,51 +241,34 @@ function tellNote() {
   const empty = state.items.length === 0 && !state.more;
   note.hidden = !empty && !state.failed;
   replace(note, state.failed
-    ? [h("p", {}, t("history.failed")), h("button.secondary", { type: "button", onclick: reload }, t("action.retry"))]
+    ? [h("p", {}, t("history.failed")), h("button.secondary", { type: "button", onclick: refresh }, t("action.retry"))]
     : h("p", {}, t(filtered ? "history.noMatch" : "history.empty")));
 }
 
 function reload() {
-  state.loading?.abort();
-  Object.assign(state, { items: [], more: true, loading: null, failed: false, focus: 0 });
-  tiles.forEach((tile) => tile.node.remove());
-  tiles.clear();
+  Object.assign(state, { items: [], more: true, layout: null, focus: 0 });
+  [...tiles.keys()].forEach(dropTile);
   scroller.scrollTop = 0;
-  note.hidden = true;
-  loadMore();
+  refresh();
 }
 
 /** A change made here, in another tab or by a finished job. */
-function changed({ picture, removed, restored }) {
-  if (removed !== undefined) {
-    const index = state.items.findIndex((p) => p.id === removed);
-    if (index < 0) return;
-    const hadFocus = tiles.get(removed)?.node.contains(document.activeElement);
-    tiles.get(removed)?.node.remove();
-    tiles.delete(removed);
-    state.items.splice(index, 1);
-    if (state.picked?.id === removed) pick(state.picked);
-    layOut();
-    tellNote();
-    if (hadFocus) focusIndex(Math.min(index, state.items.length - 1));
-    return;
-  }
-  const index = state.items.findIndex((p) => p.id === picture.id);
-  if (index >= 0) {
-    state.items[index] = { ...state.items[index], ...picture };
+function changed(change) {
+  const { picture, removed, restored } = change;
+  state.loading?.changes.push(change);
+  if (removed !== undefined) setItems(state.items.filter((p) => p.id !== removed));
+  else if (indexOf(picture.id) >= 0) {
+    state.items[indexOf(picture.id)] = { ...state.items[indexOf(picture.id)], ...picture };
     draw();
   } else if (!Object.values(state.filters).some(Boolean) || restored) insert(picture);
+  tellNote();
 }
 
 function insert(picture) {
-  if (state.more && state.items.length && picture.id < state.items[state.items.length - 1].id) return;
+  if (state.more && state.items.length && picture.id < state.items.at(-1).id) return;
   const at = state.items.findIndex((p) => p.id < picture.id);
-  state.items.splice(at < 0 ? state.items.length : at, 0, picture);
-  const before = state.layout?.height ?? 0;
-  const away = scroller.scrollTop > 200;
-  layOut();
-  if (away) scroller.scrollTop += (state.layout?.height ?? 0) - before; // what is looked at stays where it is
-  tellNote();
+  const end = at < 0 ? state.items.length : at;
+  setItems([...state.items.slice(0, end), picture, ...state.items.slice(end)]);
 }
 
 function setFilters(changes) {
@@ -296,14 +337,20 @@ export function history(node) {
   new ResizeObserver(layOut).observe(canvas);
   root.addEventListener("keydown", keys);
   onPictureChange(changed);
-  let loaded = false;
+  let stale = true; // nothing is loaded yet, or something was missed
+  const catchUp = () => {
+    if (root.hidden || !stale) return;
+    stale = false;
+    refresh();
+  };
   app.watch(["view"], ({ view }) => {
     root.hidden = view !== "history";
     document.getElementById("stage").hidden = view === "history";
-    if (view !== "history") return;
-    if (!loaded) reload();
-    loaded = true;
+    catchUp();
     layOut();
   });
-  document.addEventListener("fooocus:reconnected", () => loaded && reload());
+  document.addEventListener("fooocus:reconnected", () => {
+    stale = true;
+    catchUp();
+  });
 }

@@ -97,11 +97,17 @@ const handlers = {
 
 export function follow() {
   let late = null; // events that arrive while the present is being loaded are applied to it afterwards
+  let missed = false; // since the load began: it goes round once more
   const take = ({ type, data }) => handlers[type]?.(data);
   const again = async () => {
-    late ??= [];
-    await resync().catch((error) => toast(problemText(error), { kind: "error" }));
-    const events = late || [];
+    missed = true;
+    if (late) return;
+    late = [];
+    while (missed) {
+      missed = false;
+      await resync().catch((error) => toast(problemText(error), { kind: "error" }));
+    }
+    const events = late;
     late = null;
     events.forEach(take);
   };

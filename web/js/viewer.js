@@ -12,17 +12,17 @@ const SWIPE = 50; // pixels
 
 onPictureChange((change) => open?.changed(change));
 
-export function openViewer(id, source, { more = null, compare = null } = {}) {
+/** more() fetches older pictures and promises the list with them. */
+export function openViewer(id, list, { more = null, compare = null } = {}) {
   if (open) return;
-  open = new Viewer(id, source, { more, compare });
+  open = new Viewer(id, list, { more, compare });
 }
 
 class Viewer {
-  constructor(id, source, { more, compare }) {
-    this.source = source;
+  constructor(id, list, { more, compare }) {
     this.more = more;
     this.compare = compare;
-    this.list = source.slice();
+    this.list = list.slice();
     this.index = Math.max(0, this.list.findIndex((p) => p.id === id));
     this.full = new Map(); // id -> picture with its parameters
     this.showInfo = false;
@@ -121,8 +121,7 @@ class Viewer {
   async step(by) {
     const to = this.index + by;
     if (to >= this.list.length - 1 && this.more) {
-      await this.more();
-      this.list = this.source.slice();
+      this.list = ((await this.more()) || this.list).slice();
       const here = this.list.findIndex((p) => p.id === this.picture?.id);
       if (here >= 0) this.index = here;
     }
