@@ -68,8 +68,6 @@ static void read_numbers(wish *w)
     if (seed >= 0) json_object_set_new(w->out, "seed", json_integer(seed));
     if (!fc_json_member(w->body, "steps")) json_object_set_new(w->out, "steps", json_integer(DEFAULT_STEPS));
     if (!fc_json_member(w->body, "cfg_scale")) json_object_set_new(w->out, "cfg", json_integer(7));
-    if (!fc_json_member(w->body, "width")) json_object_set_new(w->out, "width", json_integer(1024));
-    if (!fc_json_member(w->body, "height")) json_object_set_new(w->out, "height", json_integer(1024));
 }
 
 static void read_sampler(wish *w)
