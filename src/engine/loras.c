@@ -80,41 +80,49 @@ static uint64_t key_of(const fc_lora_entry *entries, int32_t count)
     return key;
 }
 
-static fc_status hang_on(fc_model *m, const fc_lora_entry *entries, int32_t count, const fc_hooks *hooks,
-                         fc_err *err)
+/* The weights of a model; where it borrows its text encoders those of the lender follow. */
+typedef struct spellings {
+    fc_lora_names *own, *lent;
+} spellings;
+
+static bool resolve(void *user, const char *module, size_t length, fc_lora_target *out)
 {
-    fc_lora_names *names = NULL;
+    const spellings *names = user;
+    return fc_lora_names_resolve(names->own, module, length, out) ||
+           (names->lent && fc_lora_names_resolve(names->lent, module, length, out));
+}
+
+static void take_off(fc_model *m)
+{
+    if (!m) return;
     fc_lora_detach_all(m->weights);
     m->patches = 0;
+}
+
+static fc_status hang_on(fc_model *m, fc_model *lender, const fc_lora_entry *entries, int32_t count,
+                         const fc_hooks *hooks, fc_err *err)
+{
+    spellings names = {0};
     if (!count) return FC_OK;
-    fc_status s = fc_lora_names_new(&names, m->weights, err);
+    fc_status s = fc_lora_names_new(&names.own, m->weights, err);
+    if (!s && lender) s = fc_lora_names_new(&names.lent, lender->weights, err);
     for (int32_t i = 0; i < count && !s; i++) {
         fc_lora_report report;
-        s = fc_lora_attach(entries[i].file, entries[i].weight, fc_lora_names_resolve, names, &report, err);
+        s = fc_lora_attach(entries[i].file, entries[i].weight, resolve, &names, &report, err);
         if (!s) tell(hooks, &entries[i], &report, m->role);
     }
-    fc_lora_names_free(names);
+    fc_lora_names_free(names.own);
+    fc_lora_names_free(names.lent);
     m->patches = key_of(entries, count);
+    if (lender) lender->patches = m->patches;
     return s;
-}
-
-static bool takes_loras(int role)
-{
-    return role == FC_ROLE_BASE || role == FC_ROLE_REFINER || role == FC_ROLE_TEXT;
-}
-
-static void take_off(fc_engine *e)
-{
-    for (int role = 0; role < FC_ROLE_COUNT; role++) {
-        if (!e->model[role] || !takes_loras(role)) continue;
-        fc_lora_detach_all(e->model[role]->weights);
-        e->model[role]->patches = 0;
-    }
 }
 
 void fc_engine_drop_loras(fc_engine *e)
 {
-    take_off(e);
+    take_off(e->model[FC_ROLE_BASE]);
+    take_off(e->model[FC_ROLE_REFINER]);
+    take_off(e->model[FC_ROLE_TEXT]);
     free_entries(e->loras, e->lora_count);
     e->loras = NULL;
     e->lora_count = 0;
@@ -129,9 +137,9 @@ fc_status fc_engine_set_loras(fc_engine *e, const fc_model_choice *choice, const
     fc_engine_drop_loras(e);
     e->loras = entries;
     e->lora_count = choice->lora_count;
-    for (int role = 0; role < FC_ROLE_COUNT && !s; role++)
-        if (e->model[role] && takes_loras(role))
-            s = hang_on(e->model[role], entries, choice->lora_count, hooks, err);
+    s = hang_on(e->model[FC_ROLE_BASE], e->model[FC_ROLE_TEXT], entries, choice->lora_count, hooks, err);
+    if (!s && e->model[FC_ROLE_REFINER])
+        s = hang_on(e->model[FC_ROLE_REFINER], NULL, entries, choice->lora_count, hooks, err);
     if (s) fc_engine_drop_loras(e);
     return s;
 }

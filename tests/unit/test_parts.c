@@ -183,6 +183,24 @@ static void test_no_text_encoders(void **state)
                  FC_UNSUPPORTED, &err, "text encoders");
 }
 
+/* A LoRA changes the base and the text encoders that it borrows, and only what fits neither is told. */
+static void test_lora_on_parts(void **state)
+{
+    static const part unet = {"unet.safetensors", UNET, NULL, FC_DTYPE_COUNT};
+    const fc_lora_choice lora = {fc_test_golden("lora_kohya.safetensors"), 0.7};
+    const char *whole = fc_test_synth("tiny_base"), *cut_path = cut(whole, &unet);
+    const fc_model_choice entire = {.base = whole, .loras = &lora, .lora_count = 1},
+                          parts = {.base = cut_path, .lender = whole, .loras = &lora, .lora_count = 1};
+    (void)state;
+    fc_picture want = paint(&entire, FC_RECIPE_2_5);
+    const char *misfit = strstr(warnings, "lora_kohya.safetensors: 57 of its 58 parts are used");
+    assert_non_null(misfit);
+    char text[sizeof warnings];
+    snprintf(text, sizeof text, "%s", misfit);
+    same(paint(&parts, FC_RECIPE_2_5), want);
+    assert_non_null(strstr(warnings, text));
+}
+
 static void test_no_vae(void **state)
 {
     static const part no_vae = {"no_vae.safetensors", NULL, VAE, FC_DTYPE_COUNT},
@@ -225,7 +243,8 @@ static void test_refiner_without_text(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_no_text_encoders), cmocka_unit_test(test_no_vae),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_no_text_encoders),
+                                       cmocka_unit_test(test_lora_on_parts), cmocka_unit_test(test_no_vae),
                                        cmocka_unit_test(test_eight_bits),
                                        cmocka_unit_test(test_refiner_without_text)};
     return cmocka_run_group_tests(tests, NULL, NULL);
