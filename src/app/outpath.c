@@ -48,6 +48,24 @@ static fc_status check_folder(const char *folder, fc_err *err)
     return FC_OK;
 }
 
+/* The folder is made when there is something to put into it; that it can be is checked now. */
+static fc_status check_folder_to_be(const char *folder, fc_err *err)
+{
+    char path[FC_PATH_SIZE];
+    fc_status status = copy_path(path, folder, err);
+    if (status != FC_OK) return status;
+    for (size_t n = strlen(path);;) {
+        while (n > 1 && path[n - 1] == '/') n--;
+        memcpy(path + n, n ? "" : ".", n ? 1 : 2);
+        if (fc_path_exists(path)) break;
+        while (n && path[n - 1] != '/') n--;
+    }
+    if (!fc_path_is_dir(path))
+        return fc_fail(err, FC_ARG, "output: cannot make the folder %s: a file has the name %s", folder,
+                       path);
+    return check_folder(path, err);
+}
+
 /* The folder of a file name, "." when it has none. */
 static fc_status check_folder_of(const char *path, fc_err *err)
 {
@@ -96,8 +114,7 @@ fc_status fc_out_open(fc_out *out, const fc_params *params, const char *home, fc
     } else {
         status = fc_config_outputs(home, out->base, sizeof out->base, err);
     }
-    if (status == FC_OK) status = fc_mkdir_all(out->base, err);
-    return status == FC_OK ? check_folder(out->base, err) : status;
+    return status == FC_OK ? check_folder_to_be(out->base, err) : status;
 }
 
 void fc_out_dated_name(const struct tm *when, int number, const char *format, char name[64])
@@ -114,7 +131,7 @@ static fc_status draw_number(int *number, fc_err *err)
     return status;
 }
 
-/* A fresh name of the moment; the folder of the day is made when it is needed. */
+/* A fresh name of the moment; its folder is made. */
 static fc_status dated_path(const fc_out *out, char path[FC_PATH_SIZE], fc_err *err)
 {
     struct tm when;
@@ -128,10 +145,10 @@ static fc_status dated_path(const fc_out *out, char path[FC_PATH_SIZE], fc_err *
     snprintf(day, sizeof day, "%.10s", name);
     if (out->kind == FC_OUT_DAY) {
         status = fc_path_join(folder, sizeof folder, out->base, day);
-        if (status == FC_OK) status = fc_mkdir_all(folder, err);
     } else {
         status = copy_path(folder, out->base, err);
     }
+    if (status == FC_OK) status = fc_mkdir_all(folder, err);
     if (status != FC_OK) return status;
     if (fc_path_join(path, FC_PATH_SIZE, folder, name) != FC_OK)
         return fc_fail(err, FC_LIMIT, "the path of the output folder is too long");

@@ -78,6 +78,22 @@ static void test_many_in_one_second(void **state)
     fc_buf_fini(&content);
 }
 
+/* A run that fails before its first picture leaves no empty folder. */
+static void test_new_folder(void **state)
+{
+    (void)state;
+    fc_out out;
+    fc_err err = {0};
+    char path[FC_PATH_SIZE], wish[256];
+    snprintf(wish, sizeof wish, "%s/not/there/yet/", fc_test_tmpdir());
+    const fc_params params = params_with(wish, "png", "");
+    assert_ok(fc_out_open(&out, &params, "", &err), &err);
+    assert_false(fc_path_exists(fc_test_tmp_path("not")));
+    assert_ok(fc_out_save(&out, 1, 1, "a", 1, path, &err), &err);
+    assert_true(fc_path_exists(path));
+    assert_memory_equal(path, wish, strlen(wish));
+}
+
 static void test_named_file(void **state)
 {
     (void)state;
@@ -191,15 +207,11 @@ static void test_commit_new_never_replaces(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dated_name),
-        cmocka_unit_test(test_day_folder),
-        cmocka_unit_test(test_many_in_one_second),
-        cmocka_unit_test(test_named_file),
-        cmocka_unit_test(test_latent_names),
-        cmocka_unit_test(test_wrong_outputs),
-        cmocka_unit_test(test_read_only_folder),
-        cmocka_unit_test(test_refused_write),
-        cmocka_unit_test(test_commit_new_never_replaces),
+        cmocka_unit_test(test_dated_name),         cmocka_unit_test(test_day_folder),
+        cmocka_unit_test(test_many_in_one_second), cmocka_unit_test(test_new_folder),
+        cmocka_unit_test(test_named_file),         cmocka_unit_test(test_latent_names),
+        cmocka_unit_test(test_wrong_outputs),      cmocka_unit_test(test_read_only_folder),
+        cmocka_unit_test(test_refused_write),      cmocka_unit_test(test_commit_new_never_replaces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
