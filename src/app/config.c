@@ -288,6 +288,8 @@ void fc_config_describe_source(const fc_config *c, const char *key, fc_buf *out)
         fc_buf_printf(out, "the preset %s", c->preset);
     else if (source == FC_CONFIG_ENVIRONMENT)
         fc_buf_printf(out, "the environment variable %s", key);
+    else if (source == FC_CONFIG_DEFAULT_PRESET)
+        fc_buf_puts(out, "the preset default: counts for setup, and with --preset default");
     else
         fc_buf_puts(out, source_name(source));
 }

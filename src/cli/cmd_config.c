@@ -1,4 +1,5 @@
-/* fooocus config: every setting of the house, its value, and where that comes from. */
+/* fooocus config: what somebody has set, or every setting of the house, its value, and where that comes from.
+ */
 #include <stdio.h>
 #include "app/config.h"
 #include "app/jsontext.h"
@@ -58,7 +59,7 @@ static void show(const models_args *a, const fc_config *c)
         printf("# %s%s\n", fc_config_file(c), fc_path_exists(fc_config_file(c)) ? "" : " (does not exist)");
     for (size_t i = 0; fc_config_key(i); i++) {
         const char *key = fc_config_key(i);
-        bool set = fc_config_source_of(c, key) > FC_CONFIG_BUILT_IN;
+        bool set = fc_config_source_of(c, key) > FC_CONFIG_DEFAULT_PRESET;
         if (!is_named(a, key) || (a->name_count == 0 && !a->all && !set)) continue;
         print(a, c, key, all);
     }

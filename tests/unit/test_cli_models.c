@@ -314,6 +314,11 @@ static void test_config(void **state)
     expect(0, "mine.safetensors", WORDS("config", "--preset=mine", "default_model"));
     expect(0, "\"source\"", WORDS("config", "--json"));
     expect(0, "(built in)", WORDS("config", "--all"));
+    expect(0, "default_performance = \"Speed\"  (the preset default: counts", WORDS("config", "--all"));
+    expect(0, "default_performance", WORDS("config", "--preset=default"));
+    program p = run(NULL, 0, "default_sampler", WORDS("config"));
+    assert_null(strstr(p.out, "default_performance")); /* nobody has set it */
+    program_free(&p);
     expect(EXIT_NOT_FOUND, "did you mean default_sampler?", WORDS("config", "default_smapler"));
     write_text(in_home("config.txt"), "{\n\"default_cfg_scale\": 5,\n}");
     expect(0, "line 3", WORDS("config"));
