@@ -3,6 +3,7 @@
 #define FC_SERVER_API_H
 
 #include "app/library.h"
+#include "app/styles.h"
 #include "server/http.h"
 
 /* ---- /api/v1 ---- */
@@ -86,6 +87,13 @@ fc_status fc_server_fill(const fc_server *s, fc_request *request, fc_err *err) F
  * object; the sizes [[width, height], ...] and example prompts of that card, empty when it has none. */
 fc_status fc_server_describe_defaults(fc_http *h, json_t **defaults, json_t **sizes, json_t **prompts,
                                       fc_err *err) FC_MUST_USE;
+
+/* ---- api_catalog.c ---- */
+
+/* A value for each style of 2.5.5's list; with_default: before them the one that recipe 1.0 begins with.
+ * NULL: err tells why. */
+json_t *fc_styles_to_json(fc_http *h, json_t *(*to_json)(const fc_style *style), bool with_default,
+                          fc_err *err);
 
 /* ---- submit.c ---- */
 

@@ -111,22 +111,27 @@ static json_t *style_json(const fc_style *style)
                      *style->negative != '\0', "kind", kinds[style->kind], "sample", sample_of(style->name));
 }
 
-/* Those of 2.5.5's list, and the one that recipe 1.0 begins with. */
+json_t *fc_styles_to_json(fc_http *h, json_t *(*to_json)(const fc_style *), bool with_default, fc_err *err)
+{
+    fc_styles *styles;
+    if (fc_styles_open_home(h->server->home, (fc_warn){0}, &styles, err) != FC_OK) return NULL;
+    json_t *list = json_array();
+    const fc_style *first = fc_styles_find(styles, fc_param_table[FC_P_styles].defaults[FC_RECIPE_1_0]);
+    if (with_default && first && first->hidden) json_array_append_new(list, to_json(first));
+    for (size_t i = 0; i < fc_styles_count(styles); i++)
+        json_array_append_new(list, to_json(fc_styles_at(styles, i)));
+    fc_styles_close(styles);
+    return list;
+}
+
 void fc_api_styles(fc_http *h)
 {
     fc_err err;
-    fc_styles *styles;
-    if (fc_styles_open_home(h->server->home, (fc_warn){0}, &styles, &err) != FC_OK) {
+    json_t *list = fc_styles_to_json(h, style_json, true, &err);
+    if (list)
+        fc_http_json(h, 200, list);
+    else
         fc_http_fail(h, &err);
-        return;
-    }
-    json_t *list = json_array();
-    const fc_style *first = fc_styles_find(styles, fc_param_table[FC_P_styles].defaults[FC_RECIPE_1_0]);
-    if (first && first->hidden) json_array_append_new(list, style_json(first));
-    for (size_t i = 0; i < fc_styles_count(styles); i++)
-        json_array_append_new(list, style_json(fc_styles_at(styles, i)));
-    fc_styles_close(styles);
-    fc_http_json(h, 200, list);
 }
 
 /* ---- models ---- */

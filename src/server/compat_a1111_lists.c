@@ -165,23 +165,20 @@ void fc_a1111_embeddings(fc_http *h)
     fc_http_json(h, 200, json_pack("{s:o, s:{}}", "loaded", loaded, "skipped"));
 }
 
+static json_t *style_json(const fc_style *style)
+{
+    return json_pack("{s:o, s:o, s:o}", "name", fc_json_text(style->name), "prompt",
+                     fc_json_text(style->prompt), "negative_prompt", fc_json_text(style->negative));
+}
+
 void fc_a1111_styles(fc_http *h)
 {
     fc_err err;
-    fc_styles *styles;
-    if (fc_styles_open_home(h->server->home, (fc_warn){0}, &styles, &err) != FC_OK) {
+    json_t *list = fc_styles_to_json(h, style_json, false, &err);
+    if (list)
+        fc_http_json(h, 200, list);
+    else
         fc_a1111_error(h, 0, &err);
-        return;
-    }
-    json_t *list = json_array();
-    for (size_t i = 0; i < fc_styles_count(styles); i++) {
-        const fc_style *style = fc_styles_at(styles, i);
-        json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "name", fc_json_text(style->name), "prompt",
-                                              fc_json_text(style->prompt), "negative_prompt",
-                                              fc_json_text(style->negative)));
-    }
-    fc_styles_close(styles);
-    fc_http_json(h, 200, list);
 }
 
 /* What there is none of. */

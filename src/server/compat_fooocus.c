@@ -488,19 +488,19 @@ void fc_fooocus_all_models(fc_http *h)
                  json_pack("{s:o, s:o}", "model_filenames", models, "lora_filenames", names_of(h, "loras")));
 }
 
+static json_t *style_name(const fc_style *style)
+{
+    return fc_json_text(style->name);
+}
+
 void fc_fooocus_styles(fc_http *h)
 {
     fc_err err;
-    fc_styles *styles;
-    if (fc_styles_open_home(h->server->home, (fc_warn){0}, &styles, &err) != FC_OK) {
+    json_t *list = fc_styles_to_json(h, style_name, false, &err);
+    if (list)
+        fc_http_json(h, 200, list);
+    else
         fc_http_fail(h, &err);
-        return;
-    }
-    json_t *list = json_array();
-    for (size_t i = 0; i < fc_styles_count(styles); i++)
-        json_array_append_new(list, fc_json_text(fc_styles_at(styles, i)->name));
-    fc_styles_close(styles);
-    fc_http_json(h, 200, list);
 }
 
 void fc_fooocus_clean_vram(fc_http *h)

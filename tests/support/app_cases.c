@@ -33,6 +33,28 @@ const char *app_write(const char *relative, const char *content)
     return path;
 }
 
+static char home[300];
+
+int app_home_new(void **state)
+{
+    static int number;
+    (void)state;
+    snprintf(home, sizeof home, "%s/home%d", fc_test_tmpdir(), number++);
+    return fc_mkdir_all(home, NULL) != FC_OK;
+}
+
+const char *app_home(void)
+{
+    return home;
+}
+
+void app_home_write(const char *name, const char *content)
+{
+    char relative[300];
+    snprintf(relative, sizeof relative, "%s/%s", fc_path_basename(home), name);
+    app_write(relative, content);
+}
+
 static void collect(void *user, const char *text)
 {
     app_warnings *w = user;

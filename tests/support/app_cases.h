@@ -13,6 +13,11 @@ const char *app_text(const json_t *object, const char *key);
 /* Writes a file into the test's temporary folder, with the folders on the way to it. -> its path */
 const char *app_write(const char *relative, const char *content);
 
+/* A home of its own for each test: a setup function, the folder it made, and a file in it. */
+int app_home_new(void **state);
+const char *app_home(void);
+void app_home_write(const char *name, const char *content);
+
 /* Collects warnings; one per line. */
 typedef struct app_warnings {
     char text[8192];

@@ -11,30 +11,12 @@
 #include "support/httpd.h"
 
 static app_warnings warnings;
-static const char *home;
-
-static int fresh_home(void **state)
-{
-    static int number;
-    static char path[300];
-    (void)state;
-    snprintf(path, sizeof path, "%s/home%d", fc_test_tmpdir(), number++);
-    home = path;
-    return fc_mkdir_all(path, NULL) != FC_OK;
-}
-
-static void put(const char *name, const char *content)
-{
-    char relative[300];
-    snprintf(relative, sizeof relative, "%s/%s", fc_path_basename(home), name);
-    app_write(relative, content);
-}
 
 static void open_catalog(fc_catalog *c, const char *preset, fc_config **config)
 {
     fc_err err;
-    assert_ok(fc_config_open(config, home, preset, app_warn(&warnings), &err), &err);
-    assert_ok(fc_catalog_open(c, home, *config, app_warn(&warnings), &err), &err);
+    assert_ok(fc_config_open(config, app_home(), preset, app_warn(&warnings), &err), &err);
+    assert_ok(fc_catalog_open(c, app_home(), *config, app_warn(&warnings), &err), &err);
 }
 
 static void test_built_in(void **state)
@@ -92,7 +74,8 @@ static void test_users_catalogue(void **state)
     fc_err err;
     const fc_catalog_model *m;
     (void)state;
-    put("catalog.json",
+    app_home_write(
+        "catalog.json",
         "{\"models\": [{\"name\": \"mine.safetensors\", \"folder\": \"checkpoints\", \"url\": "
         "\"http://h/x\", \"size\": 5},"
         "{\"name\": \"sd_xl_base_1.0_0.9vae.safetensors\", \"folder\": \"checkpoints\", \"url\": "
@@ -102,8 +85,8 @@ static void test_users_catalogue(void **state)
         "{\"name\": \"evil\", \"folder\": \"/etc\", \"url\": \"https://h/x\"},"
         "{\"name\": \"evil\", \"folder\": \"loras\", \"url\": \"file:///etc/passwd\"},"
         "{\"name\": \"evil\", \"folder\": \"loras\", \"url\": \"https://h/x\", \"sha256\": \"12\"}]}");
-    put("config.txt",
-        "{\"lora_downloads\": {\"l.safetensors\": \"https://h/l\", \"../l2\": \"https://h/l\"}}");
+    app_home_write("config.txt",
+                   "{\"lora_downloads\": {\"l.safetensors\": \"https://h/l\", \"../l2\": \"https://h/l\"}}");
     open_catalog(&c, NULL, &config);
     assert_int_equal(warnings.count, 6);
     assert_ok(fc_catalog_find(&c, "mine", &m, &err), &err);
@@ -115,7 +98,7 @@ static void test_users_catalogue(void **state)
     assert_fails(fc_catalog_find(&c, "evil", &m, &err), FC_NOT_FOUND, &err, NULL);
     fc_catalog_close(&c);
     fc_config_close(config);
-    put("catalog.json", "{");
+    app_home_write("catalog.json", "{");
     open_catalog(&c, NULL, &config);
     assert_non_null(strstr(warnings.text, "catalog.json: line 1"));
     fc_catalog_close(&c);
@@ -131,35 +114,35 @@ static void test_get_and_verify(void **state)
     fc_verify_result r;
     (void)state;
     httpd server = httpd_start("content of a model", 18);
-    put("models/my_vae/put models here", "");
-    put("config.txt", "{\"path_vae\": [\"models/my_vae\", \"models/vae\"]}");
+    app_home_write("models/my_vae/put models here", "");
+    app_home_write("config.txt", "{\"path_vae\": [\"models/my_vae\", \"models/vae\"]}");
     fc_catalog_model m = {.name = "x.bin", .folder = "vae", .url = httpd_url(&server, "x.bin")};
     fc_fetch_options o = {.mirror = "", .token = "", .attempts = 2, .pause_seconds = 0.01};
-    assert_ok(fc_modelstore_get(home, &m, &o, path, sizeof path, &err), &err);
+    assert_ok(fc_modelstore_get(app_home(), &m, &o, path, sizeof path, &err), &err);
     assert_non_null(strstr(path, "models/my_vae/x.bin"));
     httpd_stop(&server);
-    assert_ok(fc_modelstore_get(home, &m, &o, path, sizeof path, &err), &err); /* it is here */
-    assert_ok(fc_modelstore_verify(home, path, &m, NULL, &r, &err), &err);
+    assert_ok(fc_modelstore_get(app_home(), &m, &o, path, sizeof path, &err), &err); /* it is here */
+    assert_ok(fc_modelstore_verify(app_home(), path, &m, NULL, &r, &err), &err);
     assert_int_equal(r.verdict, FC_VERIFIED_GOOD);
-    put("models/my_vae/x.bin", "content of a mobel");
-    assert_ok(fc_modelstore_verify(home, path, &m, NULL, &r, &err), &err);
+    app_home_write("models/my_vae/x.bin", "content of a mobel");
+    assert_ok(fc_modelstore_verify(app_home(), path, &m, NULL, &r, &err), &err);
     assert_int_equal(r.verdict, FC_VERIFIED_CHANGED);
-    put("models/my_vae/x.bin", "<html><head></head></html>");
-    assert_ok(fc_modelstore_verify(home, path, &m, NULL, &r, &err), &err);
+    app_home_write("models/my_vae/x.bin", "<html><head></head></html>");
+    assert_ok(fc_modelstore_verify(app_home(), path, &m, NULL, &r, &err), &err);
     assert_int_equal(r.verdict, FC_VERIFIED_BROKEN);
     assert_non_null(strstr(r.problem, "web page"));
-    put("models/my_vae/x.bin", "PK\003\004 and then it was cut");
-    assert_ok(fc_modelstore_verify(home, path, &m, NULL, &r, &err), &err);
+    app_home_write("models/my_vae/x.bin", "PK\003\004 and then it was cut");
+    assert_ok(fc_modelstore_verify(app_home(), path, &m, NULL, &r, &err), &err);
     assert_int_equal(r.verdict, FC_VERIFIED_BROKEN);
-    put("models/vae/own.pt", "somebody's own");
-    snprintf(sums, sizeof sums, "%s/models/vae/own.pt", home);
-    assert_ok(fc_modelstore_verify(home, sums, NULL, NULL, &r, &err), &err);
+    app_home_write("models/vae/own.pt", "somebody's own");
+    snprintf(sums, sizeof sums, "%s/models/vae/own.pt", app_home());
+    assert_ok(fc_modelstore_verify(app_home(), sums, NULL, NULL, &r, &err), &err);
     assert_int_equal(r.verdict, FC_VERIFIED_FIRST);
-    assert_ok(fc_modelstore_verify(home, sums, NULL, NULL, &r, &err), &err);
+    assert_ok(fc_modelstore_verify(app_home(), sums, NULL, NULL, &r, &err), &err);
     assert_int_equal(r.verdict, FC_VERIFIED_GOOD);
     /* a file of the second folder is found there and not fetched again */
     m.name = "own.pt";
-    assert_ok(fc_modelstore_path(home, &m, path, sizeof path, &there, &err), &err);
+    assert_ok(fc_modelstore_path(app_home(), &m, path, sizeof path, &there, &err), &err);
     assert_true(there);
     assert_non_null(strstr(path, "models/vae/own.pt"));
 }
@@ -170,8 +153,8 @@ static void test_set_aside(void **state)
     fc_err err;
     (void)state;
     for (int i = 0; i < 3; i++) {
-        put("models/vae/bad.bin", "bad");
-        snprintf(path, sizeof path, "%s/models/vae/bad.bin", home);
+        app_home_write("models/vae/bad.bin", "bad");
+        snprintf(path, sizeof path, "%s/models/vae/bad.bin", app_home());
         assert_ok(fc_modelstore_set_aside(path, aside, sizeof aside, &err), &err);
         assert_false(fc_path_exists(path));
         assert_true(fc_path_exists(aside));
@@ -180,7 +163,7 @@ static void test_set_aside(void **state)
     assert_fails(fc_modelstore_set_aside(path, aside, sizeof aside, &err), FC_NOT_FOUND, &err, NULL);
 }
 
-#define T(f) cmocka_unit_test_setup(f, fresh_home)
+#define T(f) cmocka_unit_test_setup(f, app_home_new)
 
 int main(void)
 {

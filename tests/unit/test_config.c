@@ -14,30 +14,12 @@
 #include "support/app_cases.h"
 
 static app_warnings warnings;
-static const char *home; /* of the running test */
-
-static int fresh_home(void **state)
-{
-    static int number;
-    static char path[300];
-    (void)state;
-    snprintf(path, sizeof path, "%s/home%d", fc_test_tmpdir(), number++);
-    home = path;
-    return fc_mkdir_all(path, NULL) != FC_OK;
-}
-
-static void put(const char *name, const char *content)
-{
-    char relative[300];
-    snprintf(relative, sizeof relative, "%s/%s", fc_path_basename(home), name);
-    app_write(relative, content);
-}
 
 static fc_config *open_config(const char *preset)
 {
     fc_config *c;
     fc_err err;
-    assert_ok(fc_config_open(&c, home, preset, app_warn(&warnings), &err), &err);
+    assert_ok(fc_config_open(&c, app_home(), preset, app_warn(&warnings), &err), &err);
     return c;
 }
 
@@ -75,11 +57,11 @@ static void test_table(void **state)
         snprintf(content, sizeof content, "{\"%s\": %s}", fc_config_key(i), value);
         free(value);
         snprintf(name, sizeof name, "presets/t%zu.json", i);
-        put(name, content);
+        app_home_write(name, content);
         fc_config *again;
         fc_err err;
         snprintf(name, sizeof name, "t%zu", i);
-        assert_ok(fc_config_open(&again, home, name, app_warn(&warnings), &err), &err);
+        assert_ok(fc_config_open(&again, app_home(), name, app_warn(&warnings), &err), &err);
         if (warnings.count) fail_msg("%s", warnings.text);
         assert_int_equal(fc_config_source_of(again, fc_config_key(i)), FC_CONFIG_PRESET);
         fc_config_close(again);
@@ -90,13 +72,14 @@ static void test_table(void **state)
 static void test_precedence(void **state)
 {
     (void)state;
-    put("config.txt",
+    app_home_write(
+        "config.txt",
         "{\"default_cfg_scale\": 5.0, \"default_sample_sharpness\": 3.5, \"default_clip_skip\": 1}");
-    put("presets/mine.json", "{\"default_cfg_scale\": 6.0, \"default_sample_sharpness\": 4.0}");
+    app_home_write("presets/mine.json", "{\"default_cfg_scale\": 6.0, \"default_sample_sharpness\": 4.0}");
     setenv("default_cfg_scale", "8", 1);
     setenv("default_black_out_nsfw", "TRUE", 1);
     setenv("default_prompt", "a plain text", 1);
-    put("b/x", "");
+    app_home_write("b/x", "");
     setenv("path_loras", "['/a', \"b\"]", 1);
     fc_config *c = open_config("mine");
     unsetenv("default_cfg_scale");
@@ -119,7 +102,8 @@ static void test_precedence(void **state)
 static void test_bad_values(void **state)
 {
     (void)state;
-    put("config.txt",
+    app_home_write(
+        "config.txt",
         "{\"default_refiner_switch\": 1.5, \"default_performance\": \"Warp\", \"default_loras\": [[1]],"
         " \"default_ip_stop_at_1\": 1, \"default_ip_weight_1\": 1.0, \"default_output_format\": \"gif\","
         " \"default_refiner\": null, \"default_prompt\": null, \"unknown\": [], \"default_vae\": 7}");
@@ -145,18 +129,18 @@ static void test_broken_files(void **state)
     fc_config *c;
     fc_err err;
     (void)state;
-    put("config.txt", "{\n\"default_cfg_scale\": 5.0,\n}");
+    app_home_write("config.txt", "{\n\"default_cfg_scale\": 5.0,\n}");
     c = open_config(NULL);
     assert_non_null(strstr(warnings.text, "line 3"));
     assert_true(number(c, "default_cfg_scale") == 4);
     fc_config_close(c);
-    put("config.txt", "[1]");
+    app_home_write("config.txt", "[1]");
     fc_config_close(open_config(NULL));
     assert_int_equal(warnings.count, 1);
-    assert_fails(fc_config_open(&c, home, "realistc", app_warn(&warnings), &err), FC_NOT_FOUND, &err,
+    assert_fails(fc_config_open(&c, app_home(), "realistc", app_warn(&warnings), &err), FC_NOT_FOUND, &err,
                  "realistic");
-    assert_fails(fc_config_open(&c, home, "../../etc/passwd", app_warn(&warnings), &err), FC_NOT_FOUND, &err,
-                 NULL);
+    assert_fails(fc_config_open(&c, app_home(), "../../etc/passwd", app_warn(&warnings), &err), FC_NOT_FOUND,
+                 &err, NULL);
     fc_config_close(open_config("initial"));
 }
 
@@ -166,11 +150,11 @@ static void test_presets(void **state)
     fc_lines names;
     fc_err err;
     (void)state;
-    put("presets/mine.json", "{}");
-    put("presets/sai.json", "{\"default_cfg_scale\": 9}");
+    app_home_write("presets/mine.json", "{}");
+    app_home_write("presets/sai.json", "{\"default_cfg_scale\": 9}");
     fc_arena_init(&arena, 1 << 20);
     fc_lines_init(&names, &arena);
-    assert_ok(fc_config_presets(home, &names, &err), &err);
+    assert_ok(fc_config_presets(app_home(), &names, &err), &err);
     assert_int_equal(names.count, 9); /* eight are built in, sai among them */
     assert_string_equal(names.items[4], "mine");
     for (size_t i = 0; i < names.count; i++) fc_config_close(open_config(names.items[i]));
@@ -222,7 +206,8 @@ static void test_apply_preset(void **state)
     assert_int_equal(p.height, 1152);
     fc_arena_fini(&arena);
     assert_string_equal(p.recipe, "2.5");
-    put("presets/mine.json", "{\"default_cfg_scale\": 3}"); /* a preset that says nothing follows 2.5 ... */
+    app_home_write("presets/mine.json",
+                   "{\"default_cfg_scale\": 3}"); /* a preset that says nothing follows 2.5 ... */
     p = applied("mine", "{}", &arena);
     assert_string_equal(p.recipe, "2.5");
     assert_string_equal(p.styles.items[0], "Fooocus Enhance");
@@ -231,11 +216,11 @@ static void test_apply_preset(void **state)
     assert_string_equal(p.recipe, "1.0");
     assert_true(p.cfg == 3);
     fc_arena_fini(&arena);
-    put("config.txt", "{\"default_recipe\": \"2.5\"}");
+    app_home_write("config.txt", "{\"default_recipe\": \"2.5\"}");
     p = applied(NULL, "{}", &arena);
     assert_string_equal(p.recipe, "2.5");
     fc_arena_fini(&arena);
-    put("config.txt", "{}");
+    app_home_write("config.txt", "{}");
     p = applied(NULL, "{}", &arena); /* nobody set anything: the recipe's defaults */
     assert_string_equal(p.recipe, "1.0");
     assert_string_equal(p.model, "");
@@ -247,12 +232,12 @@ static void test_previous_models(void **state)
 {
     fc_arena arena;
     (void)state;
-    put("models/checkpoints/realisticStockPhoto_v10.safetensors", "x");
+    app_home_write("models/checkpoints/realisticStockPhoto_v10.safetensors", "x");
     fc_params p = applied("realistic", "{}", &arena);
     assert_string_equal(p.model, "realisticStockPhoto_v10.safetensors");
     assert_non_null(strstr(warnings.text, "older version"));
     fc_arena_fini(&arena);
-    put("models/checkpoints/realisticStockPhoto_v20.safetensors", "x");
+    app_home_write("models/checkpoints/realisticStockPhoto_v20.safetensors", "x");
     p = applied("realistic", "{}", &arena);
     assert_string_equal(p.model, "realisticStockPhoto_v20.safetensors");
     assert_string_equal(warnings.text, "");
@@ -271,32 +256,32 @@ static void test_existing_folder(void **state)
     snprintf(content, sizeof content,
              "{\"path_checkpoints\": [\"models/checkpoints\", \"%s/more\"], \"path_loras\": \"lora_here\","
              "\"path_vae\": \"/nowhere/vae\", \"path_outputs\": \"%s/pictures\", \"default_model\": \"\"}",
-             home, home);
-    put("config.txt", content);
-    put("config_modification_tutorial.txt", "You can modify ...");
-    put("models/checkpoints/sub/a.safetensors", "x");
-    put("more/b.ckpt", "x");
-    put("lora_here/c.safetensors", "x");
-    put("wildcards/animal.txt", "a very rare animal\n");
+             app_home(), app_home());
+    app_home_write("config.txt", content);
+    app_home_write("config_modification_tutorial.txt", "You can modify ...");
+    app_home_write("models/checkpoints/sub/a.safetensors", "x");
+    app_home_write("more/b.ckpt", "x");
+    app_home_write("lora_here/c.safetensors", "x");
+    app_home_write("wildcards/animal.txt", "a very rare animal\n");
     fc_arena_init(&arena, 1 << 22);
-    assert_ok(fc_model_folder_open(home, "checkpoints", &arena, &folder, &err), &err);
+    assert_ok(fc_model_folder_open(app_home(), "checkpoints", &arena, &folder, &err), &err);
     assert_int_equal(folder.names.count, 2);
     assert_string_equal(folder.names.items[0], "sub/a.safetensors");
     assert_string_equal(folder.names.items[1], "b.ckpt");
-    snprintf(path, sizeof path, "%s/more/b.ckpt", home);
+    snprintf(path, sizeof path, "%s/more/b.ckpt", app_home());
     assert_string_equal(folder.paths.items[1], path);
-    assert_ok(fc_model_folder_open(home, "loras", &arena, &folder, &err), &err);
+    assert_ok(fc_model_folder_open(app_home(), "loras", &arena, &folder, &err), &err);
     assert_int_equal(folder.names.count, 1);
-    snprintf(path, sizeof path, "%s/lora_here", home);
+    snprintf(path, sizeof path, "%s/lora_here", app_home());
     assert_string_equal(folder.dir, path);
-    assert_ok(fc_model_folder_open(home, "vae", &arena, &folder, &err), &err);
+    assert_ok(fc_model_folder_open(app_home(), "vae", &arena, &folder, &err), &err);
     assert_int_equal(folder.names.count, 0);
-    assert_ok(fc_model_folder_open(home, "embeddings", &arena, &folder, &err), &err);
-    snprintf(path, sizeof path, "%s/models/embeddings", home);
+    assert_ok(fc_model_folder_open(app_home(), "embeddings", &arena, &folder, &err), &err);
+    snprintf(path, sizeof path, "%s/models/embeddings", app_home());
     assert_string_equal(folder.dir, path);
     fc_buf after;
     fc_buf_init(&after, 4000);
-    snprintf(path, sizeof path, "%s/config.txt", home);
+    snprintf(path, sizeof path, "%s/config.txt", app_home());
     assert_ok(fc_file_read(path, &after, &err), &err);
     assert_string_equal(fc_buf_cstr(&after), content); /* read, not rewritten */
     fc_buf_fini(&after);
@@ -314,11 +299,11 @@ static fc_status open_and_close(void *user)
 static void test_torture(void **state)
 {
     (void)state;
-    put("config.txt", "{\"default_cfg_scale\": 5.0, \"default_clip_skip\": 100}");
-    assert_true(fc_test_torture(open_and_close, (void *)(uintptr_t)home) > 2);
+    app_home_write("config.txt", "{\"default_cfg_scale\": 5.0, \"default_clip_skip\": 100}");
+    assert_true(fc_test_torture(open_and_close, (void *)(uintptr_t)app_home()) > 2);
 }
 
-#define T(f) cmocka_unit_test_setup(f, fresh_home)
+#define T(f) cmocka_unit_test_setup(f, app_home_new)
 
 int main(void)
 {
