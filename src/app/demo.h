@@ -6,8 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Its folder: FOOOCUS_DEMO ("none": there is none), else share/fooocus/demo of the installation, else
- * data/demo of the source tree that the program was built in. False: there is none. */
+/* Its folder: FOOOCUS_DEMO ("none": there is none), else share/fooocus/demo where the program or
+ * libfooocus.so is installed, else data/demo of the source tree that the program was built in. False: there
+ * is none. */
 bool fc_demo_dir(char *path, size_t size);
 
 #endif
