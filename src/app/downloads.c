@@ -214,7 +214,8 @@ fc_status fc_downloads_add(fc_downloads *d, const fc_catalog_model *model, fc_er
     pthread_mutex_lock(&d->lock);
     download *w = place_for(d, model, &status, err);
     if (w) {
-        *w = (download){.state = WAITING, .total = fc_catalog_bytes(model), .seconds_left = -1};
+        uint64_t kept = w->state == STOPPED ? w->received : 0;
+        *w = (download){.received = kept, .total = fc_catalog_bytes(model), .seconds_left = -1};
         snprintf(w->name, sizeof w->name, "%s", model->name);
         snprintf(w->folder, sizeof w->folder, "%s", model->folder);
         pthread_cond_signal(&d->wake);

@@ -72,7 +72,7 @@ export function number(value, digits = 2) {
 export function bytes(value) {
   if (value >= 1e9) return `${number(value / 1e9, 1)}\u00a0GB`;
   if (value >= 1e6) return `${number(value / 1e6, 0)}\u00a0MB`;
-  return `${number(Math.max(1, value / 1e3), 0)}\u00a0kB`;
+  return `${number(Math.ceil(value / 1e3), 0)}\u00a0kB`;
 }
 
 export function duration(seconds) {
