@@ -14,6 +14,13 @@ export function phaseText(progress) {
   return images > 1 ? `${steps_} · ${t("progress.image", { image, images })}` : steps_;
 }
 
+/** For the class "fitting", and so that its place is known before it arrives. */
+export function giveSize(img, { width, height }) {
+  Object.assign(img, { width, height });
+  img.style.setProperty("--w", width);
+  img.style.setProperty("--h", height);
+}
+
 export function markStar(button, on) {
   button.setAttribute("aria-pressed", String(Boolean(on)));
   const label = t(on ? "picture.unstar" : "picture.star");

@@ -8,10 +8,11 @@ import { duration, number, t } from "./i18n.js";
 import { downloadPicture, removePicture, toggleFavourite, useSettings } from "./actions.js";
 import { openViewer } from "./viewer.js";
 import { offerCard } from "./offer.js";
-import { markStar, phaseText } from "./parts.js";
+import { giveSize, markStar, phaseText } from "./parts.js";
 
 const EXAMPLES = ["example.1", "example.2", "example.3"];
 const STRIP = 24;
+const LARGEST_PREVIEW = 640; // pixels; the sides of a preview that is smaller are half those of its picture
 
 function corners() {
   return ["tl", "tr", "bl", "br"].map((c) => h(`i.corner.${c}`, { "aria-hidden": "true" }));
@@ -69,6 +70,9 @@ function previewImage() {
     if (asked !== url) return;
     img.src = url;
     img.hidden = false;
+    const { naturalWidth: width, naturalHeight: height } = next;
+    if (Math.max(width, height) < LARGEST_PREVIEW) giveSize(img, { width: 2 * width, height: 2 * height });
+    else img.removeAttribute("style"); // it fills the stage
     document.getElementById("live-thumb")?.replaceChildren(h("img", { src: url, alt: "" }));
   };
   const clear = () => {
@@ -136,7 +140,7 @@ export function stage(root) {
   root.setAttribute("aria-label", t("stage.label"));
   const preview = previewImage();
   const progress = progressLine();
-  const picture = h("img.picture.final", { hidden: true, draggable: true, decoding: "async" });
+  const picture = h("img.picture.final.fitting", { hidden: true, draggable: true, decoding: "async" });
   const pictureButton = h("button.picture-button", { type: "button", hidden: true, onclick: () => openViewer(shownPicture().id, app.get("recent")) }, picture);
   const waiting = h("div.stage-waiting", { hidden: true }, h("div.finder.busy", {}, corners(), h("span.finder-dot")), h("p"));
   const tools = pictureTools();
@@ -169,8 +173,7 @@ export function stage(root) {
     if (finished && lastShown !== finished.id) {
       picture.src = api.fileUrl(finished.id);
       picture.alt = finished.prompt || t("picture.noPrompt");
-      picture.width = finished.width;
-      picture.height = finished.height;
+      giveSize(picture, finished);
       pictureButton.setAttribute("aria-label", t("viewer.openPicture", { prompt: picture.alt }));
     }
     picture.hidden = !finished;

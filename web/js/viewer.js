@@ -5,7 +5,7 @@ import { h, iconButton, isTyping, replace } from "./dom.js";
 import { downloadPicture, onPictureChange, removePicture, toggleFavourite, useSettings } from "./actions.js";
 import { settingsList } from "./details.js";
 import { t, when } from "./i18n.js";
-import { markStar } from "./parts.js";
+import { giveSize, markStar } from "./parts.js";
 
 let open = null; // the viewer on screen; there is one at most
 const SWIPE = 50; // pixels
@@ -35,7 +35,7 @@ class Viewer {
   }
 
   build() {
-    this.img = h("img.viewer-picture", { draggable: false });
+    this.img = h("img.viewer-picture.fitting", { draggable: false });
     this.canvas = h("div.viewer-canvas", { onclick: (event) => this.toggleZoom(event) }, this.img);
     this.star = iconButton("star", "", () => toggleFavourite(this.picture));
     this.infoButton = iconButton("info", t("viewer.info"), () => this.setInfo(!this.showInfo), { "aria-expanded": "false" });
@@ -86,8 +86,7 @@ class Viewer {
     this.setZoom(false);
     this.img.src = api.fileUrl(picture.id);
     this.img.alt = picture.prompt || t("picture.noPrompt");
-    this.img.width = picture.width;
-    this.img.height = picture.height;
+    giveSize(this.img, picture);
     this.count.textContent = t("viewer.count", { i: this.index + 1, n: this.list.length });
     this.previous.disabled = this.index === 0;
     this.next.disabled = this.index === this.list.length - 1 && !this.more;
