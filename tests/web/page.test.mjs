@@ -459,6 +459,21 @@ describe("page", { skip, concurrency: false }, () => {
     forgetCuts();
   });
 
+  test("the present is loaded no more often than it is needed", async () => {
+    await (await start()).close();
+    let loads = 0;
+    browser.context.on("request", (request) => (loads += request.url().includes("/api/v1/jobs?")));
+    const page = await browser.page();
+    await page.waitForTimeout(1000);
+    assert.ok(loads <= 2, `${loads} loads at the start: one to begin with, one when the stream is open`);
+    loads = 0;
+    await page.evaluate(() => {
+      for (let i = 0; i < 5; i++) document.dispatchEvent(new CustomEvent("fooocus:resync"));
+    });
+    await page.waitForTimeout(1000);
+    assert.ok(loads >= 1 && loads <= 2, `${loads} loads for five wishes at once: they go round once more`);
+  });
+
   test("5,000 pictures scroll smoothly", async (t) => {
     const page = await start({}, { history: 5000 });
     await page.getByRole("button", { name: "History" }).click();
