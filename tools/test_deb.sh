@@ -11,7 +11,7 @@ mirror=${DEB_MIRROR:-$(apt-get indextargets --format '$(SITE)' | head -n 1)}
 
 root=$(mktemp -d /tmp/fooocus_deb.XXXXXX)
 trap 'umount "$root/proc" 2>/dev/null || true; rm -rf --one-file-system "$root"' EXIT
-inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"; }
+inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive "$@"; }
 
 echo "test_deb: an empty $VERSION_CODENAME"
 debootstrap --variant=minbase "$VERSION_CODENAME" "$root" "$mirror" >/dev/null
