@@ -89,11 +89,31 @@ export async function cancelQueued(job) {
   }
 }
 
-export async function moveQueued(job, position) {
-  const order = waitingJobs().map((j) => j.id).filter((id) => id !== job.id);
-  order.splice(position, 0, job.id);
-  app.set({ order }); // shown at once; the server's order event confirms it
-  await api.move(job.id, position).catch((error) => {
+/** The user's moves are shown at once: laid over the server's order until its events have surely told of them. */
+const MOVE_SETTLED_MS = 500;
+const moves = [];
+let serverOrder = [];
+let lastMove = Promise.resolve(); // one request after another, or the second could be served first
+
+export function queueOrdered(order = serverOrder) {
+  serverOrder = order;
+  for (const { job, position } of moves) {
+    order = order.filter((id) => id !== job);
+    order.splice(position, 0, job);
+  }
+  app.set({ order });
+}
+
+export function moveQueued(job, position) {
+  const move = { job: job.id, position };
+  const settled = () => {
+    moves.splice(moves.indexOf(move), 1);
+    queueOrdered();
+  };
+  moves.push(move);
+  queueOrdered();
+  lastMove = lastMove.then(() => api.move(job.id, position)).then(() => setTimeout(settled, MOVE_SETTLED_MS), (error) => {
+    settled();
     showError(error);
     document.dispatchEvent(new CustomEvent("fooocus:resync"));
   });

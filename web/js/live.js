@@ -4,7 +4,7 @@ import { api } from "./api.js";
 import { app } from "./store.js";
 import { announce } from "./dom.js";
 import { openEvents } from "./events.js";
-import { pictureChanged, putJob } from "./actions.js";
+import { pictureChanged, putJob, queueOrdered } from "./actions.js";
 import { loadCatalog, takeDownloads } from "./downloads.js";
 import { t } from "./i18n.js";
 import { problemText, toast } from "./toast.js";
@@ -40,7 +40,8 @@ export async function resync() {
   const map = new Map(jobs.map((job) => [job.id, job]));
   const running = jobs.find((job) => job.state === "running");
   const waiting = jobs.filter((job) => job.state === "queued").sort((a, b) => (a.position ?? 0) - (b.position ?? 0));
-  app.set({ jobs: map, order: waiting.map((job) => job.id), recent: pictures, system });
+  app.set({ jobs: map, recent: pictures, system });
+  queueOrdered(waiting.map((job) => job.id));
   if (running) {
     app.set({ progress: running.progress ? { job: running.id, ...running.progress } : null, preview: { job: running.id, seq: `now-${Date.now()}` } });
   } else app.set({ progress: null, preview: null });
@@ -77,7 +78,7 @@ function jobChanged(job) {
 
 const handlers = {
   job: jobChanged,
-  queue: ({ order }) => (order ? app.set({ order }) : document.dispatchEvent(new CustomEvent("fooocus:resync"))), // a long queue is not listed
+  queue: ({ order }) => (order ? queueOrdered(order) : document.dispatchEvent(new CustomEvent("fooocus:resync"))), // a long queue is not listed
   job_removed: ({ id }) => forget(id),
   progress: (data) => app.set({ progress: data }),
   preview: (data) => app.set({ preview: data }),
