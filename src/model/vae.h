@@ -21,7 +21,7 @@ int32_t fc_vae_latent_channels(const fc_vae *v);
 int32_t fc_vae_factor(const fc_vae *v); /* pixels a latent: 8 */
 
 /* z [n,h,w,4] -> [n,8h,8w,3] F32. Peak memory of the stack: fc_vae_decode_bytes. strips: in half the memory
- * and 1.4 times the time, the same picture but for rounding; of one image (several are decoded in one
+ * and 1.36 times the time, the same picture but for rounding; of one image (several are decoded in one
  * piece). */
 fc_tensor fc_vae_decode(fc_cx *cx, const fc_vae *v, fc_tensor z, bool strips);
 /* image [n,h,w,3] -> [n,h/8,w/8,8] F32: means, then logarithms of variances (not yet clamped). h and w are
