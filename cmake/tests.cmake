@@ -101,6 +101,6 @@ if(FC_NODE AND NOT FC_FUZZ)
     get_filename_component(name ${src} NAME_WE)
     add_test(NAME http_${name} COMMAND ${FC_NODE} --test ${src} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(http_${name} PROPERTIES TIMEOUT ${FC_TEST_TIMEOUT} ENVIRONMENT
-                         "FC_TEST_TMP=${CMAKE_BINARY_DIR}/tmp;FC_BUILD=${CMAKE_BINARY_DIR};FOOOCUS_DEMO=none")
+                         "FC_TEST_TMP=${CMAKE_BINARY_DIR}/tmp;FC_BUILD=${CMAKE_BINARY_DIR};FOOOCUS_DEMO=none;FC_HARD=$<BOOL:${FC_HARD}>")
   endforeach()
 endif()

@@ -10,6 +10,7 @@ test("kill -9 at random moments loses no finished picture and no queued job", as
   assert.ok(numbers.jobs > 8 && numbers.pictures > 8, "there was something to lose");
 });
 
-test("1,000 jobs wait, are reordered, and survive a kill -9", async (t) => {
-  t.diagnostic(JSON.stringify(await longQueue(1000, 50)));
+test("a long queue waits, is reordered, and survives a kill -9", async (t) => {
+  const [jobs, run] = process.env.FC_HARD === "1" ? [40, 20] : [1000, 50]; // a build with tiny limits takes no more
+  t.diagnostic(JSON.stringify(await longQueue(jobs, run)));
 });
