@@ -255,10 +255,11 @@ function reload() {
 /** A change made here, in another tab or by a finished job. */
 function changed(change) {
   const { picture, removed, restored } = change;
+  const at = picture ? indexOf(picture.id) : -1;
   state.loading?.changes.push(change);
   if (removed !== undefined) setItems(state.items.filter((p) => p.id !== removed));
-  else if (indexOf(picture.id) >= 0) {
-    state.items[indexOf(picture.id)] = { ...state.items[indexOf(picture.id)], ...picture };
+  else if (at >= 0) {
+    state.items[at] = { ...state.items[at], ...picture };
     draw();
   } else if (!Object.values(state.filters).some(Boolean) || restored) insert(picture);
   tellNote();
