@@ -1,4 +1,4 @@
-# tests/unit/test_NAME.c is one cmocka program and one ctest entry; labels choose what `make test` runs:
+# tests/unit/LAYER/test_NAME.c is one cmocka program and one ctest entry; labels choose what `make test` runs:
 #   (none)  fast, always      full  needs the full-size synthetic checkpoint (make test-full)
 # FOOOCUS_DEMO=none: the tests bring their own models; those of the demo model name its folder.
 enable_testing()
@@ -24,7 +24,7 @@ if(SUPPORT_SOURCES)
   target_link_libraries(fc_test_support PUBLIC fc PkgConfig::CMOCKA)
 endif()
 if(NOT FC_FUZZ)
-  file(GLOB TEST_SOURCES CONFIGURE_DEPENDS tests/unit/test_*.c)
+  file(GLOB_RECURSE TEST_SOURCES CONFIGURE_DEPENDS tests/unit/test_*.c)
   foreach(src ${TEST_SOURCES})
     get_filename_component(name ${src} NAME_WE)
     add_executable(${name} ${src})

@@ -122,7 +122,7 @@ def load(path):
 
 
 def normalise(name):
-    """The display rule of Fooocus; src/app/styles.c does the same."""
+    """The display rule of Fooocus; src/app/prompt/styles.c does the same."""
     words = name.replace("-", " ").split(" ")
     name = " ".join(w[:1].upper() + w[1:].lower() for w in words)
     for old, new in (("3d", "3D"), ("Sai", "SAI"), ("Mre", "MRE"), ("(s", "(S")):

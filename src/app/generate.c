@@ -4,13 +4,13 @@
 
 #include <stdio.h>
 #include <string.h>
-#include "app/config.h"
-#include "app/filehash.h"
-#include "app/jsontext.h"
-#include "app/modelcard.h"
+#include "app/settings/config.h"
+#include "app/models/file_hash.h"
+#include "app/common/json_text.h"
+#include "app/models/card.h"
 #include "app/progress.h"
-#include "app/record.h"
-#include "app/save.h"
+#include "app/output/record.h"
+#include "app/output/save.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/random.h"

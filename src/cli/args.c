@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include "app/params.h"
+#include "app/settings/params.h"
 #include "base/str.h"
 
 #define CLI_OPTIONS_DEF "cli/options.def"

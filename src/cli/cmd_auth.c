@@ -5,7 +5,7 @@
 #include <unistd.h>
 #include "base/str.h"
 #include "cli/cli.h"
-#include "server/auth.h"
+#include "server/access/auth.h"
 
 enum { MAX_PASSWORD = 1000 };
 

@@ -1,8 +1,8 @@
 /* fooocus config: what somebody has set, or every setting of the house, its value, and where that comes from.
  */
 #include <stdio.h>
-#include "app/config.h"
-#include "app/jsontext.h"
+#include "app/settings/config.h"
+#include "app/common/json_text.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "cli/cli.h"

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "app/config.h"
-#include "app/jsontext.h"
-#include "app/modelfiles.h"
+#include "app/settings/config.h"
+#include "app/common/json_text.h"
+#include "app/models/files.h"
 #include "base/file.h"
 #include "base/machine.h"
 #include "base/str.h"

@@ -5,9 +5,9 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "app/jsontext.h"
-#include "app/modelfiles.h"
-#include "app/walk.h"
+#include "app/common/json_text.h"
+#include "app/models/files.h"
+#include "app/common/walk.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "cli/cli.h"

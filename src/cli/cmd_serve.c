@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include "app/config.h"
-#include "app/modelfiles.h"
-#include "app/request.h"
+#include "app/settings/config.h"
+#include "app/models/files.h"
+#include "app/settings/request.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/help.h"

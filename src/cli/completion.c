@@ -3,11 +3,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include "app/config.h"
-#include "app/params.h"
+#include "app/settings/config.h"
+#include "app/settings/params.h"
 #include "base/str.h"
 #include "cli/args.h"
-#include "cli/bench_args.h"
+#include "cli/bench/args.h"
 #include "cli/cli.h"
 #include "cli/models_args.h"
 #include "cli/serve_args.h"

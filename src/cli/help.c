@@ -3,10 +3,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include "app/params.h"
+#include "app/settings/params.h"
 #include "base/status.h"
 #include "cli/args.h"
-#include "cli/bench_args.h"
+#include "cli/bench/args.h"
 #include "cli/cli.h"
 #include "cli/models_args.h"
 #include "cli/serve_args.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "app/params.h"
+#include "app/settings/params.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/cli.h"

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "app/modelfiles.h"
+#include "app/models/files.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "cli/flags.h"

@@ -3,8 +3,8 @@
 #ifndef FC_CLI_MODELS_ARGS_H
 #define FC_CLI_MODELS_ARGS_H
 
-#include "app/fetch.h"
-#include "app/modelstore.h"
+#include "app/models/fetch.h"
+#include "app/models/store.h"
 #include "cli/args.h"
 #include "cli/tty.h"
 

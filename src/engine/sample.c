@@ -6,7 +6,7 @@
 #include "diffusion/predict.h"
 #include "diffusion/adm.h"
 #include "diffusion/schedule.h"
-#include "diffusion/solvers.h"
+#include "diffusion/solvers/solvers.h"
 #include "engine/engine_impl.h"
 
 typedef struct run {

@@ -1,7 +1,7 @@
 /* The table of all routes. {x} stands for one part of a path, {x*} for the rest of it. */
 #include <stdio.h>
 #include <string.h>
-#include "server/api.h"
+#include "server/api/api.h"
 #include "server/server_impl.h"
 
 #define PUBLIC FC_ROUTE_PUBLIC

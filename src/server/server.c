@@ -10,14 +10,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "app/config.h"
-#include "app/modelfiles.h"
+#include "app/settings/config.h"
+#include "app/models/files.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "server/api.h"
+#include "server/api/api.h"
 #include "server/server_impl.h"
 
 enum {

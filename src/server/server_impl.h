@@ -3,13 +3,13 @@
 #define FC_SERVER_SERVER_IMPL_H
 
 #include <pthread.h>
-#include "app/downloads.h"
-#include "app/jobs.h"
-#include "app/outpath.h"
+#include "app/models/downloads.h"
+#include "app/queue/jobs.h"
+#include "app/output/path.h"
 #include "base/embed.h"
 #include "engine/engine.h"
-#include "server/auth.h"
-#include "server/http.h"
+#include "server/access/auth.h"
+#include "server/http/http.h"
 
 enum {
     FC_BODY_JSON = 1 << 20,    /* bytes of a request */

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/loratags.h"
+#include "app/prompt/lora_tags.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

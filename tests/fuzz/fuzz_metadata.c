@@ -1,8 +1,8 @@
 /* The settings that a stranger's picture carries -> record -> request. */
 #include <stdint.h>
 #include <string.h>
-#include "app/metadata.h"
-#include "app/record.h"
+#include "app/output/metadata.h"
+#include "app/output/record.h"
 #include "base/mem.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -2,9 +2,9 @@
  */
 #include <stdint.h>
 #include <stdlib.h>
-#include "app/jsontext.h"
-#include "app/metadata.h"
-#include "app/record.h"
+#include "app/common/json_text.h"
+#include "app/output/metadata.h"
+#include "app/output/record.h"
 #include "base/mem.h"
 
 static const char *const known_loras[] = {"loras/alpha.safetensors", "loras/sub/beta.safetensors"};

@@ -2,7 +2,7 @@
 #ifndef FC_TESTS_APP_CASES_H
 #define FC_TESTS_APP_CASES_H
 
-#include "app/warn.h"
+#include "app/common/warn.h"
 #include "base/arena.h"
 #include "support/support.h"
 

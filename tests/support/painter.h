@@ -4,7 +4,7 @@
 #define FC_TESTS_PAINTER_H
 
 #include <pthread.h>
-#include "app/jobs.h"
+#include "app/queue/jobs.h"
 
 typedef struct painter {
     const char *outputs;

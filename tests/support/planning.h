@@ -2,7 +2,7 @@
 #ifndef FC_TESTS_PLANNING_H
 #define FC_TESTS_PLANNING_H
 
-#include "app/plan.h"
+#include "app/plan/plan.h"
 #include "support/support.h"
 
 typedef struct planned {

@@ -2,7 +2,7 @@
 #ifndef FC_TESTS_TOY_H
 #define FC_TESTS_TOY_H
 
-#include "diffusion/solvers.h"
+#include "diffusion/solvers/solvers.h"
 
 /* eps = network(x, t, context mean) */
 void toy_network(const float *x, float t, float context_mean, float *eps, size_t plane);

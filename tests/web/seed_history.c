@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "app/library.h"
+#include "app/queue/library.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/str.h"

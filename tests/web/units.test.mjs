@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { changeWeight } from "../../web/js/weights.js";
-import { firstBelow, justify } from "../../web/js/justify.js";
+import { changeWeight } from "../../web/js/core/weights.js";
+import { firstBelow, justify } from "../../web/js/widgets/justify.js";
 import { ROOT } from "./program.mjs";
 
 const WEB = path.join(ROOT, "web");
@@ -57,7 +57,7 @@ test("rows are full, keep the shapes and never overlap", () => {
 });
 
 test("events: any cut of the stream gives the same events", async () => {
-  const { eventParser } = await import("../../web/js/events.js");
+  const { eventParser } = await import("../../web/js/core/events.js");
   const stream = ': hello\n\nevent: job\nid: 7\ndata: {"a":1}\n\ndata: one\r\ndata: two\r\n\r\nid: 9\nevent: queue\ndata:{}\n\nevent: empty\n\n';
   const expected = [
     { type: "job", id: "7", data: '{"a":1}' },

@@ -1,13 +1,13 @@
 // Keeps `app` true to the server: loads the present, then follows the events.
 
-import { api } from "./api.js";
-import { app } from "./store.js";
-import { announce } from "./dom.js";
-import { openEvents } from "./events.js";
-import { pictureChanged, putJob, queueOrdered } from "./actions.js";
-import { loadCatalog, takeDownloads } from "./downloads.js";
-import { t } from "./i18n.js";
-import { problemText, toast } from "./toast.js";
+import { api } from "./core/api.js";
+import { app } from "./core/store.js";
+import { announce } from "./core/dom.js";
+import { openEvents } from "./core/events.js";
+import { pictureChanged, putJob, queueOrdered } from "./core/actions.js";
+import { loadCatalog, takeDownloads } from "./views/downloads.js";
+import { t } from "./core/i18n.js";
+import { problemText, toast } from "./core/toast.js";
 
 const RECENT = 48;
 const PAGE = 200; // the most the server gives at once

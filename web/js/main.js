@@ -1,19 +1,19 @@
 // Puts the page together: language and tables first, then the parts, then the events.
 
-import { api } from "./api.js";
-import { app, prefs } from "./store.js";
-import { h, isTyping } from "./dom.js";
-import { has, startLanguage, t } from "./i18n.js";
-import { applyTheme, topbar } from "./topbar.js";
-import { dock, dockKeys } from "./dock.js";
-import { stage } from "./stage.js";
-import { panel } from "./panel.js";
-import { queue } from "./queue.js";
-import { history } from "./history.js";
-import { dropAnywhere } from "./metadata.js";
+import { api } from "./core/api.js";
+import { app, prefs } from "./core/store.js";
+import { h, isTyping } from "./core/dom.js";
+import { has, startLanguage, t } from "./core/i18n.js";
+import { applyTheme, topbar } from "./views/topbar.js";
+import { dock, dockKeys } from "./views/dock.js";
+import { stage } from "./views/stage.js";
+import { panel } from "./views/panel.js";
+import { queue } from "./views/queue.js";
+import { history } from "./views/history.js";
+import { dropAnywhere } from "./views/metadata.js";
 import { follow, resync } from "./live.js";
-import { signIn } from "./login.js";
-import { problemText, toast } from "./toast.js";
+import { signIn } from "./views/login.js";
+import { problemText, toast } from "./core/toast.js";
 
 const RETRY_MS = 3000;
 

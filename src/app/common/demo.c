@@ -1,0 +1,47 @@
+/* See demo.h. */
+#include "app/common/demo.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/file.h"
+
+/* `place` is relative to the folder of `file`. */
+static bool beside(const char *file, const char *place, char *path, size_t size)
+{
+    char folder[PATH_MAX];
+    size_t n = (size_t)(fc_path_basename(file) - file);
+    if (n >= sizeof folder) return false;
+    memcpy(folder, file, n);
+    folder[n] = '\0';
+    return fc_path_join(path, size, folder, place) == FC_OK && fc_path_is_dir(path);
+}
+
+static bool beside_program(char *path, size_t size)
+{
+    char exe[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (n <= 0) return false;
+    exe[n] = '\0';
+    return beside(exe, "../share/fooocus/demo", path, size) || beside(exe, "../../data/demo", path, size);
+}
+
+/* A program of somebody else that uses libfooocus.so: that is in lib/ or in a folder of lib/. */
+static bool beside_library(char *path, size_t size)
+{
+    static const char of_this_file = 0;
+    Dl_info info;
+    if (!dladdr(&of_this_file, &info) || !info.dli_fname || *info.dli_fname != '/') return false;
+    return beside(info.dli_fname, "../share/fooocus/demo", path, size) ||
+           beside(info.dli_fname, "../../share/fooocus/demo", path, size);
+}
+
+bool fc_demo_dir(char *path, size_t size)
+{
+    const char *wish = getenv("FOOOCUS_DEMO");
+    if (wish && strcmp(wish, "none") == 0) return false;
+    if (wish && *wish) return fc_path_join(path, size, wish, "") == FC_OK && fc_path_is_dir(path);
+    return beside_program(path, size) || beside_library(path, size);
+}

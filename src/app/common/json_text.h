@@ -1,0 +1,13 @@
+/* JSON: into a buffer, out of an object. */
+#ifndef FC_APP_COMMON_JSON_TEXT_H
+#define FC_APP_COMMON_JSON_TEXT_H
+
+#include <jansson.h>
+#include "base/buf.h"
+
+/* Appends value as JSON (flags of json_dumps; any kind of value); a failure makes out sticky. */
+void fc_json_write(const json_t *value, size_t flags, fc_buf *out);
+/* A member of an object; NULL when it is absent or null, which clients mean alike. */
+const json_t *fc_json_member(const json_t *object, const char *name);
+
+#endif

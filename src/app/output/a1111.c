@@ -1,0 +1,377 @@
+/* Text layout: the prompt, "Negative prompt: ...", and one last line of "Label: value" pairs. */
+#include "app/output/a1111.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "app/common/json_text.h"
+#include "app/models/files.h"
+#include "app/common/number_text.h"
+#include "app/output/record.h"
+#include "base/str.h"
+
+enum { MAX_TEXT = 1 << 20, MIN_PAIRS = 3 };
+
+static const struct {
+    const char *label, *key;
+} pairs[] = {
+    /* in the order of writing */
+    {"Steps", "steps"},
+    {"Sampler", "sampler"},
+    {"Seed", "seed"},
+    {"Size", "resolution"},
+    {"CFG scale", "guidance_scale"},
+    {"Sharpness", "sharpness"},
+    {"ADM Guidance", "adm_guidance"},
+    {"Model", "base_model"},
+    {"Model hash", "base_model_hash"},
+    {"Performance", "performance"},
+    {"Scheduler", "scheduler"},
+    {"VAE", "vae"},
+    {"Raw prompt", "prompt"},
+    {"Raw negative prompt", "negative_prompt"},
+    {"Styles", "styles"}, /* Fooocus leaves them out and guesses them from the text */
+    {"Refiner", "refiner_model"},
+    {"Refiner hash", "refiner_model_hash"},
+    {"Refiner Switch", "refiner_switch"},
+    {"Adaptive CFG", "adaptive_cfg"},
+    {"Clip skip", "clip_skip"},
+    {"Overwrite Switch", "overwrite_switch"},
+    {"Refiner Swap Method", "refiner_swap_method"},
+    {"Recipe", "recipe"},
+    {"Raw", "raw"},
+    {"Fast VAE", "fast_vae"},
+};
+
+/* Names shown for samplers. The first id of a name is the one read back; the _gpu ones compute the same. */
+static const struct {
+    const char *id, *shown;
+} samplers[] = {
+    {"euler", "Euler"},
+    {"euler_ancestral", "Euler a"},
+    {"heun", "Heun"},
+    {"dpm_2", "DPM2"},
+    {"dpm_2_ancestral", "DPM2 a"},
+    {"lms", "LMS"},
+    {"dpm_fast", "DPM fast"},
+    {"dpm_adaptive", "DPM adaptive"},
+    {"dpmpp_2s_ancestral", "DPM++ 2S a"},
+    {"dpmpp_sde", "DPM++ SDE"},
+    {"dpmpp_sde_gpu", "DPM++ SDE"},
+    {"dpmpp_2m", "DPM++ 2M"},
+    {"dpmpp_2m_sde", "DPM++ 2M SDE"},
+    {"dpmpp_2m_sde_gpu", "DPM++ 2M SDE"},
+    {"lcm", "LCM"},
+    {"tcd", "TCD"},
+    {"restart", "Restart"},
+    {"ddim", "DDIM"},
+    {"uni_pc", "UniPC"},
+};
+
+static const char karras_suffix[] = " Karras";
+
+const char *fc_a1111_sampler_shown(const char *id)
+{
+    for (size_t i = 0; i < sizeof samplers / sizeof samplers[0]; i++)
+        if (strcmp(samplers[i].id, id) == 0) return samplers[i].shown;
+    return id;
+}
+
+/* ---- writing ---- */
+
+/* Whether a reader would cut or trim the value. */
+static bool needs_quotes(const char *value)
+{
+    size_t n = strlen(value);
+    return strpbrk(value, ",:\n") || value[0] == '"' || (n > 0 && (value[0] == ' ' || value[n - 1] == ' '));
+}
+
+static void put_value(fc_buf *out, const char *value)
+{
+    if (!needs_quotes(value)) {
+        fc_buf_puts(out, value);
+        return;
+    }
+    json_t *text = json_string(value);
+    fc_json_write(text, 0, out);
+    json_decref(text);
+}
+
+static void put_sampler(const json_t *record, const char *id, fc_buf *out)
+{
+    const char *scheduler = json_string_value(json_object_get(record, "scheduler"));
+    const char *shown = fc_a1111_sampler_shown(id);
+    fc_buf_puts(out, shown);
+    if (shown != id && scheduler && strcmp(scheduler, "karras") == 0) fc_buf_puts(out, karras_suffix);
+}
+
+/* "(1152, 896)" -> "1152x896" */
+static void put_size(const char *resolution, fc_buf *out)
+{
+    for (const char *s = resolution; *s; s++) {
+        if (*s >= '0' && *s <= '9') fc_buf_putc(out, *s);
+        if (*s == ',') fc_buf_putc(out, 'x');
+    }
+}
+
+static void put_stem(const char *name, fc_buf *out)
+{
+    size_t n;
+    const char *stem = fc_path_stem(name, &n);
+    fc_buf_append(out, stem, n);
+}
+
+static bool is_model_key(const char *key)
+{
+    return strcmp(key, "base_model") == 0 || strcmp(key, "refiner_model") == 0 || strcmp(key, "vae") == 0;
+}
+
+static bool has_refiner(const json_t *record)
+{
+    const char *name = json_string_value(json_object_get(record, "refiner_model"));
+    return name && !fc_str_eq_nocase(name, "none");
+}
+
+static void put_pair(const json_t *record, const char *label, const char *key, fc_buf *out)
+{
+    fc_buf text, value;
+    fc_buf_init(&text, MAX_TEXT);
+    fc_buf_init(&value, MAX_TEXT);
+    bool refiner_less = fc_str_starts(label, "Refiner") && !has_refiner(record);
+    if (!refiner_less && fc_record_text(record, key, &text)) {
+        const char *plain = fc_buf_cstr(&text);
+        if (strcmp(key, "sampler") == 0)
+            put_sampler(record, plain, &value);
+        else if (strcmp(key, "resolution") == 0)
+            put_size(plain, &value);
+        else if (is_model_key(key))
+            put_stem(plain, &value);
+        else
+            fc_buf_puts(&value, plain);
+        fc_buf_printf(out, "%s: ", label);
+        put_value(out, fc_buf_cstr(&value));
+        fc_buf_puts(out, ", ");
+    }
+    if (text.status != FC_OK) out->status = text.status;
+    fc_buf_fini(&text);
+    fc_buf_fini(&value);
+}
+
+/* One of two lists "name: x, name: y" in quotes: column 1 the weights, column 2 the hashes. */
+static void put_loras(const json_t *record, const char *label, size_t column, fc_buf *out)
+{
+    const json_t *list = json_object_get(record, "loras");
+    fc_buf text;
+    fc_buf_init(&text, MAX_TEXT);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *row = json_array_get(list, i), *cell = json_array_get(row, column);
+        char digits[FC_NUMTEXT_SIZE] = "";
+        if (json_is_number(cell)) fc_number_text(json_number_value(cell), digits);
+        const char *value = json_is_string(cell) ? json_string_value(cell) : digits;
+        fc_buf_printf(&text, "%s%s: %s", i ? ", " : "", json_string_value(json_array_get(row, 0)), value);
+    }
+    if (text.len) {
+        fc_buf_printf(out, "%s: ", label);
+        put_value(out, fc_buf_cstr(&text));
+        fc_buf_puts(out, ", ");
+    }
+    fc_buf_fini(&text);
+}
+
+static void put_joined(const json_t *texts, fc_buf *out)
+{
+    for (size_t i = 0; i < json_array_size(texts); i++)
+        fc_buf_printf(out, "%s%s", i ? ", " : "", json_string_value(json_array_get(texts, i)));
+}
+
+void fc_a1111_write(const json_t *record, fc_buf *out)
+{
+    put_joined(json_object_get(record, "full_prompt"), out);
+    if (json_array_size(json_object_get(record, "full_negative_prompt")) > 0) {
+        fc_buf_puts(out, "\nNegative prompt: ");
+        put_joined(json_object_get(record, "full_negative_prompt"), out);
+    }
+    fc_buf_putc(out, '\n');
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        put_pair(record, pairs[i].label, pairs[i].key, out);
+    put_loras(record, "Lora hashes", 2, out);
+    put_loras(record, "Lora weights", 1, out);
+    fc_buf_puts(out, "Version: ");
+    fc_record_text(record, "version", out);
+}
+
+/* ---- reading ---- */
+
+typedef struct span {
+    const char *at;
+    size_t size;
+} span;
+
+static bool is_label_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           strchr(" _-/", c) != NULL;
+}
+
+/* Reads "Label: value" at *at, whose value may be a JSON text in quotes, and moves behind the comma. */
+static bool next_pair(const char **at, const char *end, span *label, span *value)
+{
+    const char *s = *at;
+    while (s < end && (*s == ' ' || *s == ',')) s++;
+    label->at = s;
+    while (s < end && *s && is_label_letter(*s)) s++;
+    label->size = (size_t)(s - label->at);
+    if (s >= end || *s != ':' || label->size == 0) return false;
+    s++;
+    while (s < end && *s == ' ') s++;
+    value->at = s;
+    if (s < end && *s == '"') {
+        for (s++; s < end && *s != '"'; s++)
+            if (*s == '\\' && s + 1 < end) s++;
+        if (s < end) s++;
+    } else {
+        while (s < end && *s != ',') s++;
+    }
+    value->size = (size_t)(s - value->at);
+    *at = s;
+    return true;
+}
+
+static json_t *value_text(const span *value)
+{
+    if (value->size >= 2 && value->at[0] == '"') {
+        json_t *text = json_loadb(value->at, value->size, JSON_DECODE_ANY, NULL);
+        if (json_is_string(text)) return text;
+        json_decref(text);
+    }
+    return json_stringn(value->at, value->size);
+}
+
+static const char *key_of(const span *label)
+{
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        if (strlen(pairs[i].label) == label->size && memcmp(pairs[i].label, label->at, label->size) == 0)
+            return pairs[i].key;
+    return NULL;
+}
+
+/* "1152x896" -> "(1152, 896)" */
+static json_t *read_size(const char *text)
+{
+    const char *x = strchr(text, 'x');
+    if (!x) return json_string(text);
+    return json_sprintf("(%.*s, %s)", (int)(x - text), text, x + 1);
+}
+
+const char *fc_a1111_sampler_id(const char *shown, const char **scheduler)
+{
+    char name[64];
+    const char *id = NULL;
+    snprintf(name, sizeof name, "%s", shown);
+    *scheduler = fc_str_ends(name, karras_suffix) ? "karras" : NULL;
+    if (*scheduler) name[strlen(name) - strlen(karras_suffix)] = '\0';
+    for (size_t i = sizeof samplers / sizeof samplers[0]; i-- > 0;)
+        if (fc_str_eq_nocase(samplers[i].shown, name)) id = samplers[i].id;
+    return id ? id : fc_choice_find(fc_choice_sampler, name);
+}
+
+/* Unknown names stay, so that the request can name them in a warning. */
+static void put_sampler_read(json_t *record, const char *text)
+{
+    const char *scheduler, *id = fc_a1111_sampler_id(text, &scheduler);
+    if (scheduler && !json_object_get(record, "scheduler"))
+        json_object_set_new(record, "scheduler", json_string(scheduler));
+    json_object_set_new(record, "sampler", json_string(id ? id : text));
+}
+
+/* "a: 0.5, b: 1" -> [["a", 0.5], ["b", 1]] */
+static json_t *read_loras(const char *text)
+{
+    json_t *list = json_array();
+    for (const char *s = text; *s;) {
+        const char *end = strchr(s, ',');
+        if (!end) end = s + strlen(s);
+        const char *colon = end;
+        while (colon > s && *colon != ':') colon--;
+        char digits[FC_NUMTEXT_SIZE];
+        double weight;
+        snprintf(digits, sizeof digits, "%.*s", (int)(end - colon < 31 ? end - colon : 31), colon);
+        size_t skip = strspn(digits, ": ");
+        if (colon > s && fc_parse_f64(digits + skip, &weight))
+            json_array_append_new(list, json_pack("[s%, f]", s, (size_t)(colon - s), weight));
+        s = *end ? end + 1 + strspn(end + 1, " ") : end;
+    }
+    return list;
+}
+
+static void take_pair(json_t *record, const span *label, const span *value)
+{
+    const char *key = key_of(label);
+    json_t *text = value_text(value);
+    const char *plain = json_string_value(text);
+    if (!plain) {
+        /* not UTF-8: nothing to keep */
+    } else if (label->size == 12 && memcmp(label->at, "Lora weights", 12) == 0) {
+        json_object_set_new(record, "loras", read_loras(plain));
+    } else if (key && strcmp(key, "sampler") == 0) {
+        put_sampler_read(record, plain);
+    } else if (key && strcmp(key, "resolution") == 0) {
+        json_object_set_new(record, key, read_size(plain));
+    } else if (key) {
+        json_object_set(record, key, text);
+    }
+    json_decref(text);
+}
+
+/* Number of pairs in a line, which go into record unless that is NULL. */
+static int read_pairs(const char *line, const char *end, json_t *record)
+{
+    span label, value;
+    int count = 0;
+    while (line < end && next_pair(&line, end, &label, &value)) {
+        if (record) take_pair(record, &label, &value);
+        count++;
+    }
+    return count;
+}
+
+/* The texts before the settings. They are the prompts when the styles are not known: then they hold them. */
+static void take_texts(json_t *record, const char *text, const char *end)
+{
+    static const char mark[] = "Negative prompt:";
+    const char *negative = NULL;
+    for (const char *s = text; s < end; s++) {
+        bool line_start = s == text || s[-1] == '\n';
+        if (line_start && (size_t)(end - s) >= sizeof mark - 1 && memcmp(s, mark, sizeof mark - 1) == 0) {
+            negative = s;
+            break;
+        }
+    }
+    const char *positive_end = negative ? negative : end;
+    while (positive_end > text && positive_end[-1] == '\n') positive_end--;
+    while (end > text && end[-1] == '\n') end--;
+    json_object_set_new(record, "prompt", json_stringn(text, (size_t)(positive_end - text)));
+    if (negative && negative < end) {
+        negative += sizeof mark - 1;
+        while (negative < end && *negative == ' ') negative++;
+        json_object_set_new(record, "negative_prompt", json_stringn(negative, (size_t)(end - negative)));
+    } else {
+        json_object_set_new(record, "negative_prompt", json_string(""));
+    }
+    json_object_set_new(record, "styles", json_string("[]"));
+}
+
+json_t *fc_a1111_read(const char *text)
+{
+    const char *end = text + strlen(text);
+    if (end - text > MAX_TEXT) return NULL;
+    while (end > text && (end[-1] == '\n' || end[-1] == '\r' || end[-1] == ' ')) end--;
+    const char *last = end;
+    while (last > text && last[-1] != '\n') last--;
+    if (read_pairs(last, end, NULL) < MIN_PAIRS) return NULL;
+    json_t *record = json_object();
+    if (!record) return NULL;
+    read_pairs(last, end, record);
+    if (!json_object_get(record, "styles")) take_texts(record, text, last);
+    return record;
+}

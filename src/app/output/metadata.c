@@ -1,0 +1,130 @@
+/* See metadata.h. */
+#include "app/output/metadata.h"
+
+#include <string.h>
+#include "app/output/a1111.h"
+#include "app/common/json_text.h"
+#include "app/models/files.h"
+#include "app/output/record.h"
+#include "base/file.h"
+
+enum { MAX_TEXT = 4 << 20, MAX_PICTURE = 256 << 20 };
+
+/* Fooocus keeps stems of model files and finds the installed file again. */
+static void cut_to_stem(json_t *record, const char *key)
+{
+    const char *name = json_string_value(json_object_get(record, key));
+    size_t n;
+    if (!name || strcmp(name, "Default (model)") == 0) return;
+    const char *stem = fc_path_stem(name, &n);
+    json_object_set_new(record, key, json_stringn(stem, n));
+}
+
+/* "sub/file.safetensors : 0.5" -> "file : 0.5" */
+static void cut_lora_row(json_t *record, const char *key, const char *text)
+{
+    const char *weight = strstr(text, " : ");
+    for (const char *next = weight; next && (next = strstr(next + 1, " : "));) weight = next;
+    if (!weight) return;
+    json_t *name = json_stringn(text, (size_t)(weight - text));
+    size_t n;
+    const char *stem = fc_path_stem(json_string_value(name), &n);
+    json_object_set_new(record, key, json_sprintf("%.*s%s", (int)n, stem, weight));
+    json_decref(name);
+}
+
+static void write_fooocus(const json_t *record, fc_buf *out)
+{
+    static const char *const models[] = {"base_model", "refiner_model", "vae"};
+    json_t *copy = json_copy((json_t *)(uintptr_t)record),
+           *value; /* members are shared, the copy's own keys change */
+    const char *key;
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) cut_to_stem(copy, models[i]);
+    json_object_foreach((json_t *)(uintptr_t)record, key, value)
+    {
+        if (strncmp(key, "lora_combined_", 14) == 0 && json_is_string(value))
+            cut_lora_row(copy, key, json_string_value(value));
+    }
+    fc_json_write(copy, JSON_SORT_KEYS | JSON_ENSURE_ASCII, out);
+    json_decref(copy);
+}
+
+void fc_metadata_write(const json_t *record, const char *scheme, fc_buf *out)
+{
+    if (strcmp(scheme, "a1111") == 0)
+        fc_a1111_write(record, out);
+    else
+        write_fooocus(record, out);
+}
+
+fc_status fc_metadata_notes(const json_t *record, const char *scheme, fc_arena *arena, fc_image_notes *notes,
+                            fc_err *err)
+{
+    fc_buf text;
+    fc_buf_init(&text, MAX_TEXT);
+    fc_metadata_write(record, scheme, &text);
+    const char *parameters = text.status == FC_OK ? fc_arena_strdup(arena, fc_buf_cstr(&text)) : NULL;
+    fc_image_text *texts = fc_arena_array(arena, 2, sizeof *texts);
+    fc_status status = text.status != FC_OK ? text.status : arena->status;
+    fc_buf_fini(&text);
+    if (status != FC_OK)
+        return fc_fail(err, status, "the settings are too long to be written into the picture");
+    texts[0] = (fc_image_text){"parameters", parameters};
+    texts[1] = (fc_image_text){"fooocus_scheme", scheme};
+    *notes = (fc_image_notes){
+        .texts = texts,
+        .text_count = 2,
+        .exif = {.user_comment = parameters, .software = fc_record_version, .maker_note = scheme},
+    };
+    return FC_OK;
+}
+
+fc_status fc_metadata_parse(const char *text, json_t **record, fc_err *err)
+{
+    size_t n = strlen(text);
+    *record = NULL;
+    if (n > MAX_TEXT) return fc_fail(err, FC_LIMIT, "the settings in the picture are too long");
+    const char *start = text + strspn(text, " \t\r\n");
+    if (*start == '{') {
+        *record = json_loads(start, 0, NULL);
+        if (!json_is_object(*record)) {
+            json_decref(*record);
+            *record = NULL;
+        }
+    }
+    if (!*record) *record = fc_a1111_read(text);
+    return *record ? FC_OK : fc_fail(err, FC_FORMAT, "the settings in the picture are of no known kind");
+}
+
+fc_status fc_metadata_read(const void *data, size_t size, json_t **record, fc_buf *text, fc_err *err)
+{
+    fc_arena arena;
+    fc_image image = {0};
+    fc_image_notes notes = {0};
+    *record = NULL;
+    fc_arena_init(&arena, 64 << 20);
+    fc_status status = fc_image_decode(&image, data, size, FC_IMAGE_MAX_PIXELS, &arena, &notes, err);
+    if (status == FC_OK) {
+        const char *found = fc_image_note(&notes, "parameters");
+        if (!found) found = notes.exif.user_comment;
+        if (found && text) fc_buf_puts(text, found);
+        status = found ? fc_metadata_parse(found, record, err)
+                       : fc_fail(err, FC_NOT_FOUND,
+                                 "the picture has no settings in it; --metadata fooocus writes them");
+    }
+    fc_image_fini(&image);
+    fc_arena_fini(&arena);
+    return status;
+}
+
+fc_status fc_metadata_read_file(const char *path, json_t **record, fc_err *err)
+{
+    fc_buf data;
+    *record = NULL;
+    fc_buf_init(&data, MAX_PICTURE);
+    fc_status status = fc_file_read(path, &data, err);
+    if (status == FC_OK) status = fc_metadata_read(data.data, data.len, record, NULL, err);
+    if (status != FC_OK && err && !strstr(err->message, path)) fc_fail_prefix(err, "%s", path);
+    fc_buf_fini(&data);
+    return status;
+}

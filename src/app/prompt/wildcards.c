@@ -1,0 +1,347 @@
+/* See wildcards.h. */
+#include "app/prompt/wildcards.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "app/common/app_data.h"
+#include "app/common/walk.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "text/unicode.h"
+
+enum { MAX_MISSING = 100 }; /* names that are warned about */
+
+typedef struct wildcard {
+    const char *name;
+    const char *path;                /* of the user's file, or NULL */
+    const fc_embedded_file *builtin; /* the built-in file, or NULL */
+    fc_lines lines;                  /* options, once read */
+    bool is_read;
+} wildcard;
+
+struct fc_wildcards {
+    fc_arena arena;
+    wildcard *items; /* sorted by name */
+    size_t count;
+    fc_strmap missing; /* names that were warned about */
+    fc_warn warn;
+};
+
+/* ---- the set ---- */
+
+/* "sub/color.txt" -> "color" */
+static const char *stem_of(fc_arena *arena, const char *path)
+{
+    const char *base = fc_path_basename(path);
+    const char *dot = strrchr(base, '.');
+    return fc_arena_strndup(arena, base, dot ? (size_t)(dot - base) : strlen(base));
+}
+
+/* seen: the names so far; the first file of a name counts */
+static fc_status add(fc_wildcards *w, fc_strmap *seen, wildcard card)
+{
+    bool known = false;
+    if (!card.name) return FC_NOMEM;
+    fc_status s = fc_strmap_put(seen, card.name, strlen(card.name), 0, &known);
+    if (!s && !known) w->items[w->count++] = card;
+    return s;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const wildcard *)a)->name, ((const wildcard *)b)->name);
+}
+
+static wildcard *find(const fc_wildcards *w, const char *name)
+{
+    wildcard key = {.name = name};
+    return bsearch(&key, w->items, w->count, sizeof key, by_name);
+}
+
+static fc_status add_user_files(fc_wildcards *w, fc_strmap *seen, const char *folder, const fc_lines *found)
+{
+    char path[4096];
+    fc_status s = FC_OK;
+    for (size_t i = 0; i < found->count && !s; i++) {
+        if (fc_path_join(path, sizeof path, folder, found->items[i])) continue;
+        wildcard card = {.name = stem_of(&w->arena, found->items[i]),
+                         .path = fc_arena_strdup(&w->arena, path)};
+        s = card.path ? add(w, seen, card) : FC_NOMEM;
+    }
+    return s;
+}
+
+static fc_status add_builtin_files(fc_wildcards *w, fc_strmap *seen)
+{
+    fc_status s = FC_OK;
+    for (size_t i = 0; i < fc_app_data.count && !s; i++) {
+        const fc_embedded_file *file = &fc_app_data.files[i];
+        if (fc_str_starts(file->name, "wildcards/"))
+            s = add(w, seen, (wildcard){.name = stem_of(&w->arena, file->name), .builtin = file});
+    }
+    return s;
+}
+
+static fc_status fill(fc_wildcards *w, const char *const *folders, size_t folder_count, fc_err *err)
+{
+    static const char *const endings[] = {".txt", NULL};
+    fc_status s = FC_OK;
+    size_t count = fc_app_data.count;
+    fc_strmap seen;
+    fc_lines *found = fc_arena_array(&w->arena, folder_count, sizeof *found);
+    fc_strmap_init(&seen);
+    for (size_t i = 0; i < folder_count && found && !s; i++) {
+        fc_lines_init(&found[i], &w->arena);
+        s = fc_walk(folders[i], endings, &found[i], err);
+        count += found[i].count;
+    }
+    w->items = fc_arena_array(&w->arena, count, sizeof *w->items);
+    if (!s) s = w->arena.status;
+    for (size_t i = 0; i < folder_count && !s; i++) s = add_user_files(w, &seen, folders[i], &found[i]);
+    if (!s) s = add_builtin_files(w, &seen);
+    if (!s) qsort(w->items, w->count, sizeof *w->items, by_name);
+    fc_strmap_fini(&seen);
+    return s;
+}
+
+fc_status fc_wildcards_open(const char *const *folders, size_t folder_count, fc_warn warn,
+                            fc_wildcards **wildcards, fc_err *err)
+{
+    fc_err details = {0};
+    fc_wildcards *w = fc_calloc(1, sizeof *w);
+    fc_status s = w ? FC_OK : FC_NOMEM;
+    if (w) {
+        w->warn = warn;
+        fc_arena_init(&w->arena, (size_t)256 << 20);
+        fc_strmap_init(&w->missing);
+        s = fill(w, folders, folder_count, &details);
+    }
+    if (s) {
+        fc_wildcards_close(w);
+        w = NULL;
+    }
+    *wildcards = w;
+    return s ? fc_fail(err, s, "%s",
+                       details.message[0] ? details.message : "out of memory while looking for wildcards")
+             : FC_OK;
+}
+
+void fc_wildcards_close(fc_wildcards *w)
+{
+    if (!w) return;
+    fc_strmap_fini(&w->missing);
+    fc_arena_fini(&w->arena);
+    fc_free(w);
+}
+
+size_t fc_wildcards_count(const fc_wildcards *w)
+{
+    return w->count;
+}
+
+const char *fc_wildcards_name(const fc_wildcards *w, size_t index)
+{
+    return index < w->count ? w->items[index].name : NULL;
+}
+
+/* ---- the options of one wildcard ---- */
+
+static void add_options(fc_lines *lines, const char *text, size_t size)
+{
+    const char *at = text, *end = text + size;
+    if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
+        at += 3; /* a byte order mark is no part of the first word */
+    while (at < end) {
+        const char *line = at;
+        size_t n = fc_line_next(&at, end);
+        if (n) fc_lines_add(lines, line, n);
+    }
+}
+
+/* *told: why there are no options was told. */
+static fc_status read_user_file(fc_wildcards *w, wildcard *card, bool *told)
+{
+    fc_err why = {0};
+    fc_buf content;
+    fc_buf_init(&content, FC_WILDCARD_MAX_FILE);
+    fc_status s = fc_file_read(card->path, &content, &why);
+    bool usable = !s && fc_utf8_valid(fc_buf_cstr(&content), content.len) &&
+                  !memchr(fc_buf_cstr(&content), 0, content.len);
+    if (usable)
+        add_options(&card->lines, fc_buf_cstr(&content), content.len);
+    else if (s)
+        fc_warn_emit(w->warn, "the wildcard %s cannot be read: %s", card->name, why.message);
+    else
+        fc_warn_emit(w->warn, "%s is not UTF-8 text and cannot be a wildcard", card->path);
+    *told = !usable;
+    fc_buf_fini(&content);
+    return s == FC_NOMEM ? s : FC_OK;
+}
+
+/* card->lines are the options; none when the file is empty or broken (it has been warned about then). */
+static fc_status read_options(fc_wildcards *w, wildcard *card)
+{
+    if (card->is_read) return FC_OK;
+    fc_lines_init(&card->lines, &w->arena);
+    fc_status s = FC_OK;
+    bool told = false;
+    if (card->builtin)
+        add_options(&card->lines, card->builtin->data, card->builtin->size);
+    else
+        s = read_user_file(w, card, &told);
+    if (!s) s = w->arena.status;
+    card->is_read = !s;
+    if (!s && card->lines.count == 0 && !told)
+        fc_warn_emit(w->warn, "the wildcard %s has no lines", card->name);
+    return s;
+}
+
+/* ---- finding __name__ ---- */
+
+static bool is_name_character(uint32_t c)
+{
+    return c == '_' || c == '-' || fc_unicode_is_letter(c) || fc_unicode_is_number(c);
+}
+
+/* End of the run of name characters that starts at `at`. */
+static const char *run_end(const char *at, const char *end)
+{
+    while (at < end) {
+        uint32_t c;
+        size_t n = fc_utf8_decode(at, (size_t)(end - at), &c);
+        if (!is_name_character(c)) break;
+        at += n;
+    }
+    return at;
+}
+
+/* The last "__" in [from, end), or NULL. */
+static const char *last_mark(const char *from, const char *end)
+{
+    for (const char *p = end - 2; p >= from; p--)
+        if (p[0] == '_' && p[1] == '_') return p;
+    return NULL;
+}
+
+/* Adds the names of all wildcards in text, as re.findall("__([\w-]+)__") finds them: inside a run of name
+ * characters from the first "__" to the last one, as much as possible. */
+static void find_names(const char *text, size_t size, fc_lines *names)
+{
+    const char *at = text, *end = text + size;
+    while (at < end) {
+        const char *stop = run_end(at, end);
+        const char *open = at;
+        while (open + 1 < stop && !(open[0] == '_' && open[1] == '_')) open++;
+        /* the name has at least one character, and the closing mark may share no byte with it */
+        const char *close = open + 5 <= stop ? last_mark(open + 3, stop) : NULL;
+        if (close) fc_lines_add(names, open + 2, (size_t)(close - open - 2));
+        /* a second match in the rest of the run would need a "__" behind the last one */
+        uint32_t c;
+        at = stop;
+        if (at < end) at += fc_utf8_decode(at, (size_t)(end - at), &c);
+    }
+}
+
+/* ---- replacing ---- */
+
+typedef struct job {
+    fc_wildcards *w;
+    const fc_wildcard_draw *draw;
+    fc_buf text;       /* as it is now */
+    fc_buf next, mark; /* scratch */
+    unsigned draws;
+    fc_err *err;
+} job;
+
+/* Replaces "__name__" by word, the first `times` times. */
+static fc_status replace(job *j, const char *name, const char *word, size_t times)
+{
+    fc_buf_reset(&j->mark);
+    fc_buf_printf(&j->mark, "__%s__", name);
+    fc_buf_reset(&j->next);
+    const char *from = fc_buf_cstr(&j->text), *mark = fc_buf_cstr(&j->mark);
+    for (const char *hit; times > 0 && (hit = strstr(from, mark)); times--) {
+        fc_buf_append(&j->next, from, (size_t)(hit - from));
+        fc_buf_puts(&j->next, word);
+        from = hit + j->mark.len;
+    }
+    fc_buf_puts(&j->next, from);
+    fc_buf done = j->next;
+    j->next = j->text;
+    j->text = done;
+    return j->mark.status ? j->mark.status : j->text.status;
+}
+
+/* Once for every name. */
+static void warn_missing(fc_wildcards *w, const char *name)
+{
+    bool known = fc_strmap_get(&w->missing, name, strlen(name), NULL);
+    const char *copy = known || w->missing.count >= MAX_MISSING ? NULL : fc_arena_strdup(&w->arena, name);
+    if (!copy || fc_strmap_put(&w->missing, copy, strlen(copy), 0, NULL)) return;
+    fc_warn_emit(w->warn, "there is no wildcard file %s.txt; the bare word is used", name);
+}
+
+static fc_status replace_one(job *j, const char *name)
+{
+    wildcard *card = find(j->w, name);
+    fc_status s = card ? read_options(j->w, card) : FC_OK;
+    if (s) return s;
+    if (++j->draws > FC_WILDCARD_MAX_DRAWS)
+        return fc_fail(j->err, FC_LIMIT,
+                       "more than %u wildcards in one prompt; do they name each other in a circle?",
+                       FC_WILDCARD_MAX_DRAWS);
+    if (!card || card->lines.count == 0) {
+        if (!card) warn_missing(j->w, name);
+        return replace(j, name, name, SIZE_MAX);
+    }
+    uint64_t count = card->lines.count;
+    uint64_t index = j->draw->in_order ? j->draw->image % count : fc_pyrandom_choice(j->draw->random, count);
+    return replace(j, name, card->lines.items[index], 1);
+}
+
+/* One pass over the wildcards that are in the text now; *any tells whether there were some. */
+static fc_status replace_pass(job *j, bool *any)
+{
+    fc_arena arena;
+    fc_lines names;
+    fc_arena_init(&arena, 4 * FC_WILDCARD_MAX_TEXT + ((size_t)1 << 20));
+    fc_lines_init(&names, &arena);
+    find_names(fc_buf_cstr(&j->text), j->text.len, &names);
+    fc_status s = arena.status;
+    for (size_t i = 0; i < names.count && !s; i++) s = replace_one(j, names.items[i]);
+    *any = names.count > 0;
+    fc_arena_fini(&arena);
+    return s;
+}
+
+fc_status fc_wildcards_apply(fc_wildcards *w, const char *text, const fc_wildcard_draw *draw, fc_buf *out,
+                             fc_err *err)
+{
+    fc_err details = {0};
+    job j = {.w = w, .draw = draw, .err = &details};
+    bool any = true;
+    fc_buf_init(&j.text, FC_WILDCARD_MAX_TEXT);
+    fc_buf_init(&j.next, FC_WILDCARD_MAX_TEXT);
+    fc_buf_init(&j.mark, FC_WILDCARD_MAX_TEXT + 8);
+    fc_buf_puts(&j.text, text);
+    fc_status s = j.text.status;
+    for (int pass = 0; pass < FC_WILDCARD_MAX_PASSES && any && !s; pass++) s = replace_pass(&j, &any);
+    if (!s && any)
+        fc_warn_emit(w->warn, "wildcards nested more than %d times: the rest is left as it is",
+                     (int)FC_WILDCARD_MAX_PASSES);
+    fc_buf_reset(out);
+    if (!s) {
+        fc_buf_append(out, fc_buf_cstr(&j.text), j.text.len);
+        s = out->status;
+    }
+    fc_buf_fini(&j.text);
+    fc_buf_fini(&j.next);
+    fc_buf_fini(&j.mark);
+    if (s && details.message[0]) return fc_fail(err, s, "%s", details.message);
+    if (s == FC_LIMIT)
+        return fc_fail(err, s, "with its wildcards the prompt grows beyond %zu kB",
+                       FC_WILDCARD_MAX_TEXT >> 10);
+    return s ? fc_fail(err, s, "not enough memory for the wildcards of the prompt") : FC_OK;
+}

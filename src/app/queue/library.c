@@ -1,0 +1,276 @@
+/* Opening and closing, connections, queries. The tables are in library_schema.c. */
+#include "app/queue/library.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "app/queue/library_impl.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+enum { BUSY_MILLIS = 5000, PROGRESS_OPS = 4000, MAX_TEXT = 16 << 20 };
+static const double read_seconds = 3;
+
+static fc_status status_of(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return FC_OK;
+    case SQLITE_NOMEM:
+        return FC_NOMEM;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_CONSTRAINT:
+        return FC_BUSY;
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+        return FC_IO;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return FC_FORMAT;
+    case SQLITE_INTERRUPT:
+    case SQLITE_TOOBIG:
+        return FC_LIMIT;
+    default:
+        return FC_INTERNAL;
+    }
+}
+
+static fc_status failed(sqlite3 *db, int code, fc_err *err)
+{
+    if ((code & 0xff) == SQLITE_INTERRUPT)
+        return fc_fail(err, FC_LIMIT, "the search took too long, give more of what is looked for");
+    return fc_fail(err, status_of(code), "the library of pictures: %s",
+                   db ? sqlite3_errmsg(db) : sqlite3_errstr(code));
+}
+
+/* ---- queries ---- */
+
+static sqlite3_stmt *kept_statement(fc_lib_conn *conn, const char *sql)
+{
+    for (int i = 0; i < conn->kept_count; i++)
+        if (conn->kept[i].sql == sql) return conn->kept[i].stmt;
+    return NULL;
+}
+
+static void begin(fc_query *q, fc_lib_conn *conn, const char *sql, bool keep, fc_err *err)
+{
+    *q = (fc_query){.conn = conn, .err = err, .kept = keep};
+    pthread_mutex_lock(&conn->lock);
+    conn->deadline = conn->seconds > 0 ? fc_now() + conn->seconds : 0;
+    q->stmt = keep ? kept_statement(conn, sql) : NULL;
+    if (q->stmt) return;
+    int code = sqlite3_prepare_v3(conn->db, sql, -1, keep ? SQLITE_PREPARE_PERSISTENT : 0, &q->stmt, NULL);
+    if (code != SQLITE_OK) {
+        q->status = failed(conn->db, code, err);
+        q->kept = false;
+    } else if (keep && conn->kept_count < FC_LIB_STATEMENTS) {
+        conn->kept[conn->kept_count++] = (fc_lib_statement){sql, q->stmt};
+    } else {
+        q->kept = false;
+    }
+}
+
+void fc_query_begin(fc_query *q, fc_lib_conn *conn, const char *sql, fc_err *err)
+{
+    begin(q, conn, sql, true, err);
+}
+
+void fc_query_begin_once(fc_query *q, fc_lib_conn *conn, const char *sql, fc_err *err)
+{
+    begin(q, conn, sql, false, err);
+}
+
+static void check(fc_query *q, int code)
+{
+    if (q->status == FC_OK && status_of(code) != FC_OK) q->status = failed(q->conn->db, code, q->err);
+}
+
+void fc_query_text(fc_query *q, const char *value)
+{
+    if (q->status != FC_OK) return;
+    int index = ++q->bound;
+    check(q, value ? sqlite3_bind_text(q->stmt, index, value, -1, SQLITE_STATIC)
+                   : sqlite3_bind_null(q->stmt, index));
+}
+
+void fc_query_int(fc_query *q, int64_t value)
+{
+    if (q->status == FC_OK) check(q, sqlite3_bind_int64(q->stmt, ++q->bound, value));
+}
+
+bool fc_query_row(fc_query *q)
+{
+    if (q->status != FC_OK) return false;
+    int code = sqlite3_step(q->stmt);
+    check(q, code);
+    return code == SQLITE_ROW;
+}
+
+fc_status fc_query_end(fc_query *q, int *changes)
+{
+    while (fc_query_row(q)) continue;
+    if (changes) *changes = q->status == FC_OK ? sqlite3_changes(q->conn->db) : 0;
+    if (q->kept) {
+        sqlite3_reset(q->stmt);
+        sqlite3_clear_bindings(q->stmt);
+    } else {
+        sqlite3_finalize(q->stmt);
+    }
+    pthread_mutex_unlock(&q->conn->lock);
+    return q->status;
+}
+
+int64_t fc_query_get_int(const fc_query *q, int column)
+{
+    return sqlite3_column_int64(q->stmt, column);
+}
+
+const char *fc_query_get_text(fc_query *q, int column, fc_arena *arena)
+{
+    const char *text = (const char *)sqlite3_column_text(q->stmt, column);
+    const char *copy = fc_arena_strdup(arena, text ? text : "");
+    if (!copy && q->status == FC_OK)
+        q->status = fc_fail(q->err, arena->status, "out of memory for the answer of the library");
+    return copy ? copy : "";
+}
+
+bool fc_query_is_null(const fc_query *q, int column)
+{
+    return sqlite3_column_type(q->stmt, column) == SQLITE_NULL;
+}
+
+static fc_status run(fc_lib_conn *conn, const char *sql, fc_err *err)
+{
+    fc_query q;
+    fc_query_begin(&q, conn, sql, err);
+    return fc_query_end(&q, NULL);
+}
+
+fc_status fc_lib_begin(fc_lib_conn *conn, fc_err *err)
+{
+    pthread_mutex_lock(&conn->lock);
+    fc_status status = run(conn, "BEGIN IMMEDIATE", err);
+    if (status != FC_OK) pthread_mutex_unlock(&conn->lock);
+    return status;
+}
+
+fc_status fc_lib_end(fc_lib_conn *conn, fc_status status, fc_err *err)
+{
+    if (status == FC_OK) status = run(conn, "COMMIT", err);
+    /* a failed COMMIT may have rolled back already */
+    if (status != FC_OK && !sqlite3_get_autocommit(conn->db)) (void)!run(conn, "ROLLBACK", NULL);
+    pthread_mutex_unlock(&conn->lock);
+    return status;
+}
+
+/* ---- opening ---- */
+
+static int on_progress(void *user)
+{
+    const fc_lib_conn *conn = user;
+    return conn->deadline > 0 && fc_now() > conn->deadline;
+}
+
+static fc_status init_lock(fc_lib_conn *conn, fc_err *err)
+{
+    pthread_mutexattr_t attr;
+    if (pthread_mutexattr_init(&attr) != 0) return fc_fail(err, FC_NOMEM, "out of memory");
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+    int failure = pthread_mutex_init(&conn->lock, &attr);
+    pthread_mutexattr_destroy(&attr);
+    return failure ? fc_fail(err, FC_NOMEM, "out of memory") : FC_OK;
+}
+
+static fc_status connect(fc_lib_conn *conn, const char *path, double seconds, fc_err *err)
+{
+    static const char *const setup[] = {
+        "PRAGMA journal_mode = WAL",  "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON",
+        "PRAGMA temp_store = MEMORY", "PRAGMA cache_size = -8000", "PRAGMA journal_size_limit = 8388608",
+    };
+    conn->seconds = seconds;
+    int code = sqlite3_open_v2(path, &conn->db,
+                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code != SQLITE_OK) return failed(conn->db, code, err);
+    sqlite3_extended_result_codes(conn->db, 1);
+    sqlite3_busy_timeout(conn->db, BUSY_MILLIS);
+    sqlite3_limit(conn->db, SQLITE_LIMIT_LENGTH, MAX_TEXT);
+    sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    fc_status status = FC_OK;
+    for (size_t i = 0; i < sizeof setup / sizeof setup[0] && status == FC_OK; i++)
+        status = run(conn, setup[i], err);
+    if (seconds > 0) sqlite3_progress_handler(conn->db, PROGRESS_OPS, on_progress, conn);
+    return status;
+}
+
+/* What people search, paint and keep is nobody else's business: the files belong to the user alone. A second
+ * program on the same file would run the same queue, so the first one keeps a lock as long as it lives. */
+static fc_status take_files(fc_library *l, const char *path, fc_err *err)
+{
+    char lock_path[4096];
+    int n = snprintf(lock_path, sizeof lock_path, "%s.lock", path);
+    if (n < 0 || (size_t)n >= sizeof lock_path)
+        return fc_fail(err, FC_LIMIT, "the path of the library is too long");
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return fc_fail_errno(err, errno, "cannot open the library %s", path);
+    close(fd);
+    l->lock_fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (l->lock_fd < 0) return fc_fail_errno(err, errno, "cannot open %s", lock_path);
+    if (flock(l->lock_fd, LOCK_EX | LOCK_NB) == 0) return FC_OK;
+    if (errno == EWOULDBLOCK)
+        return fc_fail(err, FC_BUSY,
+                       "another fooocus serve is using %s; give this one another folder with --home", path);
+    return fc_fail_errno(err, errno, "cannot lock %s", lock_path);
+}
+
+fc_status fc_library_open(const char *path, fc_library **library, fc_err *err)
+{
+    *library = NULL;
+    fc_library *l = fc_calloc(1, sizeof *l);
+    if (!l) return fc_fail(err, FC_NOMEM, "out of memory");
+    l->lock_fd = -1;
+    fc_status status = init_lock(&l->writer, err);
+    if (status == FC_OK && (status = init_lock(&l->reader, err)) != FC_OK)
+        pthread_mutex_destroy(&l->writer.lock);
+    if (status != FC_OK) {
+        fc_free(l);
+        return status;
+    }
+    status = take_files(l, path, err);
+    if (status == FC_OK) status = connect(&l->writer, path, 0, err);
+    if (status == FC_OK) status = fc_lib_migrate(&l->writer, path, err);
+    if (status == FC_OK) status = connect(&l->reader, path, read_seconds, err);
+    if (status == FC_FORMAT && err)
+        fc_fail_prefix(err, "%s is damaged or no library; rename it to start a new one", path);
+    if (status != FC_OK)
+        fc_library_close(l);
+    else
+        *library = l;
+    return status;
+}
+
+static void disconnect(fc_lib_conn *conn)
+{
+    for (int i = 0; i < conn->kept_count; i++) sqlite3_finalize(conn->kept[i].stmt);
+    sqlite3_close(conn->db);
+    pthread_mutex_destroy(&conn->lock);
+}
+
+void fc_library_close(fc_library *l)
+{
+    if (!l) return;
+    disconnect(&l->reader);
+    disconnect(&l->writer); /* last: its close folds the log into the file */
+    if (l->lock_fd >= 0) close(l->lock_fd);
+    fc_free(l);
+}

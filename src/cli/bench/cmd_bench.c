@@ -1,0 +1,146 @@
+/* fooocus bench: what this machine computes how fast with a model. */
+#include <stdio.h>
+#include <string.h>
+#include "app/common/json_text.h"
+#include "app/settings/request.h"
+#include "base/clock.h"
+#include "cli/bench/bench.h"
+#include "cli/cli.h"
+#include "cli/help.h"
+#include "cli/tty.h"
+
+enum { ARENA_BYTES = 64 << 20, DEFAULT_SIZE = 1024, DEFAULT_STEPS = 30 };
+
+/* Files, size and steps of the request. */
+static fc_status resolve(bench *b, fc_err *err)
+{
+    fc_params params;
+    fc_status s = fc_request_resolve(b->args.request, &b->arena, &params, err);
+    if (s == FC_OK) s = fc_model_files_find(&params, b->args.request, &b->arena, &b->files, err);
+    if (s != FC_OK) return s;
+    bool sized = fc_request_is_set(b->args.request, FC_P_width);
+    b->width = sized ? params.width : DEFAULT_SIZE;
+    b->height = sized ? params.height : DEFAULT_SIZE;
+    b->steps = fc_request_is_set(b->args.request, FC_P_steps) ? params.steps : DEFAULT_STEPS;
+    return FC_OK;
+}
+
+/* The device and the arithmetic, as the engine chooses them. */
+static fc_status choose(bench *b, fc_err *err)
+{
+    fc_engine *e;
+    fc_engine_report report;
+    fc_status s = fc_engine_open(&b->args.engine, &e, err);
+    if (s != FC_OK) return s;
+    fc_engine_describe(e, &report);
+    fc_engine_close(e);
+    b->bf16 = strcmp(report.precision, "bf16") == 0;
+    b->backend = fc_backend_get(b->args.engine.backend);
+    return bench_measure_machine(b, err);
+}
+
+static void set_peak(json_t *peak, const char *name, double rate)
+{
+    if (rate > 0) bench_json_real(peak, name, rate * 1e-9);
+}
+
+static void describe(const bench *b)
+{
+    static const char *const memory[] = {"auto", "fast", "low"};
+    json_t *o = b->json, *peak = json_object();
+    char size[32];
+    (void)snprintf(size, sizeof size, "%dx%d", b->width, b->height);
+    bench_json_text(o, "version", fc_version());
+    bench_json_text(o, "device", b->info.description);
+    bench_json_text(o, "cpu", b->info.machine);
+    bench_json_text(o, "isa", b->info.isa);
+    bench_json_text(o, "library", b->info.library);
+    bench_json_int(o, "threads", (uint64_t)b->info.threads);
+    bench_json_text(o, "precision", b->bf16 ? "bf16" : "f32");
+    bench_json_text(o, "memory", memory[b->args.engine.memory]);
+    bench_json_text(o, "clock", b->args.cpu_time ? "processor" : "wall");
+    bench_json_text(o, "model", b->files.base);
+    bench_json_text(o, "size", size);
+    bench_json_int(o, "repeat", (uint64_t)b->args.repeat);
+    set_peak(peak, "f32_gflop_per_s", b->peak[FC_PEAK_F32]);
+    set_peak(peak, "bf16_gflop_per_s", b->peak[FC_PEAK_BF16]);
+    set_peak(peak, "bf16_loaded_gflop_per_s", b->peak[FC_PEAK_BF16_LOADED]);
+    set_peak(peak, "copy_gb_per_s", b->copy_rate);
+    json_object_set_new(o, "peak", peak);
+
+    bench_print(b, "fooocus %s on %s\n", fc_version(), b->info.description);
+    bench_print(b, "model %s, %s, %s, times by the %s\n", b->files.base, size, b->bf16 ? "bf16" : "f32",
+                b->args.cpu_time ? "processor time of one thread" : "clock on the wall");
+    bench_print(b, "peak: f32 %.0f GFLOP/s", b->peak[FC_PEAK_F32] * 1e-9);
+    if (b->peak[FC_PEAK_BF16] > 0) bench_print(b, ", bf16 %.0f GFLOP/s", b->peak[FC_PEAK_BF16] * 1e-9);
+    if (b->peak[FC_PEAK_BF16_LOADED] > 0)
+        bench_print(b, ", bf16 with loads %.0f GFLOP/s", b->peak[FC_PEAK_BF16_LOADED] * 1e-9);
+    bench_print(b, "; copying memory %.1f GB/s\n", b->copy_rate * 1e-9);
+}
+
+static fc_status print_json(const bench *b, fc_err *err)
+{
+    fc_buf text;
+    fc_buf_init(&text, 64 << 20);
+    fc_json_write(b->json, JSON_INDENT(1), &text);
+    puts(fc_buf_cstr(&text));
+    fc_status s = text.status;
+    fc_buf_fini(&text);
+    return s == FC_OK ? FC_OK : fc_fail(err, s, "out of memory for the JSON");
+}
+
+/* When a part fails, what the others have measured is not lost. */
+static fc_status run_parts(bench *b, fc_err *err)
+{
+    static fc_status (*const parts[])(bench * b, fc_err * err) = {bench_ops, bench_step, bench_text,
+                                                                  bench_vae, bench_load, bench_e2e};
+    fc_status s = FC_OK;
+    int done = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && s == FC_OK; i++) {
+        if (!(b->args.parts & (1u << i))) continue;
+        s = parts[i](b, err);
+        done += s == FC_OK;
+    }
+    if (!b->args.json || !done) return s;
+    fc_status printed = print_json(b, s == FC_OK ? err : NULL);
+    return s != FC_OK ? s : printed;
+}
+
+static fc_status run(bench *b, fc_err *err)
+{
+    b->now = b->args.cpu_time ? fc_cpu_now : fc_now;
+    b->json = json_object();
+    if (!b->json) return fc_fail(err, FC_NOMEM, "out of memory");
+    fc_status s = resolve(b, err);
+    if (s == FC_OK) s = choose(b, err);
+    if (s != FC_OK) return s;
+    describe(b);
+    return run_parts(b, err);
+}
+
+static void print_help(void)
+{
+    fc_buf text;
+    fc_buf_init(&text, 1 << 20);
+    cli_help_bench(tty_width(), &text);
+    fputs(fc_buf_cstr(&text), stdout);
+    fc_buf_fini(&text);
+}
+
+int cli_bench(int argc, char **argv)
+{
+    bench b = {0};
+    fc_err err = {0};
+    fc_arena_init(&b.arena, ARENA_BYTES);
+    fc_status s = cli_bench_args_parse(&b.args, argc, argv, &err);
+    if (b.args.help) {
+        print_help();
+        s = FC_OK;
+    } else if (s == FC_OK) {
+        s = run(&b, &err);
+    }
+    json_decref(b.json);
+    fc_arena_fini(&b.arena);
+    cli_bench_args_fini(&b.args);
+    return s == FC_OK ? 0 : cli_fail(&err);
+}

@@ -1,0 +1,143 @@
+/* The handlers of all routes (router.c), and what they share. */
+#ifndef FC_SERVER_API_API_H
+#define FC_SERVER_API_API_H
+
+#include "app/queue/library.h"
+#include "app/prompt/styles.h"
+#include "server/http/http.h"
+
+/* ---- /api/v1 ---- */
+void fc_api_system(fc_http *h);
+void fc_api_openapi(fc_http *h);
+void fc_api_parameters(fc_http *h);
+void fc_api_styles(fc_http *h);
+void fc_api_models(fc_http *h);
+void fc_api_presets(fc_http *h);
+void fc_api_metadata(fc_http *h);
+void fc_api_catalog(fc_http *h);
+void fc_api_downloads_list(fc_http *h);
+void fc_api_downloads_start(fc_http *h);
+void fc_api_download_stop(fc_http *h);
+void fc_api_events(fc_http *h);
+
+void fc_api_jobs_submit(fc_http *h);
+void fc_api_jobs_list(fc_http *h);
+void fc_api_job_get(fc_http *h);
+void fc_api_job_cancel(fc_http *h);
+void fc_api_job_move(fc_http *h);
+void fc_api_job_delete(fc_http *h);
+void fc_api_job_preview(fc_http *h);
+
+void fc_api_pictures_list(fc_http *h);
+void fc_api_pictures_terms(fc_http *h);
+void fc_api_picture_get(fc_http *h);
+void fc_api_picture_file(fc_http *h);
+void fc_api_picture_thumbnail(fc_http *h);
+void fc_api_picture_favourite(fc_http *h);
+void fc_api_picture_delete(fc_http *h);
+void fc_api_picture_restore(fc_http *h);
+
+void fc_api_login(fc_http *h);
+void fc_api_logout(fc_http *h);
+void fc_api_session(fc_http *h);
+
+/* ---- what other clients speak ---- */
+void fc_openai_images(fc_http *h);
+void fc_openai_models(fc_http *h);
+void fc_openai_model(fc_http *h);
+
+void fc_a1111_txt2img(fc_http *h);
+void fc_a1111_img2img(fc_http *h);
+void fc_a1111_get_options(fc_http *h);
+void fc_a1111_set_options(fc_http *h);
+void fc_a1111_progress(fc_http *h);
+void fc_a1111_interrupt(fc_http *h);
+void fc_a1111_skip(fc_http *h);
+void fc_a1111_models(fc_http *h);
+void fc_a1111_vaes(fc_http *h);
+void fc_a1111_loras(fc_http *h);
+void fc_a1111_embeddings(fc_http *h);
+void fc_a1111_samplers(fc_http *h);
+void fc_a1111_schedulers(fc_http *h);
+void fc_a1111_styles(fc_http *h);
+void fc_a1111_upscalers(fc_http *h);
+void fc_a1111_png_info(fc_http *h);
+void fc_a1111_refresh(fc_http *h);
+void fc_a1111_memory(fc_http *h);
+void fc_a1111_cmd_flags(fc_http *h);
+
+void fc_fooocus_ping(fc_http *h);
+void fc_fooocus_text_to_image(fc_http *h);
+void fc_fooocus_unsupported(fc_http *h);
+void fc_fooocus_query_job(fc_http *h);
+void fc_fooocus_job_queue(fc_http *h);
+void fc_fooocus_job_history(fc_http *h);
+void fc_fooocus_stop(fc_http *h);
+void fc_fooocus_all_models(fc_http *h);
+void fc_fooocus_styles(fc_http *h);
+void fc_fooocus_clean_vram(fc_http *h);
+void fc_fooocus_file(fc_http *h);
+
+/* ---- defaults.c ---- */
+
+/* Sets the fields of request that the server's preset, config.txt or the environment speak of and that are
+ * not set yet. */
+fc_status fc_server_fill(const fc_server *s, fc_request *request, fc_err *err) FC_MUST_USE;
+/* For clients that draw a form: the fields of a request that is filled so and by the card of its model, as an
+ * object; the sizes [[width, height], ...] and example prompts of that card, empty when it has none. */
+fc_status fc_server_describe_defaults(fc_http *h, json_t **defaults, json_t **sizes, json_t **prompts,
+                                      fc_err *err) FC_MUST_USE;
+
+/* ---- api_catalog.c ---- */
+
+/* A value for each style of 2.5.5's list; with_default: before them the one that recipe 1.0 begins with.
+ * NULL: err tells why. */
+json_t *fc_styles_to_json(fc_http *h, json_t *(*to_json)(const fc_style *style), bool with_default,
+                          fc_err *err);
+
+/* ---- submit.c ---- */
+
+typedef struct fc_submission {
+    const char *key;         /* idempotency key; NULL: none */
+    const char *fingerprint; /* of the request as it came */
+    bool preview;
+    /* out */
+    char id[FC_JOB_ID_SIZE];
+    bool existed;
+    const char *field; /* of a failure: one that the message does not begin with; NULL: none */
+} fc_submission;
+
+/* Checks the parameters (of a request as params.def names them), draws a seed where none is given, and puts
+ * the job into the queue. err names the field first. *http: 0, or the HTTP status that tells more than
+ * err->status (429: the queue is full). */
+fc_status fc_submit(fc_server *s, const json_t *parameters, fc_submission *out, unsigned *http,
+                    fc_err *err) FC_MUST_USE;
+
+/* The same for APIs of others that answer when the job is over: submits once, then waits. FAILED: err and
+ * http tell why, and the caller answers in its own way. */
+typedef enum fc_run_result { FC_RUN_WAITS, FC_RUN_OVER, FC_RUN_GONE, FC_RUN_FAILED } fc_run_result;
+fc_run_result fc_run_job(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err), fc_job_row *job,
+                         unsigned *http, fc_err *err);
+
+/* For APIs that answer when the job is over. */
+typedef enum fc_wait_result { FC_WAIT_MORE, FC_WAIT_OVER, FC_WAIT_GONE } fc_wait_result;
+/* MORE: the answer is to wait. OVER: *job is filled. GONE: the client has hung up, or the server ends; an
+ * answer is set. */
+fc_wait_result fc_wait_job(fc_http *h, const char *id, fc_job_row *job);
+
+/* The pictures of a job in their order, in h's arena. */
+fc_status fc_job_pictures(fc_http *h, const char *id, fc_picture_row **rows, int32_t *count,
+                          fc_err *err) FC_MUST_USE;
+/* The path of a picture's file, also in the trash; NOT_FOUND when it is gone. */
+fc_status fc_picture_path(fc_server *s, const fc_picture_row *p, char *path, size_t size,
+                          fc_err *err) FC_MUST_USE;
+fc_status fc_picture_bytes(fc_server *s, const fc_picture_row *p, fc_buf *out, fc_err *err) FC_MUST_USE;
+const char *fc_picture_mime(const fc_picture_row *p);
+/* The whole URL of the file, signed when a login would be needed; in h's arena. */
+const char *fc_picture_url(fc_http *h, const fc_picture_row *p);
+/* The same as Fooocus-API names it: /files/2024-05-17/name.png. */
+const char *fc_picture_files_url(fc_http *h, const fc_picture_row *p);
+json_t *fc_base64_json(const char *prefix, const void *data, size_t size);
+bool fc_base64_decode(const char *text, size_t size, fc_buf *out);
+
+#endif

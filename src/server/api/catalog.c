@@ -1,0 +1,285 @@
+/* What can be chosen: parameters, styles, models, presets; settings in pictures; the description of the API.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "app/common/app_data.h"
+#include "app/settings/config.h"
+#include "app/queue/job_json.h"
+#include "app/output/metadata.h"
+#include "app/models/files.h"
+#include "app/settings/params.h"
+#include "app/output/record.h"
+#include "app/prompt/styles.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "server/api/api.h"
+#include "server/server_impl.h"
+
+/* ---- parameters ---- */
+
+static const char *const group_ids[] = {"basic", "models", "output", "advanced", "developer"};
+static const char *const kind_names[] = {"bool", "int", "num", "text", "enum", "list", "loras", "seed"};
+static const char *const recipe_names[] = {"1.0", "2.5"};
+_Static_assert(sizeof group_ids / sizeof group_ids[0] == FC_GROUP_COUNT, "one id for each group");
+
+static json_t *default_of(const fc_param *p, fc_recipe_id recipe)
+{
+    const char *items[FC_MAX_CHOICES];
+    char scratch[256];
+    int64_t whole;
+    double number;
+    size_t count = fc_param_default_items(p, recipe, items, FC_MAX_CHOICES, scratch, sizeof scratch);
+    if (p->kind == FC_KIND_LIST || p->kind == FC_KIND_LORAS) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < count; i++) json_array_append_new(list, json_string(items[i]));
+        return list;
+    }
+    if (count == 0) return json_null();
+    if (p->kind == FC_KIND_BOOL) return json_boolean(strcmp(items[0], "on") == 0);
+    if (p->kind == FC_KIND_INT) return fc_parse_i64(items[0], &whole) ? json_integer(whole) : json_null();
+    if (p->kind == FC_KIND_NUM) return fc_parse_f64(items[0], &number) ? json_real(number) : json_null();
+    return json_string(items[0]);
+}
+
+static json_t *choices_of(const fc_param *p)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; p->choice && p->choice(i); i++) json_array_append_new(list, json_string(p->choice(i)));
+    return list;
+}
+
+static json_t *describe(const fc_param *p)
+{
+    json_t *defaults = json_object();
+    for (int r = 0; r < 2; r++)
+        json_object_set_new(defaults, recipe_names[r], default_of(p, (fc_recipe_id)r));
+    json_t *out =
+        json_pack("{s:s, s:s, s:s, s:s, s:o, s:b, s:b, s:b, s:b}", "name", p->name, "kind",
+                  kind_names[p->kind], "group", group_ids[p->group], "help", p->help, "default", defaults,
+                  "private", (p->marks & FC_MARK_PRIVATE) != 0, "model", (p->marks & FC_MARK_MODEL) != 0,
+                  "auto", (p->marks & FC_MARK_AUTO) != 0, "v25", (p->marks & FC_MARK_V25) != 0);
+    if (p->kind == FC_KIND_INT || p->kind == FC_KIND_NUM || p->kind == FC_KIND_LORAS) {
+        json_object_set_new(out, "min", json_real(p->lowest));
+        json_object_set_new(out, "max", json_real(p->highest));
+        json_object_set_new(out, "step", json_real(p->step));
+    }
+    if (p->choice) json_object_set_new(out, "choices", choices_of(p));
+    if (p->max_length) json_object_set_new(out, "max_length", json_integer((json_int_t)p->max_length));
+    if (p->max_items) json_object_set_new(out, "max_items", json_integer((json_int_t)p->max_items));
+    return out;
+}
+
+void fc_api_parameters(fc_http *h)
+{
+    json_t *groups = json_array(), *parameters = json_array();
+    for (int g = 0; g < FC_GROUP_COUNT; g++)
+        json_array_append_new(groups, json_pack("{s:s, s:s}", "id", group_ids[g], "title",
+                                                fc_param_group_title((fc_param_group)g)));
+    for (int i = 0; i < FC_PARAM_COUNT; i++) json_array_append_new(parameters, describe(&fc_param_table[i]));
+    fc_http_json(h, 200, json_pack("{s:o, s:o}", "groups", groups, "parameters", parameters));
+    fc_http_add_header(h, "Cache-Control", "no-cache");
+}
+
+/* ---- styles ---- */
+
+/* "SAI Anime" -> "SAI": styles of one origin share their first word. */
+static json_t *group_of(const char *name)
+{
+    return json_stringn(name, strcspn(name, " "));
+}
+
+/* "SAI Anime" -> "/styles/sai-anime.webp", null when the page has no such picture. */
+static json_t *sample_of(const char *name)
+{
+    char path[256];
+    int n = snprintf(path, sizeof path, "/styles/%s.webp", name);
+    if (n < 0 || (size_t)n >= sizeof path) return json_null();
+    for (char *c = path + strlen("/styles/"); c < path + n - strlen(".webp"); c++) {
+        if (*c >= 'A' && *c <= 'Z') *c = (char)(*c - 'A' + 'a');
+        if (!((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9'))) *c = '-';
+    }
+    return fc_embedded_find(&fc_web, path + 1) ? json_string(path) : json_null();
+}
+
+static json_t *style_json(const fc_style *style)
+{
+    static const char *const kinds[] = {
+        [FC_STYLE_TEXT] = "text", [FC_STYLE_EXPANSION] = "expansion", [FC_STYLE_RANDOM] = "random"};
+    return json_pack("{s:o, s:o, s:b, s:b, s:s, s:o}", "name", fc_json_text(style->name), "group",
+                     group_of(style->name), "has_positive", *style->prompt != '\0', "has_negative",
+                     *style->negative != '\0', "kind", kinds[style->kind], "sample", sample_of(style->name));
+}
+
+json_t *fc_styles_to_json(fc_http *h, json_t *(*to_json)(const fc_style *), bool with_default, fc_err *err)
+{
+    fc_styles *styles;
+    if (fc_styles_open_home(h->server->home, (fc_warn){0}, &styles, err) != FC_OK) return NULL;
+    json_t *list = json_array();
+    const fc_style *first = fc_styles_find(styles, fc_param_table[FC_P_styles].defaults[FC_RECIPE_1_0]);
+    if (with_default && first && first->hidden) json_array_append_new(list, to_json(first));
+    for (size_t i = 0; i < fc_styles_count(styles); i++)
+        json_array_append_new(list, to_json(fc_styles_at(styles, i)));
+    fc_styles_close(styles);
+    return list;
+}
+
+void fc_api_styles(fc_http *h)
+{
+    fc_err err;
+    json_t *list = fc_styles_to_json(h, style_json, true, &err);
+    if (list)
+        fc_http_json(h, 200, list);
+    else
+        fc_http_fail(h, &err);
+}
+
+/* ---- models ---- */
+
+static json_t *files_of(fc_http *h, const char *kind, fc_err *err)
+{
+    fc_model_folder folder;
+    if (fc_model_folder_open(h->server->home, kind, &h->arena, &folder, err) != FC_OK) return NULL;
+    json_t *list = json_array();
+    for (size_t i = 0; i < folder.names.count; i++) {
+        struct stat info;
+        json_int_t size = stat(folder.paths.items[i], &info) == 0 ? (json_int_t)info.st_size : 0;
+        json_array_append_new(
+            list, json_pack("{s:o, s:I}", "name", fc_json_text(folder.names.items[i]), "size", size));
+    }
+    return list;
+}
+
+/* The one given with --model comes first, under its file name. */
+static void add_server_model(const fc_server *s, json_t *checkpoints)
+{
+    struct stat info;
+    if (!s->config.model) return;
+    json_int_t size = stat(s->config.model, &info) == 0 ? (json_int_t)info.st_size : 0;
+    json_array_insert_new(checkpoints, 0,
+                          json_pack("{s:o, s:I, s:b}", "name",
+                                    fc_json_text(fc_path_basename(s->config.model)), "size", size, "default",
+                                    1));
+}
+
+void fc_api_models(fc_http *h)
+{
+    static const struct {
+        const char *member, *kind;
+    } kinds[] = {{"checkpoints", "checkpoints"},
+                 {"loras", "loras"},
+                 {"vae", "vae"},
+                 {"vae_approx", "vae_approx"},
+                 {"embeddings", "embeddings"}};
+    fc_err err;
+    json_t *out = json_object();
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        json_t *files = files_of(h, kinds[i].kind, &err);
+        if (!files) {
+            json_decref(out);
+            fc_http_fail(h, &err);
+            return;
+        }
+        if (i == 0) add_server_model(h->server, files);
+        json_object_set_new(out, kinds[i].member, files);
+    }
+    fc_http_json(h, 200, out);
+}
+
+/* ---- presets ---- */
+
+static void collect_warning(void *user, const char *text)
+{
+    json_array_append_new(user, fc_json_text(text));
+}
+
+/* The fields that a preset, config.txt and the environment set together. */
+static fc_status read_preset(fc_http *h, const char *name, json_t **out, fc_err *err)
+{
+    fc_params params;
+    fc_config *config = NULL;
+    json_t *warnings = json_array();
+    const fc_warn warn = {collect_warning, warnings};
+    fc_request *request = fc_request_new();
+    *out = NULL;
+    fc_status status = request ? fc_config_open(&config, h->server->home, name, warn, err)
+                               : fc_fail(err, FC_NOMEM, "out of memory");
+    if (status == FC_OK) status = fc_config_apply(config, request, warn, err);
+    if (status == FC_OK) status = fc_request_resolve(request, &h->arena, &params, err);
+    if (status == FC_OK)
+        *out = json_pack("{s:o, s:o, s:O}", "name", fc_json_text(name), "parameters",
+                         fc_given_to_json(request, &params), "warnings", warnings);
+    fc_config_close(config);
+    fc_request_free(request);
+    json_decref(warnings);
+    return status;
+}
+
+void fc_api_presets(fc_http *h)
+{
+    fc_err err;
+    fc_lines names;
+    json_t *list = json_array();
+    fc_lines_init(&names, &h->arena);
+    fc_status status = fc_config_presets(h->server->home, &names, &err);
+    for (size_t i = 0; i < names.count && status == FC_OK; i++) {
+        json_t *preset;
+        status = read_preset(h, names.items[i], &preset, &err);
+        if (status == FC_OK) json_array_append_new(list, preset);
+    }
+    if (status == FC_OK)
+        fc_http_json(h, 200, json_incref(list));
+    else
+        fc_http_fail(h, &err);
+    json_decref(list);
+}
+
+/* ---- settings in a picture ---- */
+
+static fc_status apply_record(const json_t *record, fc_arena *arena, json_t *warnings, json_t **parameters,
+                              fc_err *err)
+{
+    fc_params params;
+    *parameters = NULL;
+    fc_request *request = fc_request_new();
+    if (!request) return fc_fail(err, FC_NOMEM, "out of memory");
+    fc_status status = fc_record_apply(record, request, (fc_warn){collect_warning, warnings}, err);
+    if (status == FC_OK) status = fc_request_resolve(request, arena, &params, err);
+    if (status == FC_OK) *parameters = fc_given_to_json(request, &params);
+    fc_request_free(request);
+    return status;
+}
+
+void fc_api_metadata(fc_http *h)
+{
+    fc_err err;
+    fc_buf text;
+    json_t *record, *parameters = NULL, *warnings = json_array();
+    fc_buf_init(&text, 4 << 20);
+    fc_status status = fc_metadata_read(h->body.data, h->body.len, &record, &text, &err);
+    if (status == FC_OK) status = apply_record(record, &h->arena, warnings, &parameters, &err);
+    const char *raw = fc_buf_cstr(&text);
+    bool json = raw[strspn(raw, " \t\r\n")] == '{';
+    if (status == FC_OK)
+        fc_http_json(h, 200,
+                     json_pack("{s:s, s:O, s:o, s:O, s:O}", "scheme", json ? "fooocus" : "a1111",
+                               "parameters", parameters, "raw", fc_json_text(raw), "record", record,
+                               "warnings", warnings));
+    else
+        fc_http_fail(h, &err);
+    json_decref(record);
+    json_decref(parameters);
+    json_decref(warnings);
+    fc_buf_fini(&text);
+}
+
+/* ---- the description ---- */
+
+void fc_api_openapi(fc_http *h)
+{
+    const fc_embedded_file *file = fc_embedded_find(&fc_app_data, "openapi.json");
+    if (file)
+        fc_http_static(h, "application/json", file->data, file->size, "\"" FC_VERSION "\"");
+    else
+        fc_http_problem(h, FC_NOT_FOUND, "this program was built without the description");
+}

@@ -1,0 +1,284 @@
+/* What clients of AUTOMATIC1111's web UI speak: lists, options, settings of a picture. */
+#include <stdio.h>
+#include <string.h>
+#include "app/output/a1111.h"
+#include "app/queue/job_json.h"
+#include "app/output/metadata.h"
+#include "app/models/files.h"
+#include "app/settings/params.h"
+#include "app/prompt/styles.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "server/compat/a1111.h"
+#include "server/server_impl.h"
+
+/* ---- schedulers ---- */
+
+static const struct {
+    const char *shown, *id;
+} schedulers[] = {
+    {"Automatic", "automatic"},
+    {"Uniform", "normal"},
+    {"Karras", "karras"},
+    {"Exponential", "exponential"},
+    {"SGM Uniform", "sgm_uniform"},
+    {"Align Your Steps", "align_your_steps"},
+    {"Simple", "simple"},
+    {"Normal", "normal"},
+    {"DDIM", "ddim_uniform"},
+    {"DDIM Uniform", "ddim_uniform"},
+    {"Turbo", "turbo"},
+};
+
+/* The DPM++ family is meant for Karras's noise levels, the others for those of the training. */
+static const char *usual_scheduler(const char *sampler)
+{
+    return fc_str_starts(sampler, "dpmpp_2m") || fc_str_starts(sampler, "dpmpp_3m") ||
+                   fc_str_starts(sampler, "dpmpp_sde")
+               ? "karras"
+               : "normal";
+}
+
+const char *fc_a1111_scheduler_id(const char *shown, const char *sampler)
+{
+    if (!*shown || fc_str_eq_nocase(shown, "Automatic")) return usual_scheduler(sampler);
+    for (size_t i = 1; i < sizeof schedulers / sizeof schedulers[0]; i++)
+        if (fc_str_eq_nocase(schedulers[i].shown, shown))
+            return fc_choice_find(fc_choice_scheduler, schedulers[i].id);
+    return fc_choice_find(fc_choice_scheduler, shown);
+}
+
+void fc_a1111_schedulers(fc_http *h)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < sizeof schedulers / sizeof schedulers[0]; i++)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:n, s:f, s:b}", "name", schedulers[i].id, "label",
+                                              schedulers[i].shown, "aliases", "default_rho", -1.0,
+                                              "need_inner_model", 0));
+    fc_http_json(h, 200, list);
+}
+
+/* The _gpu spellings compute the same, so each name stands there once. */
+void fc_a1111_samplers(fc_http *h)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; fc_choice_sampler(i); i++) {
+        const char *id = fc_choice_sampler(i);
+        if (fc_str_ends(id, "_gpu")) continue;
+        json_array_append_new(list, json_pack("{s:s, s:[s], s:{}}", "name", fc_a1111_sampler_shown(id),
+                                              "aliases", id, "options"));
+    }
+    fc_http_json(h, 200, list);
+}
+
+/* ---- models ---- */
+
+static json_t *model_row(const char *name, const char *path)
+{
+    size_t n;
+    const char *stem = fc_path_stem(name, &n);
+    return json_pack("{s:o, s:o, s:n, s:n, s:o, s:n}", "title", fc_json_text(name), "model_name",
+                     json_stringn(stem, n), "hash", "sha256", "filename", fc_json_text(path), "config");
+}
+
+void fc_a1111_models(fc_http *h)
+{
+    fc_err err;
+    fc_model_folder folder;
+    const char *own = h->server->config.model;
+    if (fc_model_folder_open(h->server->home, "checkpoints", &h->arena, &folder, &err) != FC_OK) {
+        fc_a1111_error(h, 0, &err);
+        return;
+    }
+    json_t *list = json_array();
+    if (own) json_array_append_new(list, model_row(fc_path_basename(own), fc_path_basename(own)));
+    for (size_t i = 0; i < folder.names.count; i++)
+        json_array_append_new(list, model_row(folder.names.items[i], folder.names.items[i]));
+    fc_http_json(h, 200, list);
+}
+
+const char *fc_a1111_find_model(fc_http *h, const char *title)
+{
+    fc_model_folder folder;
+    const char *path, *own = h->server->config.model;
+    size_t n = strlen(title), stem;
+    const char *hash = strstr(title, " [");
+    if (hash && title[n - 1] == ']') n = (size_t)(hash - title);
+    const char *name = fc_arena_strndup(&h->arena, title, n);
+    if (!name) return NULL;
+    if (own && strcmp(fc_path_basename(own), name) == 0) return name;
+    if (own && strlen(name) == (fc_path_stem(own, &stem), stem) && fc_str_starts(fc_path_basename(own), name))
+        return fc_path_basename(own);
+    if (fc_model_folder_open(h->server->home, "checkpoints", &h->arena, &folder, NULL) != FC_OK ||
+        fc_model_folder_find(&folder, "model", name, &path, NULL) != FC_OK)
+        return NULL;
+    return name;
+}
+
+static void list_files(fc_http *h, const char *kind, json_t *(*row)(const char *name))
+{
+    fc_err err;
+    fc_model_folder folder;
+    if (fc_model_folder_open(h->server->home, kind, &h->arena, &folder, &err) != FC_OK) {
+        fc_a1111_error(h, 0, &err);
+        return;
+    }
+    json_t *list = json_array();
+    for (size_t i = 0; i < folder.names.count; i++) json_array_append_new(list, row(folder.names.items[i]));
+    fc_http_json(h, 200, list);
+}
+
+static json_t *vae_row(const char *name)
+{
+    return json_pack("{s:o, s:o}", "model_name", fc_json_text(name), "filename", fc_json_text(name));
+}
+
+static json_t *lora_row(const char *name)
+{
+    size_t n;
+    const char *stem = fc_path_stem(name, &n);
+    return json_pack("{s:o, s:o, s:o, s:{}}", "name", json_stringn(stem, n), "alias", json_stringn(stem, n),
+                     "path", fc_json_text(name), "metadata");
+}
+
+void fc_a1111_vaes(fc_http *h)
+{
+    list_files(h, "vae", vae_row);
+}
+
+void fc_a1111_loras(fc_http *h)
+{
+    list_files(h, "loras", lora_row);
+}
+
+void fc_a1111_embeddings(fc_http *h)
+{
+    fc_model_folder folder;
+    json_t *loaded = json_object();
+    if (fc_model_folder_open(h->server->home, "embeddings", &h->arena, &folder, NULL) == FC_OK)
+        for (size_t i = 0; i < folder.names.count; i++) {
+            size_t n;
+            const char *stem = fc_path_stem(folder.names.items[i], &n);
+            const char *name = fc_arena_strndup(&h->arena, stem, n);
+            if (name) json_object_set_new(loaded, name, json_object());
+        }
+    fc_http_json(h, 200, json_pack("{s:o, s:{}}", "loaded", loaded, "skipped"));
+}
+
+static json_t *style_json(const fc_style *style)
+{
+    return json_pack("{s:o, s:o, s:o}", "name", fc_json_text(style->name), "prompt",
+                     fc_json_text(style->prompt), "negative_prompt", fc_json_text(style->negative));
+}
+
+void fc_a1111_styles(fc_http *h)
+{
+    fc_err err;
+    json_t *list = fc_styles_to_json(h, style_json, false, &err);
+    if (list)
+        fc_http_json(h, 200, list);
+    else
+        fc_a1111_error(h, 0, &err);
+}
+
+/* What there is none of. */
+void fc_a1111_upscalers(fc_http *h)
+{
+    fc_http_json(h, 200, json_array());
+}
+
+/* Folders are read when they are asked for, so there is nothing to do. */
+void fc_a1111_refresh(fc_http *h)
+{
+    fc_http_json(h, 200, json_object());
+}
+
+void fc_a1111_memory(fc_http *h)
+{
+    fc_http_json(h, 200, json_pack("{s:{}, s:{}}", "ram", "cuda"));
+}
+
+void fc_a1111_cmd_flags(fc_http *h)
+{
+    fc_http_json(h, 200, json_pack("{s:b}", "api", 1));
+}
+
+/* ---- options ---- */
+
+void fc_a1111_get_options(fc_http *h)
+{
+    fc_server *s = h->server;
+    fc_model_folder folder;
+    const char *first = s->config.model ? fc_path_basename(s->config.model) : "";
+    if (!*first && fc_model_folder_open(s->home, "checkpoints", &h->arena, &folder, NULL) == FC_OK &&
+        folder.names.count)
+        first = folder.names.items[0];
+    pthread_mutex_lock(&s->report_lock);
+    json_t *model = fc_json_text(*s->chosen_model ? s->chosen_model : first);
+    json_t *vae = fc_json_text(*s->chosen_vae ? s->chosen_vae : "Automatic");
+    pthread_mutex_unlock(&s->report_lock);
+    fc_http_json(h, 200,
+                 json_pack("{s:o, s:o, s:i, s:s, s:b}", "sd_model_checkpoint", model, "sd_vae", vae,
+                           "CLIP_stop_at_last_layers", 2, "samples_format", "png", "save_images_add_number",
+                           1));
+}
+
+/* Other options are of no use here and are taken without a word, as clients send many. */
+void fc_a1111_set_options(fc_http *h)
+{
+    fc_err err;
+    fc_server *s = h->server;
+    json_t *body = fc_http_body_json(h, true);
+    if (!body) return;
+    const char *title = json_string_value(json_object_get(body, "sd_model_checkpoint"));
+    const char *vae = json_string_value(json_object_get(body, "sd_vae"));
+    const char *model = title && *title ? fc_a1111_find_model(h, title) : "";
+    if (!model || strlen(model) >= sizeof s->chosen_model) {
+        fc_fail(&err, FC_NOT_FOUND, "sd_model_checkpoint: there is no checkpoint '%.100s'", title);
+        fc_a1111_error(h, 0, &err);
+    } else if (vae && strlen(vae) >= sizeof s->chosen_vae) {
+        fc_fail(&err, FC_ARG, "sd_vae: the name is too long");
+        fc_a1111_error(h, 0, &err);
+    } else {
+        pthread_mutex_lock(&s->report_lock);
+        if (title) snprintf(s->chosen_model, sizeof s->chosen_model, "%s", model);
+        if (vae) snprintf(s->chosen_vae, sizeof s->chosen_vae, "%s", vae);
+        pthread_mutex_unlock(&s->report_lock);
+        fc_http_json(h, 200, json_null());
+    }
+    json_decref(body);
+}
+
+/* ---- settings of a picture ---- */
+
+/* "data:image/png;base64,..." or bare base64. */
+static bool decode_image(const char *text, fc_buf *out)
+{
+    const char *comma = fc_str_starts(text, "data:") ? strchr(text, ',') : NULL;
+    if (comma) text = comma + 1;
+    return fc_base64_decode(text, strlen(text), out);
+}
+
+void fc_a1111_png_info(fc_http *h)
+{
+    fc_err err;
+    fc_buf image, text;
+    json_t *record = NULL, *body = fc_http_body_json(h, false);
+    if (!body) return;
+    const char *encoded = json_string_value(json_object_get(body, "image"));
+    fc_buf_init(&image, FC_BODY_UPLOAD);
+    fc_buf_init(&text, 4 << 20);
+    fc_status status = encoded && decode_image(encoded, &image)
+                           ? fc_metadata_read(image.data, image.len, &record, &text, &err)
+                           : fc_fail(&err, FC_ARG, "image: want a picture in base64");
+    if (status == FC_OK || status == FC_NOT_FOUND) /* a picture without settings is no error here */
+        fc_http_json(h, 200,
+                     json_pack("{s:o, s:{}, s:o}", "info", fc_json_text(fc_buf_cstr(&text)), "items",
+                               "parameters", record ? json_incref(record) : json_object()));
+    else
+        fc_a1111_error(h, 0, &err);
+    fc_buf_fini(&text);
+    fc_buf_fini(&image);
+    json_decref(record);
+    json_decref(body);
+}

@@ -1,0 +1,269 @@
+/* What OpenAI's clients speak: POST /v1/images/generations, GET /v1/models. */
+#include <stdio.h>
+#include <string.h>
+#include "app/queue/job_json.h"
+#include "app/models/files.h"
+#include "app/settings/resolutions.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "server/api/api.h"
+#include "server/server_impl.h"
+
+enum { MAX_PICTURES = 10, MAX_FILE = 512 << 20 };
+
+/* ---- errors in their form ---- */
+
+static void answer_error(fc_http *h, unsigned http, const fc_err *err)
+{
+    if (!http) http = (unsigned)fc_status_http(err->status);
+    size_t n = strspn(err->message, "abcdefghijklmnopqrstuvwxyz_"); /* our messages begin with the member */
+    json_t *param = n && err->message[n] == ':' ? json_stringn(err->message, n) : json_null();
+    const char *type = http == 429   ? "rate_limit_exceeded"
+                       : http >= 500 ? "server_error"
+                                     : "invalid_request_error";
+    fc_http_json(h, http,
+                 json_pack("{s:{s:o, s:s, s:o, s:s}}", "error", "message", fc_json_text(err->message), "type",
+                           type, "param", param, "code", fc_status_name(err->status)));
+}
+
+/* ---- the request ---- */
+
+typedef struct wish {
+    const json_t *body;
+    json_t *out; /* our parameters */
+    fc_http *h;
+    fc_err *err;
+} wish;
+
+/* The text of a member, NULL when it is absent or null; wrong types are told. */
+static const char *text_member(wish *w, const char *name)
+{
+    const json_t *value = json_object_get(w->body, name);
+    if (!value || json_is_null(value)) return NULL;
+    if (!json_is_string(value)) fc_fail(w->err, FC_ARG, "%s: want a text", name);
+    return json_string_value(value);
+}
+
+static void read_prompt(wish *w)
+{
+    const char *prompt = text_member(w, "prompt");
+    if (!prompt && w->err->status == FC_OK) fc_fail(w->err, FC_ARG, "prompt: it is missing");
+    if (prompt) json_object_set(w->out, "prompt", json_object_get(w->body, "prompt"));
+}
+
+static void read_count(wish *w)
+{
+    const json_t *n = json_object_get(w->body, "n");
+    json_int_t value = json_integer_value(n);
+    if (!n || json_is_null(n)) return;
+    if (!json_is_integer(n) || value < 1 || value > MAX_PICTURES)
+        fc_fail(w->err, FC_ARG, "n: want a whole number from 1 to %d", MAX_PICTURES);
+    else
+        json_object_set_new(w->out, "count", json_integer(value));
+}
+
+static void read_size(wish *w)
+{
+    fc_resolution r;
+    fc_err err;
+    const char *size = text_member(w, "size");
+    if (!size || strcmp(size, "auto") == 0) return;
+    if (fc_resolution_parse(size, &r, NULL, &err) != FC_OK) {
+        fc_fail(w->err, FC_ARG, "size: %s", err.message);
+        return;
+    }
+    json_object_set_new(w->out, "width", json_integer(r.width));
+    json_object_set_new(w->out, "height", json_integer(r.height));
+}
+
+/* Names of OpenAI's own models mean the default; clients send them without being asked. */
+static void read_model(wish *w)
+{
+    const char *model = text_member(w, "model");
+    if (!model || fc_str_starts(model, "dall-e") || fc_str_starts(model, "gpt-image") ||
+        strcmp(model, "default") == 0)
+        return;
+    json_object_set(w->out, "model", json_object_get(w->body, "model"));
+}
+
+static void read_choices(wish *w)
+{
+    const char *quality = text_member(w, "quality"), *format = text_member(w, "output_format");
+    const char *answer = text_member(w, "response_format"), *ground = text_member(w, "background");
+    if (quality && (strcmp(quality, "hd") == 0 || strcmp(quality, "high") == 0))
+        json_object_set_new(w->out, "performance", json_string("quality"));
+    if (format && !fc_choice_find(fc_choice_format, format))
+        fc_fail(w->err, FC_ARG, "output_format: want png, jpeg or webp");
+    if (format) json_object_set(w->out, "format", json_object_get(w->body, "output_format"));
+    if (answer && strcmp(answer, "url") != 0 && strcmp(answer, "b64_json") != 0)
+        fc_fail(w->err, FC_ARG, "response_format: want url or b64_json");
+    if (ground && strcmp(ground, "transparent") == 0)
+        fc_fail(w->err, FC_UNSUPPORTED, "background: transparent pictures cannot be made");
+    if (json_is_true(json_object_get(w->body, "stream")))
+        fc_fail(w->err, FC_UNSUPPORTED, "stream: streaming is not offered here, see GET /api/v1/events");
+}
+
+/* Members that change nothing here, and two of our own. */
+static void check_members(wish *w)
+{
+    static const char *const known[] = {"prompt",
+                                        "n",
+                                        "size",
+                                        "model",
+                                        "quality",
+                                        "output_format",
+                                        "response_format",
+                                        "style",
+                                        "user",
+                                        "background",
+                                        "stream",
+                                        "moderation",
+                                        "partial_images",
+                                        "output_compression",
+                                        "seed",
+                                        "negative_prompt"};
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)w->body, name, value)
+    {
+        bool found = false;
+        for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) found |= strcmp(name, known[i]) == 0;
+        if (!found) fc_fail(w->err, FC_ARG, "%.60s: there is no such parameter", name);
+    }
+    if (json_object_get(w->body, "seed")) json_object_set(w->out, "seed", json_object_get(w->body, "seed"));
+    if (json_object_get(w->body, "negative_prompt"))
+        json_object_set(w->out, "negative_prompt", json_object_get(w->body, "negative_prompt"));
+}
+
+static json_t *read_body(fc_http *h, fc_err *err)
+{
+    json_error_t where;
+    json_t *body = json_loadb(fc_buf_cstr(&h->body), h->body.len, JSON_REJECT_DUPLICATES, &where);
+    if (json_is_object(body)) return body;
+    fc_fail(err, FC_ARG, "the body is no JSON object: %s", body ? "another type" : where.text);
+    json_decref(body);
+    return NULL;
+}
+
+static json_t *make_parameters(fc_http *h, fc_err *err)
+{
+    *err = (fc_err){0};
+    json_t *body = read_body(h, err);
+    if (!body) return NULL;
+    wish w = {body, json_object(), h, err};
+    read_prompt(&w);
+    read_count(&w);
+    read_size(&w);
+    read_model(&w);
+    read_choices(&w);
+    check_members(&w);
+    json_decref(body);
+    if (err->status == FC_OK) return w.out;
+    json_decref(w.out);
+    return NULL;
+}
+
+/* ---- the answer ---- */
+
+static bool wants_base64(fc_http *h)
+{
+    json_t *body = json_loadb(fc_buf_cstr(&h->body), h->body.len, 0, NULL);
+    const char *format = json_string_value(json_object_get(body, "response_format"));
+    const char *model = json_string_value(json_object_get(body, "model"));
+    bool yes = format ? strcmp(format, "b64_json") == 0 : model && fc_str_starts(model, "gpt-image");
+    json_decref(body);
+    return yes;
+}
+
+static fc_status add_picture(fc_http *h, const fc_picture_row *row, bool base64, json_t *data, fc_err *err)
+{
+    fc_buf file;
+    json_t *picture = json_pack("{s:o}", "revised_prompt", fc_json_text(row->prompt));
+    if (!base64) {
+        json_object_set_new(picture, "url", fc_json_text(fc_picture_url(h, row)));
+        json_array_append_new(data, picture);
+        return FC_OK;
+    }
+    fc_buf_init(&file, MAX_FILE);
+    fc_status status = fc_picture_bytes(h->server, row, &file, err);
+    if (status == FC_OK) {
+        json_object_set_new(picture, "b64_json", fc_base64_json("", file.data, file.len));
+        json_array_append(data, picture);
+    }
+    json_decref(picture);
+    fc_buf_fini(&file);
+    return status;
+}
+
+static void answer_job(fc_http *h, const fc_job_row *job)
+{
+    fc_err err = {0};
+    fc_picture_row *rows;
+    int32_t count;
+    json_t *data = json_array();
+    fc_status status = fc_job_pictures(h, job->id, &rows, &count, &err);
+    bool base64 = wants_base64(h);
+    for (int32_t i = 0; i < count && status == FC_OK; i++)
+        status = add_picture(h, &rows[i], base64, data, &err);
+    if (status == FC_OK && job->state == FC_JOB_FAILED)
+        status = fc_fail(&err, job->error, "%s", job->error_text);
+    if (status == FC_OK && count == 0) status = fc_fail(&err, FC_CANCELLED, "the job was cancelled");
+    if (status == FC_OK)
+        fc_http_json(h, 200,
+                     json_pack("{s:I, s:O}", "created", (json_int_t)(job->finished / 1000), "data", data));
+    else
+        answer_error(h, 0, &err);
+    json_decref(data);
+}
+
+void fc_openai_images(fc_http *h)
+{
+    fc_job_row job;
+    fc_err err;
+    unsigned http;
+    fc_run_result result = fc_run_job(h, make_parameters, &job, &http, &err);
+    if (result == FC_RUN_OVER) answer_job(h, &job);
+    if (result == FC_RUN_FAILED) answer_error(h, http, &err);
+}
+
+/* ---- models ---- */
+
+static json_t *model_object(const char *name)
+{
+    return json_pack("{s:o, s:s, s:i, s:s}", "id", fc_json_text(name), "object", "model", "created", 0,
+                     "owned_by", "local");
+}
+
+static json_t *list_models(fc_http *h)
+{
+    fc_model_folder folder;
+    json_t *list = json_array();
+    if (h->server->config.model)
+        json_array_append_new(list, model_object(fc_path_basename(h->server->config.model)));
+    if (fc_model_folder_open(h->server->home, "checkpoints", &h->arena, &folder, NULL) != FC_OK) return list;
+    for (size_t i = 0; i < folder.names.count; i++)
+        json_array_append_new(list, model_object(folder.names.items[i]));
+    return list;
+}
+
+void fc_openai_models(fc_http *h)
+{
+    fc_http_json(h, 200, json_pack("{s:s, s:o}", "object", "list", "data", list_models(h)));
+}
+
+void fc_openai_model(fc_http *h)
+{
+    size_t i;
+    json_t *model, *list = list_models(h);
+    json_array_foreach(list, i, model)
+    {
+        const char *id = json_string_value(json_object_get(model, "id"));
+        if (!h->response && strcmp(id, h->captures[0]) == 0) fc_http_json(h, 200, json_incref(model));
+    }
+    json_decref(list);
+    if (h->response) return;
+    fc_err err;
+    fc_fail(&err, FC_NOT_FOUND, "model: there is no model '%.100s'", h->captures[0]);
+    answer_error(h, 404, &err);
+}

@@ -1,0 +1,83 @@
+/* One request and its answer. A handler is called when the whole body is there; it either sets the answer or
+ * calls fc_http_wait and is called again when something has changed. Memory of a request comes from its
+ * arena.
+ */
+#ifndef FC_SERVER_HTTP_HTTP_H
+#define FC_SERVER_HTTP_HTTP_H
+
+#include <jansson.h>
+#include <microhttpd.h>
+#include <stdbool.h>
+#include "base/arena.h"
+#include "base/buf.h"
+#include "server/server.h"
+
+struct fc_route;
+struct fc_conn;
+
+/* A suspended connection. */
+typedef struct fc_waiter {
+    struct MHD_Connection *connection;
+    struct fc_waiter *next, *prev;
+} fc_waiter;
+
+typedef struct fc_http {
+    fc_server *server;
+    struct MHD_Connection *connection;
+    struct fc_conn *conn;
+    const struct fc_route *route;
+    const char *method, *path; /* path: decoded, without the query */
+    const char *captures[2];   /* what stands at {...} of the route's pattern */
+    const char *user;          /* who asks; NULL without authentication */
+    fc_arena arena;
+    fc_buf body;
+    size_t body_counted; /* bytes that count among those of all bodies */
+    bool body_too_large, waiting;
+    fc_waiter waiter;
+    void *state; /* a handler's own, in the arena, kept while it waits; NULL at first */
+    struct MHD_Response *response;
+    unsigned status;
+} fc_http;
+
+typedef void (*fc_handler)(fc_http *h);
+
+/* ---- reading ---- */
+
+const char *fc_http_query(fc_http *h, const char *name);  /* NULL: not there; decoded */
+const char *fc_http_header(fc_http *h, const char *name); /* NULL: not there */
+/* A whole number of the query; `otherwise` when it is not there. False: it is no number in the range, and the
+ * answer says so. */
+bool fc_http_query_int(fc_http *h, const char *name, int64_t lowest, int64_t highest, int64_t otherwise,
+                       int64_t *out);
+/* The body as JSON object, or NULL and the answer is set. An empty body is {} when `optional`. */
+json_t *fc_http_body_json(fc_http *h, bool optional);
+/* The number in captures[0], or false and the answer (404) is set. */
+bool fc_http_capture_id(fc_http *h, int64_t *id);
+
+/* ---- answering: each sets the one answer ---- */
+
+void fc_http_json(fc_http *h, unsigned status, json_t *value); /* takes the reference; NULL: out of memory */
+void fc_http_problem(fc_http *h, fc_status status, const char *message);
+void fc_http_problem_as(fc_http *h, unsigned http, fc_status status, const char *message, const char *field);
+void fc_http_fail(fc_http *h, const fc_err *err); /* the problem that err describes */
+void fc_http_empty(fc_http *h, unsigned status);
+void fc_http_bytes(fc_http *h, unsigned status, const char *type, const void *data, size_t size); /* copies */
+/* The memory must outlive the server. */
+void fc_http_static(fc_http *h, const char *type, const void *data, size_t size, const char *etag);
+void fc_http_add_header(fc_http *h, const char *name, const char *value); /* after the answer is set */
+
+/* A file that is sent with ETag, Last-Modified, ranges and 304. cache: the Cache-Control header. False: there
+ * is no such file, and no answer is set. */
+bool fc_http_file(fc_http *h, const char *path, const char *type, const char *cache);
+/* Whether If-None-Match says that the client has it. */
+bool fc_http_client_has(fc_http *h, const char *etag);
+
+/* Suspends the request until something has changed. */
+void fc_http_wait(fc_http *h);
+/* Whether the client has hung up meanwhile. */
+bool fc_http_peer_gone(fc_http *h);
+
+/* "http://host:port" as the client named it; in the arena. */
+const char *fc_http_base_url(fc_http *h);
+
+#endif

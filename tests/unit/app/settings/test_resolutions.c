@@ -1,0 +1,236 @@
+/* app/resolutions and app/performance: tables, spellings, ratios. */
+#include <string.h>
+
+#include "app/settings/performance.h"
+#include "app/settings/resolutions.h"
+#include "support/support.h"
+
+static void sizes_are_read_in_every_spelling(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int32_t width, height;
+        bool trained;
+    } cases[] = {
+        {"1152*896", 1152, 896, true},
+        {"1152x896", 1152, 896, true},
+        {"1152X896", 1152, 896, true},
+        {"1152\xc3\x97"
+         "896",
+         1152, 896, true},
+        {"  1152 x 896 ", 1152, 896, true},
+        {"1152\xc3\x97"
+         "896 <span style=\"color: grey;\"> \xe2\x88\xa3 9:7</span>",
+         1152, 896, true},
+        {"1152\xc3\x97"
+         "896<b>",
+         1152, 896, true},
+        {"896*1152 (7:9)", 896, 1152, true},
+        {"(1152, 896)", 1152, 896, true},
+        {"( 1024 , 1024)", 1024, 1024, true},
+        {"64x4096", 64, 4096, false},
+        {"1920x1080", 1920, 1080, false},
+        {"1000x1000", 1000, 1000, false},
+        {"0896x0896", 896, 896, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fc_resolution r;
+        bool trained;
+        fc_err err;
+        assert_ok(fc_resolution_parse(cases[i].text, &r, &trained, &err), &err);
+        assert_int_equal(r.width, cases[i].width);
+        assert_int_equal(r.height, cases[i].height);
+        assert_int_equal(trained, cases[i].trained);
+    }
+}
+
+static void wrong_sizes_are_refused(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"", "not a picture size"},
+        {"1152", "not a picture size"},
+        {"x896", "not a picture size"},
+        {"1152x", "not a picture size"},
+        {"1152x-896", "not a picture size"},
+        {"-1152x896", "not a picture size"},
+        {"1152,896", "not a picture size"},
+        {"(1152, 896", "not a picture size"},
+        {"1152x896x3", "not a picture size"},
+        {"1152x896px", "not a picture size"},
+        {"9:7", "not a picture size"},
+        {"1000000000000x64", "not a picture size"},
+        {"999999x64", "nearest such size is 4096x64"},
+        {"0x0", "nearest such size is 64x64"},
+        {"1155x893", "nearest such size is 1152x896"},
+        {"1156x896", "nearest such size is 1160x896"},
+        {"4104x64", "nearest such size is 4096x64"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fc_resolution r = {1, 2};
+        fc_err err;
+        assert_fails(fc_resolution_parse(cases[i][0], &r, NULL, &err), FC_ARG, &err, cases[i][1]);
+        assert_int_equal(r.width, 1);
+        assert_int_equal(r.height, 2);
+    }
+}
+
+static void the_list_is_that_of_fooocus(void **state)
+{
+    (void)state;
+    double former = 0;
+    for (int i = 0; i < FC_RESOLUTION_COUNT; i++) {
+        fc_resolution r = fc_resolutions[i], back;
+        char label[FC_RESOLUTION_TEXT];
+        bool trained;
+        fc_err err;
+        double ratio = (double)r.width / r.height;
+        assert_true(ratio > former);
+        former = ratio;
+        assert_int_equal(r.width % 64, 0);
+        assert_int_equal(r.height % 64, 0);
+        assert_in_range(r.width * r.height, 940000, 1050000);
+        fc_resolution_label(r, label);
+        assert_ok(fc_resolution_parse(label, &back, &trained, &err), &err);
+        assert_true(trained && back.width == r.width && back.height == r.height);
+        back = fc_resolution_nearest(r.width * 3, r.height * 3);
+        assert_true(back.width == r.width && back.height == r.height);
+    }
+    assert_true(fc_resolution_is_trained(fc_resolution_default));
+}
+
+static void labels_and_ratios(void **state)
+{
+    (void)state;
+    static const struct {
+        fc_resolution r;
+        const char *label, *ratio;
+    } cases[] = {{{1152, 896},
+                  "1152\xc3\x97"
+                  "896",
+                  "9:7"},
+                 {{1024, 1024},
+                  "1024\xc3\x97"
+                  "1024",
+                  "1:1"},
+                 {{704, 1408},
+                  "704\xc3\x97"
+                  "1408",
+                  "1:2"},
+                 {{1536, 640},
+                  "1536\xc3\x97"
+                  "640",
+                  "12:5"},
+                 {{1920, 1080},
+                  "1920\xc3\x97"
+                  "1080",
+                  "16:9"},
+                 {{0, 0},
+                  "0\xc3\x97"
+                  "0",
+                  "0:0"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[FC_RESOLUTION_TEXT];
+        fc_resolution_label(cases[i].r, text);
+        assert_string_equal(text, cases[i].label);
+        fc_resolution_ratio(cases[i].r, text);
+        assert_string_equal(text, cases[i].ratio);
+    }
+}
+
+static void the_nearest_ratio_is_found(void **state)
+{
+    (void)state;
+    static const struct {
+        int32_t w, h;
+        fc_resolution want;
+    } cases[] = {{100, 100, {1024, 1024}}, {1920, 1080, {1344, 768}}, {1080, 1920, {768, 1344}},
+                 {10000, 1, {1728, 576}},  {1, 10000, {704, 1408}},   {3, 2, {1216, 832}},
+                 {4, 3, {1152, 896}}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fc_resolution r = fc_resolution_nearest(cases[i].w, cases[i].h);
+        if (r.width != cases[i].want.width || r.height != cases[i].want.height)
+            fail_msg("%d:%d gives %dx%d", (int)cases[i].w, (int)cases[i].h, (int)r.width, (int)r.height);
+    }
+}
+
+static void modes_have_their_steps(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int32_t steps, upscale;
+        const char *lora, *sampler, *scheduler;
+        double weight;
+    } cases[] = {
+        {"Quality", 60, 36, NULL, NULL, NULL, 0},
+        {"Speed", 30, 18, NULL, NULL, NULL, 0},
+        {"Extreme Speed", 8, 8, "sdxl_lcm_lora.safetensors", "lcm", "lcm", 1},
+        {"Lightning", 4, 4, "sdxl_lightning_4step_lora.safetensors", "euler", "sgm_uniform", 1},
+        {"Hyper-SD", 4, 4, "sdxl_hyper_sd_4step_lora.safetensors", "dpmpp_sde_gpu", "karras", 0.8},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const fc_performance *p = fc_performance_at(FC_RECIPE_2_5, i);
+        assert_string_equal(p->name, cases[i].name);
+        assert_int_equal(fc_performance_steps(p, false, -1), cases[i].steps);
+        assert_int_equal(fc_performance_steps(p, true, -1), cases[i].upscale);
+        assert_int_equal(fc_performance_steps(p, true, 7), 7);
+        assert_ptr_equal(fc_performance_find(FC_RECIPE_2_5, p->name), p);
+        assert_ptr_equal(fc_performance_find(FC_RECIPE_2_5, p->id), p);
+        assert_int_equal(p->forced != NULL, cases[i].lora != NULL);
+        if (!p->forced) continue;
+        assert_string_equal(p->forced->lora, cases[i].lora);
+        assert_string_equal(p->forced->sampler, cases[i].sampler);
+        assert_string_equal(p->forced->scheduler, cases[i].scheduler);
+        assert_true(p->forced->lora_weight >= cases[i].weight && p->forced->lora_weight <= cases[i].weight);
+        assert_true(p->forced->cfg >= 1 && p->forced->cfg <= 1);
+    }
+    assert_null(fc_performance_at(FC_RECIPE_2_5, 5));
+    assert_null(fc_performance_at(FC_RECIPE_2_5, 6));
+}
+
+static void recipe_1_0_has_its_order_and_switch_steps(void **state)
+{
+    (void)state;
+    const fc_performance *p;
+    fc_err err;
+    assert_string_equal(fc_performance_at(FC_RECIPE_1_0, 0)->name, "Speed");
+    assert_int_equal(fc_performance_at(FC_RECIPE_1_0, 0)->v1_switch_step, 20);
+    assert_string_equal(fc_performance_at(FC_RECIPE_1_0, 1)->name, "Quality");
+    assert_int_equal(fc_performance_at(FC_RECIPE_1_0, 1)->v1_switch_step, 40);
+    assert_string_equal(fc_performance_at(FC_RECIPE_1_0, 2)->name, "Extreme Speed");
+    assert_null(fc_performance_at(FC_RECIPE_1_0, 5));
+    assert_ok(fc_performance_get(FC_RECIPE_2_5, "extreme_SPEED", &p, &err), &err);
+    assert_ok(fc_performance_get(FC_RECIPE_1_0, "lightning", &p, &err), &err);
+    assert_fails(fc_performance_get(FC_RECIPE_2_5, "Speedy", &p, &err), FC_ARG, &err, "Extreme Speed");
+    assert_fails(fc_performance_get(FC_RECIPE_2_5, "", &p, &err), FC_ARG, &err, "Hyper-SD");
+    assert_null(p);
+}
+
+static void switch_steps_round_as_python_does(void **state)
+{
+    (void)state;
+    assert_int_equal(fc_performance_switch_step(30, 0.8, -1), 24);
+    assert_int_equal(fc_performance_switch_step(30, 0.5, -1), 15);
+    assert_int_equal(fc_performance_switch_step(5, 0.5, -1), 2); /* 2.5 to even */
+    assert_int_equal(fc_performance_switch_step(7, 0.5, -1), 4); /* 3.5 to even */
+    assert_int_equal(fc_performance_switch_step(60, 0.6667, -1), 40);
+    assert_int_equal(fc_performance_switch_step(30, 0.8, 3), 3);
+    assert_int_equal(fc_performance_switch_step(30, 1, 0), 30);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sizes_are_read_in_every_spelling),
+        cmocka_unit_test(wrong_sizes_are_refused),
+        cmocka_unit_test(the_list_is_that_of_fooocus),
+        cmocka_unit_test(labels_and_ratios),
+        cmocka_unit_test(the_nearest_ratio_is_found),
+        cmocka_unit_test(modes_have_their_steps),
+        cmocka_unit_test(recipe_1_0_has_its_order_and_switch_steps),
+        cmocka_unit_test(switch_steps_round_as_python_does),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
