@@ -1,8 +1,8 @@
 /* The HTTP server: the page, the API, and what existing clients speak, over one queue of jobs.
  *
- * Threads: libmicrohttpd's pool answers requests, one worker (app/queue/jobs.h) owns the engine, one ticker sends
- * keep-alives and closes connections that dawdle. A request that waits for a job, and an event stream without
- * news, is suspended and costs only its memory. */
+ * Threads: libmicrohttpd's pool answers requests, one worker (app/queue/jobs.h) owns the engine, one ticker
+ * sends keep-alives and closes connections that dawdle. A request that waits for a job, and an event stream
+ * without news, is suspended and costs only its memory. */
 #ifndef FC_SERVER_SERVER_H
 #define FC_SERVER_SERVER_H
 
