@@ -139,7 +139,8 @@ static const struct {
                               "fetch taesdxl_decoder.safetensors instead"},
     [FC_MODEL_TEXT_ENCODER] = {"a text or image encoder alone", "encoder",
                                "choose a complete SDXL checkpoint instead"},
-    [FC_MODEL_UPSCALER] = {"an upscaler", "upscaler", "choose an SDXL checkpoint here"},
+    [FC_MODEL_UPSCALER] = {"an upscaler", "upscaler",
+                           "choose an SDXL checkpoint here; pictures are enlarged with fooocus upscale"},
 };
 
 const char *fc_model_kind_name(fc_model_kind kind)
@@ -248,6 +249,7 @@ fc_status fc_model_require(fc_weights *w, fc_model_use use, fc_model_info *info,
         [FC_USE_VAE] = {FC_MODEL_VAE, "an SDXL VAE"},
         [FC_USE_PREVIEW] = {FC_MODEL_TAESD, "a preview decoder"},
         [FC_USE_TEXT] = {FC_MODEL_SDXL_BASE, "an SDXL base model with text encoders"},
+        [FC_USE_UPSCALER] = {FC_MODEL_UPSCALER, "an upscaler"},
     };
     fc_model_describe(w, info);
     bool vae_inside = use == FC_USE_VAE && info->kind == FC_MODEL_SDXL_BASE && info->vae > 0;

@@ -60,6 +60,7 @@ typedef enum fc_model_use {
     FC_USE_VAE,
     FC_USE_PREVIEW,
     FC_USE_TEXT, /* its text encoders alone */
+    FC_USE_UPSCALER,
     FC_USE_COUNT
 } fc_model_use;
 

@@ -25,8 +25,10 @@ typedef enum fc_act {
     FC_ACT_QUICK_GELU, /* x * sigmoid(1.702 x) */
     FC_ACT_RELU,
     FC_ACT_TANH3, /* 3 * tanh(x / 3) */
+    FC_ACT_LRELU, /* x, or FC_LRELU_SLOPE * x below 0 */
     FC_ACT_COUNT
 } fc_act;
+#define FC_LRELU_SLOPE 0.2f
 
 /* The fused tail of linear and conv2d: y = scale * act(x*W + bias + rowadd) + add */
 typedef struct fc_epi {

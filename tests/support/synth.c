@@ -343,7 +343,30 @@ static void build_taesd_decoder(fc_synth *s)
     add_bias(s, "taesd.19", 3, 0.5);
 }
 
-const char *const fc_synth_kinds[] = {"base", "refiner", "tiny_base", "tiny_refiner", "taesd_decoder", NULL};
+/* ESRGAN in its older spelling, growth 32; shaped so that pictures in 0..1 come out mostly in 0..1. */
+static void add_gain_conv(fc_synth *s, const char *layer, int64_t out, int64_t in, double gain, double offset)
+{
+    add_conv_weight(s, layer, out, in, 3, gain);
+    add_bias(s, layer, out, offset);
+}
+
+static void build_esrgan(fc_synth *s, int64_t width, int blocks, int ups)
+{
+    add_gain_conv(s, "model.0", width, 3, 1.0, 0.0);
+    for (int b = 0; b < blocks; b++)
+        for (int d = 1; d <= 3; d++)
+            for (int c = 0; c < 5; c++)
+                add_gain_conv(s, name_of("model.1.sub.%d.RDB%d.conv%d.0", b, d, c + 1).text,
+                              c < 4 ? 32 : width, width + 32 * c, 0.6, 0.0);
+    add_gain_conv(s, name_of("model.1.sub.%d", blocks).text, width, width, pow(1.2, -blocks), 0.0);
+    for (int u = 1; u <= ups; u++) add_gain_conv(s, name_of("model.%d", 3 * u).text, width, width, 1.3, 0.0);
+    add_gain_conv(s, name_of("model.%d", 3 * ups + 2).text, width, width, 1.3, 0.0);
+    add_gain_conv(s, name_of("model.%d", 3 * ups + 4).text, 3, width, 0.35, 0.5);
+}
+
+const char *const fc_synth_kinds[] = {"base",          "refiner",       "tiny_base",
+                                      "tiny_refiner",  "taesd_decoder", "esrgan_small4",
+                                      "esrgan_small2", "esrgan_full",   NULL};
 
 fc_status fc_synth_build(fc_synth *s, const char *kind, fc_err *err)
 {
@@ -358,6 +381,12 @@ fc_status fc_synth_build(fc_synth *s, const char *kind, fc_err *err)
         build_refiner(s, true);
     else if (strcmp(kind, "taesd_decoder") == 0)
         build_taesd_decoder(s);
+    else if (strcmp(kind, "esrgan_small4") == 0)
+        build_esrgan(s, 64, 2, 2);
+    else if (strcmp(kind, "esrgan_small2") == 0)
+        build_esrgan(s, 32, 2, 1);
+    else if (strcmp(kind, "esrgan_full") == 0)
+        build_esrgan(s, 64, 23, 2);
     else
         return fc_fail(err, FC_ARG, "there is no synthetic checkpoint of the kind \"%s\"", kind);
     if (s->status == FC_OK) return FC_OK;

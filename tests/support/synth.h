@@ -6,7 +6,8 @@
  *   u(name, i)  = (x >> 40) * 2^-24 - 0.5
  *   value       = float32(offset) + float32(u) * float32(scale), rounded to F16
  *
- * Kinds: base, refiner (full size), tiny_base, tiny_refiner (same topology, toy width), taesd_decoder. */
+ * Kinds: base, refiner (full size), tiny_base, tiny_refiner (same topology, toy width), taesd_decoder,
+ * esrgan_small4, esrgan_small2, esrgan_full (upscalers). */
 #ifndef FC_TESTS_SYNTH_H
 #define FC_TESTS_SYNTH_H
 

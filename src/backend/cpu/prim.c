@@ -40,9 +40,9 @@ static void md_drop(md_t *md)
     if (*md) (void)dnnl_memory_desc_destroy(*md);
     *md = NULL;
 }
-static dnnl_status_t post_relu(dnnl_post_ops_t ops)
+static dnnl_status_t post_relu(dnnl_post_ops_t ops, float slope)
 {
-    return dnnl_post_ops_append_eltwise(ops, dnnl_eltwise_relu, 0.0f, 0.0f);
+    return dnnl_post_ops_append_eltwise(ops, dnnl_eltwise_relu, slope, 0.0f);
 }
 static dnnl_status_t post_sum(dnnl_post_ops_t ops)
 {
@@ -90,9 +90,9 @@ static void md_drop(md_t *md)
 {
     (void)md;
 }
-static dnnl_status_t post_relu(dnnl_post_ops_t ops)
+static dnnl_status_t post_relu(dnnl_post_ops_t ops, float slope)
 {
-    return dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_relu, 0.0f, 0.0f);
+    return dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_relu, slope, 0.0f);
 }
 static dnnl_status_t post_sum(dnnl_post_ops_t ops)
 {
@@ -314,7 +314,7 @@ static dnnl_status_t make_attr(const fc_prim_shape *s, const struct descs *d, dn
     dnnl_status_t st = dnnl_primitive_attr_create(attr);
     if (!st) st = dnnl_primitive_attr_set_scratchpad_mode(*attr, dnnl_scratchpad_mode_user);
     if (!st) st = dnnl_post_ops_create(&ops);
-    if (!st && s->relu) st = post_relu(ops);
+    if (!st && s->relu) st = post_relu(ops, s->relu == FC_PRIM_LRELU ? FC_LRELU_SLOPE : 0.0f);
     if (!st && s->add == FC_PRIM_ADD_DST) st = post_sum(ops);
     if (!st && s->add == FC_PRIM_ADD_OTHER)
         st = dnnl_post_ops_append_binary(ops, dnnl_binary_add, md_get(&d->add));

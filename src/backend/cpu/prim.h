@@ -17,6 +17,8 @@ typedef enum fc_prim_add {
     FC_PRIM_ADD_OTHER /* another tensor of y's shape; linear only */
 } fc_prim_add;
 
+typedef enum fc_prim_relu { FC_PRIM_NO_RELU, FC_PRIM_RELU, FC_PRIM_LRELU } fc_prim_relu;
+
 /* All that a primitive depends on. Only int32_t: compared as bytes. */
 typedef struct fc_prim_shape {
     int32_t conv;           /* 0: linear, of n rows; then h, w, oh, ow are 1 */
@@ -24,7 +26,7 @@ typedef struct fc_prim_shape {
     int32_t oh, ow, cout;   /* y */
     fc_conv_geom geom;      /* linear: zeros */
     int32_t src, dst;       /* fc_dtype of x and of y; the weight has x's */
-    int32_t bias, relu;     /* relu comes before the addition */
+    int32_t bias, relu;     /* fc_prim_relu; comes before the addition */
     int32_t add, add_dtype; /* fc_prim_add; fc_dtype */
 } fc_prim_shape;
 

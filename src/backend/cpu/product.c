@@ -30,11 +30,16 @@ static bool can_add(const struct product *p, const fc_tensor *y, const fc_tensor
     return !p->geom || add->dtype == y->dtype;
 }
 
+/* Activations that the primitive knows. */
+static bool is_piecewise(fc_act act)
+{
+    return act == FC_ACT_NONE || act == FC_ACT_RELU || act == FC_ACT_LRELU;
+}
+
 static bool y_is_direct(const struct product *p, const fc_tensor *y, const fc_tensor *add)
 {
     bool type = y->dtype == FC_F32 || y->dtype == p->weight->stored;
-    return type && is_dense(y) && (p->act == FC_ACT_NONE || p->act == FC_ACT_RELU) && p->scale == 1.0f &&
-           can_add(p, y, add);
+    return type && is_dense(y) && is_piecewise(p->act) && p->scale == 1.0f && can_add(p, y, add);
 }
 
 static bool x_is_direct(const struct product *p, const fc_tensor *x)
@@ -94,7 +99,9 @@ static fc_status run(fc_dev *dev, const struct product *p, fc_tensor y, fc_tenso
     fc_prim_shape shape = make_shape(p, &y, &x, out.dtype);
     fc_prim_args args = {.y = out.data, .x = in.data, .bias = p->bias};
     if (direct) {
-        shape.relu = p->act == FC_ACT_RELU;
+        shape.relu = p->act == FC_ACT_RELU    ? FC_PRIM_RELU
+                     : p->act == FC_ACT_LRELU ? FC_PRIM_LRELU
+                                              : FC_PRIM_NO_RELU;
         if (add.data && (p->geom || add.data == y.data)) {
             shape.add = FC_PRIM_ADD_DST;
             if (add.data != y.data) (void)fc_cpu_copy(dev, y, add);

@@ -136,6 +136,8 @@ static inline V v_act(fc_act act, V x)
         return v_max(v_set1(0.0f), x);
     case FC_ACT_TANH3:
         return v_tanh3(x);
+    case FC_ACT_LRELU:
+        return v_max(x * v_set1(FC_LRELU_SLOPE), x);
     default:
         return x;
     }

@@ -25,6 +25,8 @@ double fc_ref_act(fc_act act, double x)
         return x < 0.0 ? 0.0 : x;
     case FC_ACT_TANH3:
         return 3.0 * tanh(x / 3.0);
+    case FC_ACT_LRELU:
+        return x < 0.0 ? (double)FC_LRELU_SLOPE * x : x;
     default:
         return x;
     }

@@ -30,7 +30,8 @@ static void put_shape(fc_buf *out, const fc_op_operand *t)
 
 static void put_product(fc_buf *out, const fc_op_call *c)
 {
-    static const char *const acts[FC_ACT_COUNT] = {"", " silu", " gelu", " quick_gelu", " relu", " tanh3"};
+    static const char *const acts[FC_ACT_COUNT] = {"",      " silu",  " gelu", " quick_gelu",
+                                                   " relu", " tanh3", " lrelu"};
     const fc_conv_geom *g = &c->geom;
     if (c->kind == FC_OP_LINEAR)
         fc_buf_puts(out, "linear");

@@ -44,6 +44,7 @@ static const struct op_case cases[] = {
     {SHAPE(UNARY, 1, 1, 64, 1031), .act = FC_ACT_GELU, .spread = 6.0f},
     {SHAPE(UNARY, 2, 1, 3, 19), .act = FC_ACT_QUICK_GELU, .spread = 10.0f},
     {SHAPE(UNARY, 2, 1, 3, 19), .act = FC_ACT_RELU},
+    {SHAPE(UNARY, 2, 1, 3, 19), .act = FC_ACT_LRELU},
     {SHAPE(UNARY, 1, 1, 64, 1031), .act = FC_ACT_TANH3, .spread = 9.0f},
     {SHAPE(UNARY, 1, 2, 2, 5), .act = FC_ACT_NONE},
     {SHAPE(AXPBY, 2, 9, 9, 4)},
@@ -327,10 +328,14 @@ static void special_values(void **state)
         float out[8];
         tt_get(&y, out);
         assert_true(isnan(out[0]));
-        const bool flat = act == FC_ACT_TANH3, odd = flat || act == FC_ACT_NONE;
+        const bool flat = act == FC_ACT_TANH3, leaky = act == FC_ACT_LRELU,
+                   odd = flat || act == FC_ACT_NONE || leaky;
         assert_true(flat ? out[1] == 3.0f : out[1] == INFINITY);
         assert_true(out[2] == (flat ? 3.0f : 1e30f));
-        assert_true(odd ? out[3] == (flat ? -3.0f : -1e30f) : fabsf(out[3]) < 1e-6f);
+        assert_true(odd ? out[3] == (flat    ? -3.0f
+                                     : leaky ? -1e30f * FC_LRELU_SLOPE
+                                             : -1e30f)
+                        : fabsf(out[3]) < 1e-6f);
         assert_true(out[4] == (flat ? 3.0f : 100.0f));
         assert_true(odd || fabsf(out[5]) < 1e-30f);
         assert_true(out[6] == 0.0f);

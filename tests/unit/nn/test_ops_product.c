@@ -84,6 +84,8 @@ static const struct product_case cases[] = {
     {SHAPE(1, 9, 9, 8, 8), .geom = POINT, .bias = true},
     {SHAPE(1, 16, 16, 64, 64), .geom = SAME3, .bias = true, .add = ADD_SAME, .act = FC_ACT_RELU},
     {SHAPE(1, 16, 16, 64, 64), .geom = SAME3, .bias = true, .act = FC_ACT_RELU},
+    {SHAPE(1, 16, 16, 64, 64), .geom = SAME3, .bias = true, .act = FC_ACT_LRELU},
+    {SHAPE(1, 16, 16, 96, 32), .geom = SAME3, .bias = true, .act = FC_ACT_LRELU, .gap_x = 96, .gap_y = 160},
     {SHAPE(2, 8, 8, 640, 96), .geom = SAME3, .resize_h = 16, .resize_w = 16, .bias = true},
     {SHAPE(1, 70, 3, 16, 16), .geom = SAME3, .resize_h = 140, .resize_w = 6, .bias = true}, /* in strips */
     /* odd sizes, views, every kind of tail */

@@ -172,7 +172,8 @@ static void activations_at_one_and_minus_one(void **state)
                  {FC_ACT_GELU, 0.841344746f, -0.158655254f},
                  {FC_ACT_QUICK_GELU, 0.845795766f, -0.154204234f},
                  {FC_ACT_RELU, 1, 0},
-                 {FC_ACT_TANH3, 0.964538226f, -0.964538226f}};
+                 {FC_ACT_TANH3, 0.964538226f, -0.964538226f},
+                 {FC_ACT_LRELU, 1, -0.2f}};
     tt_dev d = tt_open("ref", 1, NULL);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         tt x = make(d, FC_F32, 1, 1, 2, (const float[]){1, -1}), y = make(d, FC_F32, 1, 1, 2, NULL);

@@ -11,6 +11,9 @@ static void files_have_known_hashes(void **state)
     static const struct {
         const char *kind, *sha256;
     } known[] = {
+        {"esrgan_full", "6484b5641aef48f7bed1f52167ca8cea204163b28417b9fe8fc9940733618e2c"},
+        {"esrgan_small2", "e1833e2dd6b7070238a56f752e2e23e2ca4765b615aba5ab8059535faa0e0894"},
+        {"esrgan_small4", "9012d66769230a39bf7b039a058cfc227bd67dd8dd584e2df07d9048f3916fe0"},
         {"taesd_decoder", "5f8d6ff00eb58a1c7d49952ba56fb66c657857d0c4fddb5845ada8a41832d888"},
         {"tiny_base", "c0d64a348151a33c936b4f89af09bf511575bbf059e2b17174b68507c5d97032"},
         {"tiny_refiner", "85d3cb4ba8b6969601f88f56993854653e837d9078c9807260d91dc2795cb7be"},
