@@ -24,7 +24,7 @@ enum { FC_INPUT_ID_SIZE = 65, FC_INPUTS_MAX_LIST = 10000 };
 bool fc_input_id_valid(const char *text);
 
 /* Keeps the picture in data and writes its name to id; one that is there already is only marked as used. The
- * bytes are untrusted: FORMAT when they are no PNG, JPEG or WebP, LIMIT beyond
+ * bytes are untrusted: FORMAT or UNSUPPORTED when they are no PNG, JPEG or WebP, LIMIT beyond
  * FC_INPUT_MAX_BYTES, FC_IMAGE_MAX_SIDE or FC_IMAGE_MAX_PIXELS. Only the header is looked at here: pixels are
  * checked when they are decoded. */
 fc_status fc_inputs_put(const char *home, const void *data, size_t size, char id[FC_INPUT_ID_SIZE],

@@ -100,11 +100,11 @@ static void test_refused(void **state)
     char id[FC_INPUT_ID_SIZE];
     fc_err err = {0};
     fc_buf file;
-    assert_fails(fc_inputs_put(home, "GIF89a..........", 16, id, &err), FC_FORMAT, &err, NULL);
+    assert_fails(fc_inputs_put(home, "GIF89a..........", 16, id, &err), FC_UNSUPPORTED, &err, "GIF");
     encode(&file, 20, 10, 3, FC_PNG);
-    /* a header that tells 40,000 x 40,000 pixels */
-    const uint8_t sides[8] = {0, 0, 0x9c, 0x40, 0, 0, 0x9c, 0x40};
-    memcpy(file.data + 16, sides, sizeof sides);
+    /* a header that tells 40,000 x 40,000 pixels, with its checksum */
+    const uint8_t header[17] = {0, 0, 0x9c, 0x40, 0, 0, 0x9c, 0x40, 8, 2, 0, 0, 0, 0xde, 0x6e, 0x99, 0x52};
+    memcpy(file.data + 16, header, sizeof header);
     assert_int_equal(fc_inputs_put(home, file.data, file.len, id, &err), FC_LIMIT);
     fc_buf_fini(&file);
     char *large = fc_calloc(FC_INPUT_MAX_BYTES + 1, 1);
