@@ -47,15 +47,21 @@ torture: build-tests ## the server on hard days: kill -9 at 50 moments, 1,000 jo
 fuzz: ## fuzz every parser for FUZZ_SECONDS (60) each, with clang
 	@tools/fuzz.sh
 
-lint: ## layers, size budget, data files, formatting
+# what eslint and prettier look at: the page, its tests and its tools
+SCRIPTS = "web/**/*.js" "tests/**/*.mjs" "tools/**/*.mjs" "*.mjs"
+SHEETS  = "web/**/*.css"
+lint: ## layers, size budget, data files, formatting, the page's scripts
 	@tools/deps.sh build lint
 	@python3 tools/check_layers.py
 	@python3 tools/budget.py
 	@if [ -f tools/check_data.py ]; then python3 tools/check_data.py; fi
 	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror && echo "format: ok"
+	@npx --no-install eslint $(SCRIPTS) && npx --no-install prettier --check --log-level warn $(SCRIPTS) $(SHEETS) && \
+	  echo "scripts: ok"
 
-format: ## let clang-format write the sources
+format: ## let clang-format and prettier write the sources
 	git ls-files '*.c' '*.h' | xargs clang-format -i
+	@npx --no-install prettier --write --log-level warn $(SCRIPTS) $(SHEETS)
 
 install: build ## install program, library and header under PREFIX (/usr/local), DESTDIR is respected
 	@cmake --build build/release -j $(JOBS) --target fooocus_shared

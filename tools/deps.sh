@@ -12,12 +12,12 @@ fuzz="clang libomp-dev"
 deb="dpkg-dev file"
 
 wanted=$build
-node_packages=build # the tests also need the lock file's devDependencies
+node_packages=build # tests and lint also need the lock file's devDependencies
 for group in "$@"; do
     case $group in
     build) ;; # always
     test) wanted="$wanted $test"; node_packages=all ;;
-    lint) wanted="$wanted $lint" ;;
+    lint) wanted="$wanted $lint"; node_packages=all ;;
     fuzz) wanted="$wanted $fuzz" ;;
     deb) wanted="$wanted $deb" ;;
     fuzz-runtime) wanted="$wanted libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev" ;;

@@ -1,4 +1,5 @@
-// The API's own part, /api/v1: jobs, events, pictures, settings. Every answer is held against the description.
+// The API's own part, /api/v1: jobs, events, pictures, settings. Every answer is held against the
+// description.
 
 import assert from "node:assert/strict";
 import fs from "node:fs";
@@ -26,8 +27,14 @@ test("the description is valid OpenAPI 3.1, and the server gives it", async () =
 
 test("the description and the server's routes are the same", () => {
   const source = fs.readFileSync(path.join(ROOT, "src/server/router.c"), "utf8");
-  const routes = [...source.matchAll(/\{"(\w+)", "([^"]+)",/g)].map(([, method, pattern]) => `${method.toLowerCase()} ${pattern.replace("*}", "}")}`);
-  const described = Object.entries(DOCUMENT.paths).flatMap(([pattern, methods]) => Object.keys(methods).filter((m) => m !== "parameters").map((method) => `${method} ${pattern}`));
+  const routes = [...source.matchAll(/\{"(\w+)", "([^"]+)",/g)].map(
+    ([, method, pattern]) => `${method.toLowerCase()} ${pattern.replace("*}", "}")}`,
+  );
+  const described = Object.entries(DOCUMENT.paths).flatMap(([pattern, methods]) =>
+    Object.keys(methods)
+      .filter((m) => m !== "parameters")
+      .map((method) => `${method} ${pattern}`),
+  );
   assert.ok(routes.length > 50);
   assert.deepEqual(routes.sort(), described.sort());
 });
@@ -35,7 +42,9 @@ test("the description and the server's routes are the same", () => {
 describe("jobs", () => {
   test("a job from its submission to its pictures", async () => {
     const stream = await listen(server);
-    const { status, headers, body } = await post("/api/v1/jobs", { parameters: { prompt: "a blue boat", count: 2, seed: "7" } });
+    const { status, headers, body } = await post("/api/v1/jobs", {
+      parameters: { prompt: "a blue boat", count: 2, seed: "7" },
+    });
     assert.equal(status, 201);
     assert.equal(headers.get("location"), `/api/v1/jobs/${body.id}`);
     await stream.next((e) => e.type === "preview" && e.data.job === body.id);
@@ -43,10 +52,16 @@ describe("jobs", () => {
     stream.close();
     const job = (await get(`/api/v1/jobs/${body.id}`)).body;
     assert.equal(job.state, "done");
-    assert.deepEqual(job.images.map((p) => p.seed), ["7", "8"]);
+    assert.deepEqual(
+      job.images.map((p) => p.seed),
+      ["7", "8"],
+    );
     assert.equal(job.parameters.prompt, "a blue boat");
     const ids = stream.events.map((e) => BigInt(e.id));
-    assert.ok(ids.every((id, i) => i === 0 || id > ids[i - 1]), "events are numbered upwards");
+    assert.ok(
+      ids.every((id, i) => i === 0 || id > ids[i - 1]),
+      "events are numbered upwards",
+    );
     for (const type of ["job", "queue", "progress", "preview", "picture"]) {
       const event = stream.events.find((e) => e.type === type);
       assert.ok(event, `an event ${type}`);
@@ -73,10 +88,17 @@ describe("jobs", () => {
     const long = await submit(server, { prompt: "long", count: 50 });
     const stream = await listen(server, { query: `?job=${long.id}` });
     const running = await stream.next((e) => e.type === "progress" && e.data.step >= 1);
-    const [a, b, c] = [await submit(server, { prompt: "a" }), await submit(server, { prompt: "b" }), await submit(server, { prompt: "c" })];
+    const [a, b, c] = [
+      await submit(server, { prompt: "a" }),
+      await submit(server, { prompt: "b" }),
+      await submit(server, { prompt: "c" }),
+    ];
     const order = async () => {
       const { body } = await get("/api/v1/jobs?state=queued");
-      return body.jobs.sort((x, y) => x.position - y.position).map((job) => job.prompt).join("");
+      return body.jobs
+        .sort((x, y) => x.position - y.position)
+        .map((job) => job.prompt)
+        .join("");
     };
     assert.equal(await order(), "abc");
     assert.equal((await post(`/api/v1/jobs/${c.id}/move`, { position: 0 })).status, 200);
@@ -91,9 +113,14 @@ describe("jobs", () => {
     all.close();
     assert.equal((await get(`/api/v1/jobs/${a.id}`)).status, 404);
     assert.equal((await post(`/api/v1/jobs/${b.id}/cancel`, {})).status, 409, "it is over");
-    assert.equal((await post(`/api/v1/jobs/${c.id}/cancel`, { what: "image" })).status, 409, "it does not run");
+    assert.equal(
+      (await post(`/api/v1/jobs/${c.id}/cancel`, { what: "image" })).status,
+      409,
+      "it does not run",
+    );
     assert.equal((await call(server, "DELETE", `/api/v1/jobs/${long.id}`)).status, 409, "it runs");
-    for (let etag = '""', status = 0; status !== 304; ) { // unchanged, or already the next one
+    for (let etag = '""', status = 0; status !== 304; ) {
+      // unchanged, or already the next one
       const preview = await get(`/api/v1/jobs/${long.id}/preview`, { headers: { "If-None-Match": etag } });
       if (preview.status === 200) assert.equal(preview.body.readUInt16BE(0), 0xffd8, "a JPEG");
       ({ status } = preview);
@@ -105,7 +132,10 @@ describe("jobs", () => {
     const ended = await over(server, long.id);
     assert.equal(ended.state, "cancelled");
     assert.ok(ended.images.length < 49 && ended.finished_count >= ended.images.length);
-    assert.ok(stream.events.every((e) => (e.data.job ?? e.data.id ?? e.data.picture?.job) === long.id), "only events of this job");
+    assert.ok(
+      stream.events.every((e) => (e.data.job ?? e.data.id ?? e.data.picture?.job) === long.id),
+      "only events of this job",
+    );
     stream.close();
     assert.equal((await over(server, c.id)).state, "done");
   });
@@ -128,7 +158,11 @@ describe("events", () => {
     const cut = whole.events[2].id;
     const rest = await listen(server, { headers: { "Last-Event-ID": cut } });
     await over(server, (await submit(server, { prompt: "two" })).id);
-    await Promise.all([whole, rest].map((s) => s.next((e) => e.type === "job" && e.data.state === "done" && e.data.prompt === "two")));
+    await Promise.all(
+      [whole, rest].map((s) =>
+        s.next((e) => e.type === "job" && e.data.state === "done" && e.data.prompt === "two"),
+      ),
+    );
     const known = whole.events.map((e) => e.id);
     const again = rest.events.map((e) => e.id);
     assert.deepEqual(again, known.slice(3, 3 + again.length));
@@ -143,12 +177,15 @@ describe("events", () => {
     assert.equal((await get("/api/v1/events?after=many")).status, 400);
     assert.equal((await get("/api/v1/events?job=nonsense")).status, 400);
   });
-
 });
 
 describe("pictures", () => {
   let picture;
-  before(async () => (picture = (await over(server, (await submit(server, { prompt: "a red kite, autumn", seed: "11" })).id)).images[0]));
+  before(
+    async () =>
+      (picture = (await over(server, (await submit(server, { prompt: "a red kite, autumn", seed: "11" })).id))
+        .images[0]),
+  );
 
   test("the file: cached, in parts, to download", async () => {
     const target = `/api/v1/pictures/${picture.id}/file`;
@@ -163,7 +200,10 @@ describe("pictures", () => {
     assert.deepEqual(part.body, whole.body.subarray(4, 10));
     assert.equal(part.headers.get("content-range"), `bytes 4-9/${whole.body.length}`);
     assert.equal((await get(target, { headers: { Range: "bytes=999999-" } })).status, 416);
-    assert.match((await get(`${target}?download=1`)).headers.get("content-disposition"), /^attachment; filename="fooocus-\d+\.png"$/);
+    assert.match(
+      (await get(`${target}?download=1`)).headers.get("content-disposition"),
+      /^attachment; filename="fooocus-\d+\.png"$/,
+    );
     const head = await call(server, "HEAD", target);
     assert.equal(head.headers.get("content-length"), String(whole.body.length));
     assert.equal(head.body.length, 0);
@@ -176,7 +216,10 @@ describe("pictures", () => {
     fs.rmSync(path.join(server.home, "outputs/.library/thumbnails"), { recursive: true });
     assert.equal((await get(target)).status, 200);
     assert.equal((await get(target, { headers: { Range: "bytes=0-3" } })).status, 206);
-    assert.equal((await get(target, { headers: { "If-None-Match": (await get(target)).headers.get("etag") } })).status, 304);
+    assert.equal(
+      (await get(target, { headers: { "If-None-Match": (await get(target)).headers.get("etag") } })).status,
+      304,
+    );
   });
 
   test("search, filters, favourite, delete and restore", async () => {
@@ -189,14 +232,21 @@ describe("pictures", () => {
     assert.deepEqual(await found("style=None"), []);
     assert.deepEqual(await found(`to=${picture.created}&from=${picture.created}`), []);
     assert.ok((await found(`from=${picture.created}&to=${picture.created + 1}`)).includes(picture.id));
-    assert.equal((await post(`/api/v1/pictures/${picture.id}/favourite`, { favourite: true })).body.favourite, true);
+    assert.equal(
+      (await post(`/api/v1/pictures/${picture.id}/favourite`, { favourite: true })).body.favourite,
+      true,
+    );
     assert.deepEqual(await found("favourite=1"), [picture.id]);
     const stream = await listen(server);
     assert.equal((await call(server, "DELETE", `/api/v1/pictures/${picture.id}`)).status, 204);
     await stream.next((e) => e.type === "picture_removed" && e.data.id === picture.id);
     assert.ok(!(await found("q=painted")).includes(picture.id));
     assert.deepEqual(await found("trash=1"), [picture.id]);
-    assert.equal((await get(`/api/v1/pictures/${picture.id}/file`)).status, 200, "the trash can be looked at");
+    assert.equal(
+      (await get(`/api/v1/pictures/${picture.id}/file`)).status,
+      200,
+      "the trash can be looked at",
+    );
     assert.equal((await post(`/api/v1/pictures/${picture.id}/restore`)).body.deleted, null);
     await stream.next((e) => e.type === "picture" && e.data.picture.id === picture.id);
     stream.close();
@@ -213,7 +263,10 @@ test("catalogues", async () => {
   assert.equal(parameters.find((p) => p.name === "steps").default["2.5"], null, "automatic");
   assert.equal(parameters.find((p) => p.name === "cfg").default["2.5"], 4);
   assert.ok((await get("/api/v1/styles")).body.length > 200);
-  assert.deepEqual((await get("/api/v1/models")).body.checkpoints.map((m) => m.name), ["paint.safetensors"]);
+  assert.deepEqual(
+    (await get("/api/v1/models")).body.checkpoints.map((m) => m.name),
+    ["paint.safetensors"],
+  );
   assert.equal((await post("/api/v1/models/refresh")).status, 200);
   assert.ok((await get("/api/v1/presets")).body.length >= 1);
   const system = (await get("/api/v1/system")).body;
@@ -229,14 +282,26 @@ test("models are fetched, stopped and fetched on", async () => {
   file.write("{}", 8);
   const hub = await startHub(file);
   const url = hub.url("small.bin");
-  fs.writeFileSync(path.join(server.home, "catalog.json"), JSON.stringify({ version: 1, models: [
-    { name: "small.bin", folder: "loras", url, licence: "MIT", note: "a test" }, { name: "gone.bin", folder: "loras", url: `${url}.gone` }] }));
+  fs.writeFileSync(
+    path.join(server.home, "catalog.json"),
+    JSON.stringify({
+      version: 1,
+      models: [
+        { name: "small.bin", folder: "loras", url, licence: "MIT", note: "a test" },
+        { name: "gone.bin", folder: "loras", url: `${url}.gone` },
+      ],
+    }),
+  );
   const stream = await listen(server);
-  const state = (name, wanted) => stream.next((e) => e.type === "download" && e.data.name === name && e.data.state === wanted);
+  const state = (name, wanted) =>
+    stream.next((e) => e.type === "download" && e.data.name === name && e.data.state === wanted);
   const catalog = (await get("/api/v1/catalog")).body.models;
   assert.ok(catalog.some((m) => m.recommended && m.folder === "checkpoints" && !m.installed));
   assert.equal(catalog.find((m) => m.name === "small.bin").installed, false);
-  assert.equal((await post("/api/v1/downloads", { names: ["small.bin", "nothing of the kind"] })).body.field, "names");
+  assert.equal(
+    (await post("/api/v1/downloads", { names: ["small.bin", "nothing of the kind"] })).body.field,
+    "names",
+  );
   assert.deepEqual((await get("/api/v1/downloads")).body.downloads, [], "an unknown name starts nothing");
   assert.equal((await post("/api/v1/downloads", { names: ["small.bin"] })).status, 202);
   await stream.next((e) => e.type === "download" && e.data.received > 0 && e.data.state === "running");
@@ -248,18 +313,37 @@ test("models are fetched, stopped and fetched on", async () => {
   await post("/api/v1/downloads", { names: ["small.bin"] });
   await state("small.bin", "done");
   assert.deepEqual(fs.readFileSync(path.join(server.home, "models/loras/small.bin")), file);
-  assert.deepEqual((await get("/api/v1/models")).body.loras.map((m) => m.name), ["small.bin"]);
+  assert.deepEqual(
+    (await get("/api/v1/models")).body.loras.map((m) => m.name),
+    ["small.bin"],
+  );
   hub.close();
   stream.close();
 });
 
 test("settings are read from a picture", async () => {
-  const text = JSON.stringify({ prompt: "kept", steps: 12, resolution: "(64, 64)", guidance_scale: 5.5, seed: "77", version: "Fooocus v2.5.5" });
+  const text = JSON.stringify({
+    prompt: "kept",
+    steps: 12,
+    resolution: "(64, 64)",
+    guidance_scale: 5.5,
+    seed: "77",
+    version: "Fooocus v2.5.5",
+  });
   const picture = png(paint(1, 8, 8), 8, 8, text);
-  const { status, body } = await call(server, "POST", "/api/v1/metadata", { body: picture, headers: { "Content-Type": "image/png" } });
+  const { status, body } = await call(server, "POST", "/api/v1/metadata", {
+    body: picture,
+    headers: { "Content-Type": "image/png" },
+  });
   assert.equal(status, 200);
-  assert.deepEqual([body.parameters.prompt, body.parameters.steps, body.parameters.seed, body.parameters.width], ["kept", 12, "77", 64]);
-  assert.equal((await call(server, "POST", "/api/v1/metadata", { body: Buffer.from("no picture") })).status, 422);
+  assert.deepEqual(
+    [body.parameters.prompt, body.parameters.steps, body.parameters.seed, body.parameters.width],
+    ["kept", 12, "77", 64],
+  );
+  assert.equal(
+    (await call(server, "POST", "/api/v1/metadata", { body: Buffer.from("no picture") })).status,
+    422,
+  );
 });
 
 test("the page and its files", async () => {
@@ -279,9 +363,19 @@ test("every described success of /api/v1 was met", () => {
   for (const [template, methods] of Object.entries(DOCUMENT.paths))
     for (const [method, operation] of Object.entries(methods))
       for (const status of Object.keys(operation.responses ?? {}))
-        if (template.startsWith("/api/") && status !== "default" && !template.endsWith("/events") && !seen.has(`${method} ${template} ${status}`)) missing.push(`${method} ${template} ${status}`);
+        if (
+          template.startsWith("/api/") &&
+          status !== "default" &&
+          !template.endsWith("/events") &&
+          !seen.has(`${method} ${template} ${status}`)
+        )
+          missing.push(`${method} ${template} ${status}`);
   for (const name of Object.keys(DOCUMENT.components.schemas))
-    if (name.startsWith("Event_") && name !== "Event_warning" && !seen.has(`event ${name.slice(6)}`)) missing.push(name);
+    if (name.startsWith("Event_") && name !== "Event_warning" && !seen.has(`event ${name.slice(6)}`))
+      missing.push(name);
   assert.deepEqual(missing, []);
-  assert.throws(() => checkAnswer("GET", "/api/v1/system", 200, "application/json", {}), "the check itself can fail");
+  assert.throws(
+    () => checkAnswer("GET", "/api/v1/system", 200, "application/json", {}),
+    "the check itself can fail",
+  );
 });

@@ -1,5 +1,5 @@
-// What other programs speak: the real client of OpenAI, and requests as clients of AUTOMATIC1111's web UI and of
-// Fooocus-API send them (tests/http/recorded).
+// What other programs speak: the real client of OpenAI, and requests as clients of AUTOMATIC1111's
+// web UI and of Fooocus-API send them (tests/http/recorded).
 
 import assert from "node:assert/strict";
 import fs from "node:fs";
@@ -9,7 +9,8 @@ import OpenAI from "openai";
 import { call, checkAnswer, DOCUMENT, ROOT, seen, startServer, submit } from "./harness.mjs";
 
 const PNG = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
-const recorded = (name) => JSON.parse(fs.readFileSync(path.join(ROOT, `tests/http/recorded/${name}.json`), "utf8"));
+const recorded = (name) =>
+  JSON.parse(fs.readFileSync(path.join(ROOT, `tests/http/recorded/${name}.json`), "utf8"));
 const isPng = (bytes) => assert.deepEqual(Buffer.from(bytes).subarray(0, 8), PNG);
 let server;
 before(async () => (server = await startServer({ step_millis: 10 })));
@@ -22,23 +23,41 @@ async function watched(url, init) {
   const response = await fetch(url, init);
   const type = response.headers.get("content-type")?.split(";")[0];
   const copy = Buffer.from(await response.clone().arrayBuffer());
-  checkAnswer(init?.method ?? "GET", decodeURIComponent(new URL(url).pathname), response.status, type, type?.includes("json") ? JSON.parse(copy) : copy);
+  checkAnswer(
+    init?.method ?? "GET",
+    decodeURIComponent(new URL(url).pathname),
+    response.status,
+    type,
+    type?.includes("json") ? JSON.parse(copy) : copy,
+  );
   return response;
 }
 
 describe("the openai client", () => {
   let client;
-  before(() => (client = new OpenAI({ apiKey: "none", baseURL: `${server.url}/v1`, fetch: watched, maxRetries: 0 })));
+  before(
+    () =>
+      (client = new OpenAI({ apiKey: "none", baseURL: `${server.url}/v1`, fetch: watched, maxRetries: 0 })),
+  );
 
   test("pictures by URL", async () => {
-    const { data, created } = await client.images.generate({ model: "dall-e-3", prompt: "a fox", n: 2, size: "1024x1024", response_format: "url" });
+    const { data, created } = await client.images.generate({
+      model: "dall-e-3",
+      prompt: "a fox",
+      n: 2,
+      size: "1024x1024",
+      response_format: "url",
+    });
     assert.equal(data.length, 2);
     assert.ok(Math.abs(created - Date.now() / 1000) < 60);
     for (const { url } of data) isPng(await (await fetch(url)).arrayBuffer());
   });
 
   test("pictures as base64, by wish and as gpt-image models do", async () => {
-    for (const wish of [{ model: "dall-e-2", response_format: "b64_json" }, { model: "gpt-image-1", quality: "high", moderation: "low" }]) {
+    for (const wish of [
+      { model: "dall-e-2", response_format: "b64_json" },
+      { model: "gpt-image-1", quality: "high", moderation: "low" },
+    ]) {
       const { data } = await client.images.generate({ prompt: "a fox", size: "512x512", ...wish });
       isPng(Buffer.from(data[0].b64_json, "base64"));
     }
@@ -49,16 +68,22 @@ describe("the openai client", () => {
     for await (const model of client.models.list()) models.push(model.id);
     assert.deepEqual(models, ["paint.safetensors"]);
     assert.equal((await client.models.retrieve("paint.safetensors")).object, "model");
-    const { data } = await client.images.generate({ model: "paint.safetensors", prompt: "x", seed: 5, negative_prompt: "y" });
+    const { data } = await client.images.generate({
+      model: "paint.safetensors",
+      prompt: "x",
+      seed: 5,
+      negative_prompt: "y",
+    });
     assert.equal(data.length, 1);
   });
 
   test("errors are the client's own kinds", async () => {
-    const fails = (wish, kind, param) => assert.rejects(client.images.generate({ prompt: "x", ...wish }), (error) => {
-      assert.ok(error instanceof kind, `${error}`);
-      assert.equal(error.param ?? null, param);
-      return true;
-    });
+    const fails = (wish, kind, param) =>
+      assert.rejects(client.images.generate({ prompt: "x", ...wish }), (error) => {
+        assert.ok(error instanceof kind, `${error}`);
+        assert.equal(error.param ?? null, param);
+        return true;
+      });
     await fails({ size: "13x13" }, OpenAI.BadRequestError, "size");
     await fails({ n: 11 }, OpenAI.BadRequestError, "n");
     await fails({ prompt: 7 }, OpenAI.BadRequestError, "prompt");
@@ -107,35 +132,57 @@ describe("AUTOMATIC1111's clients", () => {
     const models = (await get("/sdapi/v1/sd-models")).body;
     assert.equal(models[0].title, "paint.safetensors");
     const samplers = (await get("/sdapi/v1/samplers")).body.map((s) => s.name);
-    for (const name of ["Euler a", "DPM++ 2M", "DPM++ 2M SDE", "LCM", "UniPC"]) assert.ok(samplers.includes(name), name);
+    for (const name of ["Euler a", "DPM++ 2M", "DPM++ 2M SDE", "LCM", "UniPC"])
+      assert.ok(samplers.includes(name), name);
     const schedulers = (await get("/sdapi/v1/schedulers")).body.map((s) => s.label);
     for (const name of ["Automatic", "Karras", "SGM Uniform"]) assert.ok(schedulers.includes(name), name);
-    for (const list of ["sd-vae", "loras", "upscalers", "prompt-styles"]) assert.ok(Array.isArray((await get(`/sdapi/v1/${list}`)).body), list);
-    for (const list of ["embeddings", "memory", "cmd-flags"]) assert.equal((await get(`/sdapi/v1/${list}`)).status, 200);
-    for (const what of ["checkpoints", "loras", "vae"]) assert.equal((await post(`/sdapi/v1/refresh-${what}`)).status, 200);
+    for (const list of ["sd-vae", "loras", "upscalers", "prompt-styles"])
+      assert.ok(Array.isArray((await get(`/sdapi/v1/${list}`)).body), list);
+    for (const list of ["embeddings", "memory", "cmd-flags"])
+      assert.equal((await get(`/sdapi/v1/${list}`)).status, 200);
+    for (const what of ["checkpoints", "loras", "vae"])
+      assert.equal((await post(`/sdapi/v1/refresh-${what}`)).status, 200);
     const options = (await get("/sdapi/v1/options")).body;
     assert.equal(options.sd_model_checkpoint, "paint.safetensors");
-    assert.equal((await post("/sdapi/v1/options", { ...options, sd_model_checkpoint: "paint" })).status, 200, "as Open WebUI chooses a model");
+    assert.equal(
+      (await post("/sdapi/v1/options", { ...options, sd_model_checkpoint: "paint" })).status,
+      200,
+      "as Open WebUI chooses a model",
+    );
     assert.equal((await get("/sdapi/v1/options")).body.sd_model_checkpoint, "paint");
     assert.equal((await post("/sdapi/v1/options", { sd_model_checkpoint: "none" })).status, 404);
   });
 
   test("png-info reads a picture", async () => {
     const { paint, png } = await import("../web/scenes.mjs");
-    const text = "a fox\nNegative prompt: blur\nSteps: 12, Sampler: Euler a, CFG scale: 6, Seed: 42, Size: 64x64, Model: paint";
+    const text =
+      "a fox\nNegative prompt: blur\n" +
+      "Steps: 12, Sampler: Euler a, CFG scale: 6, Seed: 42, Size: 64x64, Model: paint";
     const image = png(paint(1, 8, 8), 8, 8, text).toString("base64");
     for (const form of [image, `data:image/png;base64,${image}`]) {
       const { body } = await post("/sdapi/v1/png-info", { image: form });
       assert.equal(body.info, text);
     }
     assert.equal((await post("/sdapi/v1/png-info", { image: "%%%" })).status, 400);
-    assert.equal((await post("/sdapi/v1/png-info", { image: png(paint(1, 8, 8), 8, 8).toString("base64") })).body.info, "");
+    assert.equal(
+      (await post("/sdapi/v1/png-info", { image: png(paint(1, 8, 8), 8, 8).toString("base64") })).body.info,
+      "",
+    );
   });
 
   test("what is not offered is refused by name", async () => {
-    for (const [wish, status] of [[{ enable_hr: true }, 501], [{ sampler_name: "None such" }, 404], [{ batch_size: 0 }, 400], [{ width: 13 }, 400], [{ n_iter: 101 }, 400]]) {
+    for (const [wish, status] of [
+      [{ enable_hr: true }, 501],
+      [{ sampler_name: "None such" }, 404],
+      [{ batch_size: 0 }, 400],
+      [{ width: 13 }, 400],
+      [{ n_iter: 101 }, 400],
+    ]) {
       const answer = await post("/sdapi/v1/txt2img", { prompt: "x", ...wish });
-      assert.ok(answer.status >= 400 && answer.status < 502 && answer.status !== 500, `${JSON.stringify(wish)} ${answer.status} ${status}`);
+      assert.ok(
+        answer.status >= 400 && answer.status < 502 && answer.status !== 500,
+        `${JSON.stringify(wish)} ${answer.status} ${status}`,
+      );
       assert.match(answer.body.detail, new RegExp(Object.keys(wish)[0]));
     }
     assert.equal((await post("/sdapi/v1/img2img", { init_images: [] })).status, 501);
@@ -168,8 +215,15 @@ describe("Fooocus-API's clients", () => {
   }
 
   test("the raw picture", async () => {
-    for (const [target, headers] of [["/v1/generation/text-to-image", { Accept: "image/png" }], ["/v1/generation/text-to-image?accept=image/png", {}]]) {
-      const { status, body, headers: got } = await post(target, { prompt: "raw", image_number: 3 }, { headers });
+    for (const [target, headers] of [
+      ["/v1/generation/text-to-image", { Accept: "image/png" }],
+      ["/v1/generation/text-to-image?accept=image/png", {}],
+    ]) {
+      const {
+        status,
+        body,
+        headers: got,
+      } = await post(target, { prompt: "raw", image_number: 3 }, { headers });
       assert.equal(status, 200);
       assert.equal(got.get("content-type"), "image/png");
       isPng(body);
@@ -183,7 +237,12 @@ describe("Fooocus-API's clients", () => {
     assert.ok(queue.running_size >= 1 && queue.finished_size >= 1 && queue.last_job_id);
     assert.ok((await get("/v1/generation/job-history")).body.queue.length >= 1);
     assert.equal((await post("/v1/generation/stop")).body.msg, "success");
-    assert.equal((await get(`/v1/generation/job-history?job_id=${running.id}`)).body.queue.length + (await get(`/v1/generation/job-history?job_id=${running.id}`)).body.history.length >= 1, true);
+    assert.equal(
+      (await get(`/v1/generation/job-history?job_id=${running.id}`)).body.queue.length +
+        (await get(`/v1/generation/job-history?job_id=${running.id}`)).body.history.length >=
+        1,
+      true,
+    );
     assert.equal((await get("/v1/generation/job-history?page=0&page_size=2")).body.history.length, 2);
     assert.deepEqual((await get("/v1/engines/all-models")).body.model_filenames, ["paint.safetensors"]);
     assert.ok((await get("/v1/engines/styles")).body.includes("Fooocus V2"));
@@ -192,9 +251,20 @@ describe("Fooocus-API's clients", () => {
   });
 
   test("what is not offered says so", async () => {
-    for (const target of ["/v1/generation/image-upscale-vary", "/v1/generation/image-inpaint-outpaint", "/v1/generation/image-prompt", "/v1/generation/image-enhance", "/v2/generation/image-prompt", "/v1/tools/describe-image"])
+    for (const target of [
+      "/v1/generation/image-upscale-vary",
+      "/v1/generation/image-inpaint-outpaint",
+      "/v1/generation/image-prompt",
+      "/v1/generation/image-enhance",
+      "/v2/generation/image-prompt",
+      "/v1/tools/describe-image",
+    ])
       assert.equal((await post(target, {})).status, 501, target);
-    for (const [wish, field] of [[{ image_number: 33 }, "image_number"], [{ aspect_ratios_selection: "wide" }, "aspect_ratios_selection"], [{ sharpness: 400 }, "sharpness"]]) {
+    for (const [wish, field] of [
+      [{ image_number: 33 }, "image_number"],
+      [{ aspect_ratios_selection: "wide" }, "aspect_ratios_selection"],
+      [{ sharpness: 400 }, "sharpness"],
+    ]) {
       const answer = await post("/v1/generation/text-to-image", { prompt: "x", ...wish });
       assert.ok(answer.status >= 400 && answer.status < 500, field);
       assert.match(JSON.stringify(answer.body), new RegExp(field));
@@ -207,6 +277,11 @@ test("every described success of the clients' part was met", () => {
   for (const [template, methods] of Object.entries(DOCUMENT.paths))
     for (const [method, { responses }] of Object.entries(methods))
       for (const status of Object.keys(responses ?? {}))
-        if (/^\/(v1|v2|sdapi|ping)/.test(template) && !seen.has(`${method} ${template} ${status}`) && (status !== "default" || !responses[200])) missing.push(`${method} ${template} ${status}`);
+        if (
+          /^\/(v1|v2|sdapi|ping)/.test(template) &&
+          !seen.has(`${method} ${template} ${status}`) &&
+          (status !== "default" || !responses[200])
+        )
+          missing.push(`${method} ${template} ${status}`);
   assert.deepEqual(missing, []);
 });

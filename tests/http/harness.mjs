@@ -33,7 +33,9 @@ export function newHome() {
 export async function startServer(settings = {}, { home = null } = {}) {
   const own = home ?? newHome();
   const args = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
-  const child = spawn(path.join(BUILD, "painter_server"), [own, ...args], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(path.join(BUILD, "painter_server"), [own, ...args], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   child.stdin.on("error", () => {}); // it was killed
   endWithTests(child);
   const gone = new Promise((resolve) => child.once("exit", (code, signal) => resolve(signal ?? code)));
@@ -51,7 +53,8 @@ export async function startServer(settings = {}, { home = null } = {}) {
     if (!home) fs.rmSync(own, { recursive: true, force: true, maxRetries: 3 });
     return code;
   };
-  const close = async () => assert.equal(await end(() => child.stdin.end()), 0, "the server ends well"); // sanitizers end it otherwise
+  // sanitizers end it otherwise
+  const close = async () => assert.equal(await end(() => child.stdin.end()), 0, "the server ends well");
   return { url, home: own, child, gone, close, kill: () => end(() => child.kill("SIGKILL")) };
 }
 
@@ -82,7 +85,8 @@ export function checkAnswer(method, pathname, status, type, body) {
   const template = templateOf(pathname);
   const operation = DOCUMENT.paths[template]?.[method.toLowerCase()];
   const about = `${method} ${pathname} -> ${status} ${type}`;
-  if (!operation) return assert.ok(status === 404 || status === 405 || status === 403, `${about}: not described`);
+  if (!operation)
+    return assert.ok(status === 404 || status === 405 || status === 403, `${about}: not described`);
   const key = operation.responses[status] ? String(status) : "default";
   const response = operation.responses[key];
   assert.ok(response && (key !== "default" || status >= 400), `${about}: this status is not described`);
@@ -95,13 +99,19 @@ export function checkAnswer(method, pathname, status, type, body) {
   const at = pointer(["paths", template, method.toLowerCase(), "responses", key, "content", kind, "schema"]);
   if (!validators.has(at)) validators.set(at, ajv.compile({ $ref: at }));
   const valid = validators.get(at);
-  return assert.ok(valid(kind === "text/plain" ? String(body) : body), `${about}: ${ajv.errorsText(valid.errors)}\n${JSON.stringify(body).slice(0, 1500)}`);
+  return assert.ok(
+    valid(kind === "text/plain" ? String(body) : body),
+    `${about}: ${ajv.errorsText(valid.errors)}\n${JSON.stringify(body).slice(0, 1500)}`,
+  );
 }
 
 function checkEvent({ type, data }) {
   const at = pointer(["components", "schemas", `Event_${type}`]);
   if (!validators.has(at)) validators.set(at, ajv.compile({ $ref: at }));
-  assert.ok(validators.get(at)(data), `event ${type}: ${ajv.errorsText(validators.get(at).errors)}\n${JSON.stringify(data)}`);
+  assert.ok(
+    validators.get(at)(data),
+    `event ${type}: ${ajv.errorsText(validators.get(at).errors)}\n${JSON.stringify(data)}`,
+  );
   seen.add(`event ${type}`);
 }
 
@@ -117,7 +127,8 @@ export async function call(server, method, target, { json, body, headers = {}, c
   const bytes = Buffer.from(await response.arrayBuffer());
   const type = response.headers.get("content-type")?.split(";")[0] ?? null;
   const answer = type?.includes("json") && bytes.length ? JSON.parse(bytes.toString()) : bytes;
-  if (check && method !== "HEAD") checkAnswer(method, decodeURIComponent(url.pathname), response.status, type, answer);
+  if (check && method !== "HEAD")
+    checkAnswer(method, decodeURIComponent(url.pathname), response.status, type, answer);
   return { status: response.status, headers: response.headers, body: answer };
 }
 
@@ -128,7 +139,9 @@ export async function listen(server, { query = "", headers = {} } = {}) {
   const events = [];
   const waiters = new Set();
   const request = http.get(new URL(`/api/v1/events${query}`, server.url), { headers });
-  const response = await new Promise((resolve, reject) => request.once("response", resolve).once("error", reject));
+  const response = await new Promise((resolve, reject) =>
+    request.once("response", resolve).once("error", reject),
+  );
   assert.equal(response.statusCode, 200);
   request.on("error", () => {});
   let rest = "";
@@ -136,7 +149,9 @@ export async function listen(server, { query = "", headers = {} } = {}) {
     const blocks = (rest + chunk).split("\n\n");
     rest = blocks.pop();
     for (const block of blocks) {
-      const fields = Object.fromEntries(block.split("\n").map((line) => [line.split(": ")[0], line.slice(line.indexOf(": ") + 2)]));
+      const fields = Object.fromEntries(
+        block.split("\n").map((line) => [line.split(": ")[0], line.slice(line.indexOf(": ") + 2)]),
+      );
       if (!fields.data) continue;
       const event = { id: fields.id, type: fields.event, data: JSON.parse(fields.data) };
       checkEvent(event);
@@ -145,17 +160,21 @@ export async function listen(server, { query = "", headers = {} } = {}) {
     }
   });
   response.on("error", () => {});
-  const next = (fits) => new Promise((resolve) => {
-    const had = events.find(fits);
-    if (had) return resolve(had);
-    const waiter = (event) => fits(event) && (waiters.delete(waiter), resolve(event));
-    return waiters.add(waiter);
-  });
+  const next = (fits) =>
+    new Promise((resolve) => {
+      const had = events.find(fits);
+      if (had) return resolve(had);
+      const waiter = (event) => fits(event) && (waiters.delete(waiter), resolve(event));
+      return waiters.add(waiter);
+    });
   return { events, next, response, close: () => request.destroy() };
 }
 
 export async function submit(server, parameters = {}, options = {}) {
-  const { status, body } = await call(server, "POST", "/api/v1/jobs", { json: { parameters: { prompt: "a fox", ...parameters } }, ...options });
+  const { status, body } = await call(server, "POST", "/api/v1/jobs", {
+    json: { parameters: { prompt: "a fox", ...parameters } },
+    ...options,
+  });
   assert.ok(status === 201 || status === 200, JSON.stringify(body));
   return body;
 }

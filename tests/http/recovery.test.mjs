@@ -11,6 +11,7 @@ test("kill -9 at random moments loses no finished picture and no queued job", as
 });
 
 test("a long queue waits, is reordered, and survives a kill -9", async (t) => {
-  const [jobs, run] = process.env.FC_HARD === "1" ? [40, 20] : [1000, 50]; // a build with tiny limits takes no more
+  // a build with tiny limits takes no more
+  const [jobs, run] = process.env.FC_HARD === "1" ? [40, 20] : [1000, 50];
   t.diagnostic(JSON.stringify(await longQueue(jobs, run)));
 });

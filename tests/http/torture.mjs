@@ -1,5 +1,6 @@
-// Hard days for the server; numbers go to docs/SERVER.md. `make torture` runs all of it, recovery.test.mjs a part.
-//   node tests/http/torture.mjs kill [N]       kill -9 at N random moments, with the stand-in and with the engine
+// Hard days for the server; numbers go to docs/SERVER.md. `make torture` runs all of it,
+// recovery.test.mjs a part.
+//   node tests/http/torture.mjs kill [N]       kill -9 at N random moments, with the stand-in and the engine
 //   node tests/http/torture.mjs queue [N]      N jobs wait, are reordered and survive a kill -9
 //   node tests/http/torture.mjs load [SECONDS] 200 event streams and 500 requests/s beside a running job
 
@@ -74,7 +75,10 @@ async function useIt(server, parameters, noted) {
   const work = async () => {
     for (let i = 0; ; i++) {
       const count = 1 + (i % 3);
-      const answer = await call(server, "POST", "/api/v1/jobs", { json: { parameters: { ...parameters, count } }, ...quick }).catch(() => null);
+      const answer = await call(server, "POST", "/api/v1/jobs", {
+        json: { parameters: { ...parameters, count } },
+        ...quick,
+      }).catch(() => null);
       if (!answer) return;
       if (answer.status === 201) noted.jobs.set(answer.body.id, count);
       const seen = await call(server, "GET", "/api/v1/pictures?limit=50", quick).catch(() => null);
@@ -113,13 +117,28 @@ export async function killAtRandom(kills, settings, parameters = {}) {
   const made = new Map();
   for (const p of pictures) {
     made.set(p.job, [...(made.get(p.job) ?? []), p.index]);
-    assert.equal((await call(server, "GET", `/api/v1/pictures/${p.id}/file`, quick)).body.subarray(-8, -4).toString("latin1"), "IEND");
+    assert.equal(
+      (await call(server, "GET", `/api/v1/pictures/${p.id}/file`, quick)).body
+        .subarray(-8, -4)
+        .toString("latin1"),
+      "IEND",
+    );
   }
   for (const [id, job] of await allJobs(server)) {
     assert.equal(job.state, "done", JSON.stringify(job.error));
-    assert.deepEqual(made.get(id).sort(), Array.from({ length: job.count }, (_, i) => i + 1), `job ${id} has each of its pictures once`);
+    assert.deepEqual(
+      made.get(id).sort(),
+      Array.from({ length: job.count }, (_, i) => i + 1),
+      `job ${id} has each of its pictures once`,
+    );
   }
-  const numbers = { kills, jobs: noted.jobs.size, pictures: pictures.length, visibleFiles: checkFiles(home), seconds: Math.round((Date.now() - started) / 1000) };
+  const numbers = {
+    kills,
+    jobs: noted.jobs.size,
+    pictures: pictures.length,
+    visibleFiles: checkFiles(home),
+    seconds: Math.round((Date.now() - started) / 1000),
+  };
   await server.close();
   fs.rmSync(home, { recursive: true });
   return numbers;
@@ -133,10 +152,19 @@ export async function longQueue(count, run = count) {
   let server = await start(home, { step_millis: 600000 });
   const begun = Date.now();
   for (let at = 0; at < count; at += 20)
-    await Promise.all(Array.from({ length: Math.min(20, count - at) }, (_, i) =>
-      call(server, "POST", "/api/v1/jobs", { json: { parameters: { prompt: `job ${at + i}` } }, ...quick }).then(({ status }) => assert.equal(status, 201))));
+    await Promise.all(
+      Array.from({ length: Math.min(20, count - at) }, (_, i) =>
+        call(server, "POST", "/api/v1/jobs", {
+          json: { parameters: { prompt: `job ${at + i}` } },
+          ...quick,
+        }).then(({ status }) => assert.equal(status, 201)),
+      ),
+    );
   const submitted = Date.now();
-  const order = async () => [...(await allJobs(server, "&state=queued")).values()].sort((a, b) => a.position - b.position).map((job) => job.id);
+  const order = async () =>
+    [...(await allJobs(server, "&state=queued")).values()]
+      .sort((a, b) => a.position - b.position)
+      .map((job) => job.id);
   const before = await order();
   assert.equal(before.length, count - 1);
   const moved = before.at(-1);
@@ -159,7 +187,12 @@ export async function longQueue(count, run = count) {
   const end = Date.now();
   await server.close();
   fs.rmSync(home, { recursive: true });
-  return { jobs: count, submitMillisEach: (submitted - begun) / count, openMillis: opened - killed, runMillisEach: (end - drained) / run };
+  return {
+    jobs: count,
+    submitMillisEach: (submitted - begun) / count,
+    openMillis: opened - killed,
+    runMillisEach: (end - drained) / run,
+  };
 }
 
 // ---- load ----
@@ -181,10 +214,21 @@ function usage(pid) {
 async function oneJob(server, steps) {
   const before = usage(server.child.pid);
   const started = performance.now();
-  const { body } = await call(server, "POST", "/api/v1/jobs", { json: { parameters: { prompt: "load", width: 512, height: 512, steps, seed: "1" } }, ...quick });
-  while (["queued", "running"].includes((await call(server, "GET", `/api/v1/jobs/${body.id}`, quick)).body.state)) await pause(50);
+  const { body } = await call(server, "POST", "/api/v1/jobs", {
+    json: { parameters: { prompt: "load", width: 512, height: 512, steps, seed: "1" } },
+    ...quick,
+  });
+  while (
+    ["queued", "running"].includes((await call(server, "GET", `/api/v1/jobs/${body.id}`, quick)).body.state)
+  )
+    await pause(50);
   const after = usage(server.child.pid);
-  return { wall: (performance.now() - started) / 1000, engine: after.engine - before.engine, rest: after.rest - before.rest, rssMb: after.rssMb };
+  return {
+    wall: (performance.now() - started) / 1000,
+    engine: after.engine - before.engine,
+    rest: after.rest - before.rest,
+    rssMb: after.rssMb,
+  };
 }
 
 function openStream(server) {
@@ -198,22 +242,27 @@ function openStream(server) {
   });
 }
 
-/** `rate` requests a second until stop() is called: three quarters thumbnails, the rest pages of the history. */
+/** `rate` requests a second until stop() is called: 3 of 4 thumbnails, else pages of the history. */
 function shower(server, rate, ids) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 32 });
   const numbers = { requests: 0, errors: 0, slowest: 0, waiting: 0 };
   const one = () => {
     const n = numbers.requests++;
-    const target = n % 4 ? `/api/v1/pictures/${ids[n % ids.length]}/thumbnail` : `/api/v1/pictures?limit=60&before=${ids[n % ids.length] + 1}`;
+    const target =
+      n % 4
+        ? `/api/v1/pictures/${ids[n % ids.length]}/thumbnail`
+        : `/api/v1/pictures?limit=60&before=${ids[n % ids.length] + 1}`;
     const started = performance.now();
     numbers.waiting++;
-    http.get(server.url + target, { agent }, (response) => {
-      if (response.statusCode !== 200) numbers.errors++;
-      response.resume().on("end", () => {
-        numbers.waiting--;
-        numbers.slowest = Math.max(numbers.slowest, performance.now() - started);
-      });
-    }).on("error", () => numbers.errors++);
+    http
+      .get(server.url + target, { agent }, (response) => {
+        if (response.statusCode !== 200) numbers.errors++;
+        response.resume().on("end", () => {
+          numbers.waiting--;
+          numbers.slowest = Math.max(numbers.slowest, performance.now() - started);
+        });
+      })
+      .on("error", () => numbers.errors++);
   };
   let sent = 0;
   const begun = performance.now();
@@ -225,7 +274,11 @@ function shower(server, rate, ids) {
     const seconds = (performance.now() - begun) / 1000;
     for (let i = 0; numbers.waiting && i < 500; i++) await pause(10);
     agent.destroy();
-    return { ...numbers, perSecond: Math.round(numbers.requests / seconds), slowest: Math.round(numbers.slowest) };
+    return {
+      ...numbers,
+      perSecond: Math.round(numbers.requests / seconds),
+      slowest: Math.round(numbers.slowest),
+    };
   };
   return { stop };
 }
@@ -237,7 +290,8 @@ export async function load({ rounds = 3, steps = 30, streams = 200, rate = 500, 
   fillHistory(home, pictures);
   const server = await start(home, null);
   const ids = (await allPictures(server)).map((p) => p.id);
-  for (const id of ids.slice(0, 200)) await call(server, "GET", `/api/v1/pictures/${id}/thumbnail`, quick); // made once
+  // made once
+  for (const id of ids.slice(0, 200)) await call(server, "GET", `/api/v1/pictures/${id}/thumbnail`, quick);
   await oneJob(server, steps); // packs the weights
   const result = { quiet: [], loaded: [], showers: [], memory: [usage(server.child.pid).rssMb] };
   for (let i = 0; i < rounds; i++) {
@@ -262,7 +316,10 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   const say = (name, value) => process.stdout.write(`${name}: ${JSON.stringify(value, null, 1)}\n`);
   if (!what || what === "kill") {
     say("kill -9, stand-in", await killAtRandom(Number(number ?? 50), { step_millis: 2 }));
-    say("kill -9, engine", await killAtRandom(Number(number ?? 50), null, { width: 64, height: 64, steps: 2 }));
+    say(
+      "kill -9, engine",
+      await killAtRandom(Number(number ?? 50), null, { width: 64, height: 64, steps: 2 }),
+    );
   }
   if (!what || what === "queue") say("queue", await longQueue(Number(number ?? 1000)));
   if (!what || what === "load") say("load", await load({ rounds: Number(number ?? 3) }));

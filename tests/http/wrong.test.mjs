@@ -6,7 +6,9 @@ import { after, before, test } from "node:test";
 import { call, startServer } from "./harness.mjs";
 
 let server;
-before(async () => (server = await startServer({ queue: 5, pixels: 4194304, head_seconds: 1, body_seconds: 2 })));
+before(
+  async () => (server = await startServer({ queue: 5, pixels: 4194304, head_seconds: 1, body_seconds: 2 })),
+);
 after(() => server.close());
 
 const P = (parameters) => ({ parameters });
@@ -108,7 +110,24 @@ test("wrong targets and queries", async () => {
 });
 
 test("searches with every kind of sign are no errors", async () => {
-  for (const q of ['"', "'", "a AND b", "NEAR(", "*", "%", "_", "\\", "(", "prompt:x", "x".repeat(5000), "\u0000", "𐍈", "-", "^a", "a b c d e f g h i j k l m n o p q r s t"]) {
+  for (const q of [
+    '"',
+    "'",
+    "a AND b",
+    "NEAR(",
+    "*",
+    "%",
+    "_",
+    "\\",
+    "(",
+    "prompt:x",
+    "x".repeat(5000),
+    "\u0000",
+    "𐍈",
+    "-",
+    "^a",
+    "a b c d e f g h i j k l m n o p q r s t",
+  ]) {
     const answer = await call(server, "GET", `/api/v1/pictures?q=${encodeURIComponent(q)}`);
     assert.equal(answer.status, 200, q);
   }
@@ -117,7 +136,8 @@ test("searches with every kind of sign are no errors", async () => {
 test("the queue says when it is full", async () => {
   const busy = await startServer({ queue: 2, step_millis: 60000 });
   const answers = [];
-  for (let i = 0; i < 5; i++) answers.push((await call(busy, "POST", JOBS, { json: P({ prompt: String(i) }) })).status);
+  for (let i = 0; i < 5; i++)
+    answers.push((await call(busy, "POST", JOBS, { json: P({ prompt: String(i) }) })).status);
   assert.equal(answers.filter((s) => s === 429).length >= 2, true, answers.join());
   await busy.close();
 });
@@ -137,19 +157,22 @@ test("a body that is too large is refused before it is sent whole", async () => 
 // ---- bytes that are no proper HTTP ----
 
 const port = () => Number(new URL(server.url).port);
-const head = (method, target, ...lines) => `${method} ${target} HTTP/1.1\r\nHost: 127.0.0.1:${port()}\r\n${lines.map((l) => `${l}\r\n`).join("")}\r\n`;
-const open = () => new Promise((resolve, reject) => {
-  const socket = net.connect(port(), "127.0.0.1", () => resolve(socket));
-  socket.on("error", reject);
-});
+const head = (method, target, ...lines) =>
+  `${method} ${target} HTTP/1.1\r\nHost: 127.0.0.1:${port()}\r\n${lines.map((l) => `${l}\r\n`).join("")}\r\n`;
+const open = () =>
+  new Promise((resolve, reject) => {
+    const socket = net.connect(port(), "127.0.0.1", () => resolve(socket));
+    socket.on("error", reject);
+  });
 /** All that comes until the first answer's head is there or the connection ends. */
-const answerOf = (socket) => new Promise((resolve) => {
-  let text = "";
-  const end = () => (socket.destroy(), resolve(text));
-  socket.on("data", (data) => ((text += data.toString("latin1")), text.includes("\r\n\r\n") && end()));
-  socket.on("close", end).removeAllListeners("error").on("error", end);
-  socket.on("end", end);
-});
+const answerOf = (socket) =>
+  new Promise((resolve) => {
+    let text = "";
+    const end = () => (socket.destroy(), resolve(text));
+    socket.on("data", (data) => ((text += data.toString("latin1")), text.includes("\r\n\r\n") && end()));
+    socket.on("close", end).removeAllListeners("error").on("error", end);
+    socket.on("end", end);
+  });
 
 test("what is no HTTP gets 4xx or a closed door", async () => {
   const host = `Host: 127.0.0.1:${port()}`;
@@ -183,14 +206,18 @@ test("what is no HTTP gets 4xx or a closed door", async () => {
     const socket = await open();
     socket.end(bytes, "latin1"); // the sender has said all
     const answer = await answerOf(socket);
-    assert.match(answer, /^$|^HTTP\/1\.[01] (4\d\d|501|505) /, `${JSON.stringify(String(bytes).slice(0, 80))} -> ${answer.slice(0, 100)}`);
+    assert.match(
+      answer,
+      /^$|^HTTP\/1\.[01] (4\d\d|501|505) /,
+      `${JSON.stringify(String(bytes).slice(0, 80))} -> ${answer.slice(0, 100)}`,
+    );
   }
   assert.equal((await call(server, "GET", "/api/v1/system")).status, 200, "the server goes on");
 });
 
 test("a request that is cut at any place leaves nothing behind", async () => {
   const body = JSON.stringify(P({ prompt: "cut" }));
-  const whole = `${head("POST", JOBS, "Content-Type: application/json", `Content-Length: ${body.length}`)}${body}`;
+  const whole = head("POST", JOBS, "Content-Type: application/json", `Content-Length: ${body.length}`) + body;
   const before = (await call(server, "GET", JOBS)).body.jobs.length;
   for (let at = 1; at < whole.length; at += 3) {
     const socket = await open();
@@ -205,7 +232,9 @@ test("requests one behind the other on one connection are answered in order", as
   const socket = await open();
   let text = "";
   socket.on("data", (data) => (text += data));
-  socket.write(head("GET", "/ping") + head("GET", "/api/v1/nothing") + head("GET", "/ping", "Connection: close"));
+  socket.write(
+    head("GET", "/ping") + head("GET", "/api/v1/nothing") + head("GET", "/ping", "Connection: close"),
+  );
   await new Promise((resolve) => socket.on("close", resolve));
   assert.deepEqual(text.match(/HTTP\/1\.1 \d+/g), ["HTTP/1.1 200", "HTTP/1.1 404", "HTTP/1.1 200"]);
 });

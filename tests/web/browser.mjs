@@ -3,9 +3,22 @@
 import fs from "node:fs";
 import { chromium } from "playwright-core";
 
-const CANDIDATES = [process.env.FC_CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const CANDIDATES = [
+  process.env.FC_CHROMIUM,
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+];
 export const CHROMIUM = CANDIDATES.find((file) => file && fs.existsSync(file)) || null;
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 // small and quick pictures, unless a test asks for others
 const FORM = { width: 128, height: 128, steps: 6 };
 let browser = null;
@@ -18,15 +31,24 @@ export async function closeBrowser() {
 /** A fresh profile per test; {context, page(), troubles, close}. form: what is set on the page at first. */
 export async function openBrowser(origin, { form = {}, ...options } = {}) {
   browser ??= await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", ...options });
-  await context.addInitScript((values) => {
-    if (location.protocol !== "about:" && !localStorage.getItem("fooocus.form")) localStorage.setItem("fooocus.form", JSON.stringify(values));
-  }, { ...FORM, ...form });
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 800 },
+    locale: "en-GB",
+    ...options,
+  });
+  await context.addInitScript(
+    (values) => {
+      if (location.protocol !== "about:" && !localStorage.getItem("fooocus.form"))
+        localStorage.setItem("fooocus.form", JSON.stringify(values));
+    },
+    { ...FORM, ...form },
+  );
   const troubles = [];
   const host = new URL(origin).host;
   context.on("request", (request) => {
     const url = new URL(request.url());
-    if (["http:", "https:", "ws:", "wss:"].includes(url.protocol) && url.host !== host) troubles.push(`request to ${url.host}`);
+    if (["http:", "https:", "ws:", "wss:"].includes(url.protocol) && url.host !== host)
+      troubles.push(`request to ${url.host}`);
   });
   context.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) troubles.push(`${message.type()}: ${message.text()}`);

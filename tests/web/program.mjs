@@ -9,10 +9,19 @@ import { paint, png } from "./scenes.mjs";
 
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 export const BUILD = path.resolve(process.env.FC_BUILD || path.join(ROOT, "build/release"));
-const SHAPES = [[288, 224], [224, 288], [256, 256], [336, 192], [208, 304]];
+const SHAPES = [
+  [288, 224],
+  [224, 288],
+  [256, 256],
+  [336, 192],
+  [208, 304],
+];
 
 export function runTool(name, args, options = {}) {
-  const { status, stderr, stdout, error } = spawnSync(path.join(BUILD, name), args, { encoding: "utf8", ...options });
+  const { status, stderr, stdout, error } = spawnSync(path.join(BUILD, name), args, {
+    encoding: "utf8",
+    ...options,
+  });
   if (status !== 0) throw new Error(`${name} ended with ${status}: ${stderr || error}`);
   return stdout;
 }
@@ -20,7 +29,10 @@ export function runTool(name, args, options = {}) {
 /** The folder of the synthetic models, made once; the name appears only when the file is whole. */
 export function modelsFolder() {
   const folder = path.join(BUILD, "tmp/web-models");
-  for (const [kind, name] of [["tiny_base", "checkpoints/tiny.safetensors"], ["taesd_decoder", "vae_approx/taesdxl_decoder.safetensors"]]) {
+  for (const [kind, name] of [
+    ["tiny_base", "checkpoints/tiny.safetensors"],
+    ["taesd_decoder", "vae_approx/taesdxl_decoder.safetensors"],
+  ]) {
     const file = path.join(folder, name);
     if (fs.existsSync(file)) continue;
     fs.mkdirSync(path.dirname(file), { recursive: true });
@@ -32,7 +44,9 @@ export function modelsFolder() {
 
 /** Pictures of the past: `count` rows of the history that share a few painted scenes. */
 export function fillHistory(home, count) {
-  const files = SHAPES.flatMap(([w, h], i) => Array.from({ length: 4 }, (_, k) => ({ w, h, seed: i * 4 + k, name: `${w}x${h}/${k}.png` })));
+  const files = SHAPES.flatMap(([w, h], i) =>
+    Array.from({ length: 4 }, (_, k) => ({ w, h, seed: i * 4 + k, name: `${w}x${h}/${k}.png` })),
+  );
   for (const { w, h, seed, name } of files) {
     const file = path.join(home, "outputs/seed", name);
     fs.mkdirSync(path.dirname(file), { recursive: true });
@@ -68,7 +82,9 @@ export async function startProgram({ home = null, args = [], env = {}, ...option
     };
     child.stdout.on("data", hear);
     child.stderr.on("data", hear);
-    child.once("exit", (code) => reject(new Error(`the program ended with ${code} before it listened: ${said}`)));
+    child.once("exit", (code) =>
+      reject(new Error(`the program ended with ${code} before it listened: ${said}`)),
+    );
   });
   const gone = new Promise((resolve) => child.once("exit", resolve));
   const close = async () => {

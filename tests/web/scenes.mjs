@@ -1,4 +1,5 @@
-// Pictures for the tests' history: hills under a sky, painted from a seed, and written as PNG with nothing but zlib.
+// Pictures for the tests' history: hills under a sky, painted from a seed, and written as PNG with
+// nothing but zlib.
 
 import zlib from "node:zlib";
 
@@ -13,17 +14,45 @@ function random(seed) {
 }
 
 const SKIES = [
-  [[28, 42, 76], [214, 120, 96], [250, 206, 148]],
-  [[92, 142, 178], [178, 208, 214], [244, 232, 206]],
-  [[20, 24, 48], [52, 62, 108], [142, 120, 152]],
-  [[70, 96, 92], [162, 182, 150], [236, 224, 178]],
-  [[122, 62, 80], [222, 142, 110], [250, 222, 170]],
-  [[40, 76, 96], [98, 150, 156], [214, 220, 196]],
+  [
+    [28, 42, 76],
+    [214, 120, 96],
+    [250, 206, 148],
+  ],
+  [
+    [92, 142, 178],
+    [178, 208, 214],
+    [244, 232, 206],
+  ],
+  [
+    [20, 24, 48],
+    [52, 62, 108],
+    [142, 120, 152],
+  ],
+  [
+    [70, 96, 92],
+    [162, 182, 150],
+    [236, 224, 178],
+  ],
+  [
+    [122, 62, 80],
+    [222, 142, 110],
+    [250, 222, 170],
+  ],
+  [
+    [40, 76, 96],
+    [98, 150, 156],
+    [214, 220, 196],
+  ],
 ];
 const mix = (a, b, t) => a.map((v, i) => v + (b[i] - v) * t);
 
 function ridge(next) {
-  const waves = Array.from({ length: 6 }, (_, i) => ({ f: (1 + i * 1.7) * (0.7 + next() * 0.6), p: next() * 6.28, a: 1 / (1 + i * 1.35) }));
+  const waves = Array.from({ length: 6 }, (_, i) => ({
+    f: (1 + i * 1.7) * (0.7 + next() * 0.6),
+    p: next() * 6.28,
+    a: 1 / (1 + i * 1.35),
+  }));
   return (x) => waves.reduce((sum, w) => sum + Math.sin(x * 6.28 * w.f + w.p) * w.a, 0) / 2.2;
 }
 
@@ -32,7 +61,11 @@ export function paint(seed, w, h, noise = 0) {
   const next = random(seed);
   const sky = SKIES[Math.floor(next() * SKIES.length)];
   const sun = { x: 0.15 + next() * 0.7, y: 0.22 + next() * 0.3, r: 0.04 + next() * 0.05 };
-  const layers = Array.from({ length: 5 }, (_, i) => ({ y: 0.46 + i * 0.115 + next() * 0.03, a: 0.04 + i * 0.018, at: ridge(next) }));
+  const layers = Array.from({ length: 5 }, (_, i) => ({
+    y: 0.46 + i * 0.115 + next() * 0.03,
+    a: 0.04 + i * 0.018,
+    at: ridge(next),
+  }));
   const ground = mix([24, 30, 40], sky[0], 0.35);
   const out = Buffer.alloc(w * h * 3);
   const grain = random(Number(seed) + 99);
@@ -50,7 +83,11 @@ export function paint(seed, w, h, noise = 0) {
       }
       const at = (y * w + x) * 3;
       const g = (grain() - 0.5) * (6 + noise * 220);
-      for (let k = 0; k < 3; k++) out[at + k] = Math.max(0, Math.min(255, c[k] * (1 - noise * 0.55) + 70 * noise + g * (noise ? 0.6 + 0.4 * k : 1)));
+      for (let k = 0; k < 3; k++)
+        out[at + k] = Math.max(
+          0,
+          Math.min(255, c[k] * (1 - noise * 0.55) + 70 * noise + g * (noise ? 0.6 + 0.4 * k : 1)),
+        );
     }
   }
   return out;

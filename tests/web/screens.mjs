@@ -9,7 +9,8 @@ import { ROOT, startProgram } from "./program.mjs";
 const folder = path.resolve(process.argv[2] ?? path.join(ROOT, "docs/screens"));
 const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 const DARK = { colorScheme: "dark" };
-const DEMO = { models: false, form: { width: undefined, height: undefined, steps: undefined } }; // as the demo model wants it
+// as the demo model wants it
+const DEMO = { models: false, form: { width: undefined, height: undefined, steps: undefined } };
 
 /** A canvas of the browser turns the PNG into a small WebP. */
 async function save(page, name) {
@@ -36,73 +37,113 @@ const tab = async (page, name) => {
 
 const SCENES = {
   "start-light": { ...DEMO, history: 0 },
-  "desktop-light": { ...DEMO, run: async (page) => {
-    await generate(page, "a lighthouse by the sea at sunset, watercolor");
-    await finished(page);
-    await tab(page, "Settings");
-  } },
-  "dark-styles": { ...DEMO, options: DARK, run: async (page) => {
-    await generate(page, "a red house in the mountains at night");
-    await finished(page);
-    await tab(page, "Styles");
-    await page.locator("#panel .search").fill("paint");
-  } },
-  models: { run: async (page) => {
-    await tab(page, "Models");
-    await page.getByRole("button", { name: "Add a LoRA" }).click();
-    await page.getByText("Get more models").click();
-    await page.locator(".catalog-row").nth(3).scrollIntoViewIfNeeded();
-  } },
-  advanced: { run: async (page) => {
-    await tab(page, "Advanced");
-    await page.getByRole("switch", { name: "Show every control" }).check();
-  } },
-  "dark-queue": { options: DARK, form: { steps: 1000 }, run: async (page) => {
-    for (const prompt of ["quiet hills after rain, long shadows", "tea fields in the morning haze", "a fox asleep in autumn leaves, soft rain", "desert dunes before dawn"]) {
-      await page.fill("#prompt", prompt);
-      const before = Number(await page.locator(".badge").textContent());
-      await page.keyboard.press("Control+Shift+Enter");
-      await page.waitForFunction((n) => Number(document.querySelector(".badge").textContent) > n, before);
-    }
-    await page.waitForSelector(".preview:not([hidden])");
-    await page.click("[aria-controls=queue]");
-    await page.waitForFunction(() => document.querySelectorAll(".queue-row").length === 3);
-  } },
-  history: { run: async (page) => {
-    await page.getByRole("button", { name: "History" }).click();
-    await page.waitForSelector(".tile");
-  } },
-  viewer: { options: DARK, run: async (page) => {
-    await page.getByRole("button", { name: "History" }).click();
-    await page.locator(".tile-open").nth(5).click();
-    await page.keyboard.press("i");
-    await page.waitForSelector(".settings-list");
-  } },
-  compare: { run: async (page) => {
-    await page.getByRole("button", { name: "History" }).click();
-    await page.locator(".tile-open").nth(2).focus();
-    await page.keyboard.press("c");
-    await page.locator(".tile-open").nth(7).focus();
-    await page.keyboard.press("c");
-    await page.waitForSelector(".differences");
-  } },
-  chinese: { query: "?lang=zh", run: async (page) => {
-    await page.locator(".summary").click();
-    await page.fill("#prompt", "清晨的茶园，薄雾，远山");
-  } },
+  "desktop-light": {
+    ...DEMO,
+    run: async (page) => {
+      await generate(page, "a lighthouse by the sea at sunset, watercolor");
+      await finished(page);
+      await tab(page, "Settings");
+    },
+  },
+  "dark-styles": {
+    ...DEMO,
+    options: DARK,
+    run: async (page) => {
+      await generate(page, "a red house in the mountains at night");
+      await finished(page);
+      await tab(page, "Styles");
+      await page.locator("#panel .search").fill("paint");
+    },
+  },
+  models: {
+    run: async (page) => {
+      await tab(page, "Models");
+      await page.getByRole("button", { name: "Add a LoRA" }).click();
+      await page.getByText("Get more models").click();
+      await page.locator(".catalog-row").nth(3).scrollIntoViewIfNeeded();
+    },
+  },
+  advanced: {
+    run: async (page) => {
+      await tab(page, "Advanced");
+      await page.getByRole("switch", { name: "Show every control" }).check();
+    },
+  },
+  "dark-queue": {
+    options: DARK,
+    form: { steps: 1000 },
+    run: async (page) => {
+      for (const prompt of [
+        "quiet hills after rain, long shadows",
+        "tea fields in the morning haze",
+        "a fox asleep in autumn leaves, soft rain",
+        "desert dunes before dawn",
+      ]) {
+        await page.fill("#prompt", prompt);
+        const before = Number(await page.locator(".badge").textContent());
+        await page.keyboard.press("Control+Shift+Enter");
+        await page.waitForFunction((n) => Number(document.querySelector(".badge").textContent) > n, before);
+      }
+      await page.waitForSelector(".preview:not([hidden])");
+      await page.click("[aria-controls=queue]");
+      await page.waitForFunction(() => document.querySelectorAll(".queue-row").length === 3);
+    },
+  },
+  history: {
+    run: async (page) => {
+      await page.getByRole("button", { name: "History" }).click();
+      await page.waitForSelector(".tile");
+    },
+  },
+  viewer: {
+    options: DARK,
+    run: async (page) => {
+      await page.getByRole("button", { name: "History" }).click();
+      await page.locator(".tile-open").nth(5).click();
+      await page.keyboard.press("i");
+      await page.waitForSelector(".settings-list");
+    },
+  },
+  compare: {
+    run: async (page) => {
+      await page.getByRole("button", { name: "History" }).click();
+      await page.locator(".tile-open").nth(2).focus();
+      await page.keyboard.press("c");
+      await page.locator(".tile-open").nth(7).focus();
+      await page.keyboard.press("c");
+      await page.waitForSelector(".differences");
+    },
+  },
+  chinese: {
+    query: "?lang=zh",
+    run: async (page) => {
+      await page.locator(".summary").click();
+      await page.fill("#prompt", "清晨的茶园，薄雾，远山");
+    },
+  },
   phone: { options: PHONE, run: (page) => page.fill("#prompt", "a winter evening, far villages") },
   "phone-start": { ...DEMO, options: PHONE, history: 0 },
   "phone-panel": { options: PHONE, run: (page) => page.locator(".advanced-toggle").click() },
-  "phone-history": { options: { ...PHONE, ...DARK }, run: async (page) => {
-    await page.getByRole("button", { name: "History" }).click();
-    await page.waitForSelector(".tile");
-  } },
+  "phone-history": {
+    options: { ...PHONE, ...DARK },
+    run: async (page) => {
+      await page.getByRole("button", { name: "History" }).click();
+      await page.waitForSelector(".tile");
+    },
+  },
 };
 
 const wanted = process.argv.slice(3);
-for (const [name, { options = {}, form = {}, query = "", history = 60, models = true, run = null }] of Object.entries(SCENES)) {
+for (const [
+  name,
+  { options = {}, form = {}, query = "", history = 60, models = true, run = null },
+] of Object.entries(SCENES)) {
   if (wanted.length && !wanted.includes(name)) continue;
-  const server = await startProgram({ history, models, env: models ? {} : { FOOOCUS_DEMO: path.join(ROOT, "data/demo") } });
+  const server = await startProgram({
+    history,
+    models,
+    env: models ? {} : { FOOOCUS_DEMO: path.join(ROOT, "data/demo") },
+  });
   const browser = await openBrowser(server.url, { form: { width: 384, height: 288, ...form }, ...options });
   const page = await browser.page(query);
   if (run) await run(page);

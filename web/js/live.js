@@ -39,11 +39,16 @@ export async function resync() {
   takeDownloads(downloads);
   const map = new Map(jobs.map((job) => [job.id, job]));
   const running = jobs.find((job) => job.state === "running");
-  const waiting = jobs.filter((job) => job.state === "queued").sort((a, b) => (a.position ?? 0) - (b.position ?? 0));
+  const waiting = jobs
+    .filter((job) => job.state === "queued")
+    .sort((a, b) => (a.position ?? 0) - (b.position ?? 0));
   app.set({ jobs: map, recent: pictures, system });
   queueOrdered(waiting.map((job) => job.id));
   if (running) {
-    app.set({ progress: running.progress ? { job: running.id, ...running.progress } : null, preview: { job: running.id, seq: `now-${Date.now()}` } });
+    app.set({
+      progress: running.progress ? { job: running.id, ...running.progress } : null,
+      preview: { job: running.id, seq: `now-${Date.now()}` },
+    });
   } else app.set({ progress: null, preview: null });
   if (known) document.dispatchEvent(new CustomEvent("fooocus:reconnected"));
   known = true;
@@ -68,17 +73,21 @@ function jobChanged(job) {
   const before = app.get("jobs").get(job.id)?.state;
   putJob(job);
   if (before === job.state) return;
-  if (job.state === "running") app.set({ progress: { job: job.id, fraction: 0, ...job.progress }, preview: null, shown: null });
+  if (job.state === "running")
+    app.set({ progress: { job: job.id, fraction: 0, ...job.progress }, preview: null, shown: null });
   if (!ENDED.includes(job.state)) return;
   if (app.get("progress")?.job === job.id) app.set({ progress: null, preview: null });
-  if (job.state === "failed" && job.error) toast(job.error.detail || job.error.title || t("error.unknown"), { kind: "error" });
+  if (job.state === "failed" && job.error)
+    toast(job.error.detail || job.error.title || t("error.unknown"), { kind: "error" });
   if (job.state === "done" && before === "running") announce(t("stage.done"));
   forgetOld();
 }
 
 const handlers = {
   job: jobChanged,
-  queue: ({ order }) => (order ? queueOrdered(order) : document.dispatchEvent(new CustomEvent("fooocus:resync"))), // a long queue is not listed
+  queue: ({ order }) =>
+    // a long queue is not listed
+    order ? queueOrdered(order) : document.dispatchEvent(new CustomEvent("fooocus:resync")),
   job_removed: ({ id }) => forget(id),
   progress: (data) => app.set({ progress: data }),
   preview: (data) => app.set({ preview: data }),
@@ -91,7 +100,10 @@ const handlers = {
     if (data.state === "failed") toast(data.error?.detail || t("download.failed"), { kind: "error" });
     if (data.state !== "done") return;
     toast(t("download.done", { name: data.name }));
-    Promise.all([api.system(), api.models()]).then(([system, models]) => app.set({ system, models }), () => {});
+    Promise.all([api.system(), api.models()]).then(
+      ([system, models]) => app.set({ system, models }),
+      () => {},
+    );
     if (app.get("catalog")) loadCatalog().catch(() => {});
   },
 };

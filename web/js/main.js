@@ -59,10 +59,20 @@ async function untilLoaded() {
 
 function pageKeys() {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || document.querySelector("dialog[open]")) return;
+    if (
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      isTyping(event.target) ||
+      document.querySelector("dialog[open]")
+    )
+      return;
     if (event.key === "/") {
       event.preventDefault();
-      const search = app.get("view") === "history" ? document.querySelector("#history .search") : document.getElementById("prompt");
+      const search =
+        app.get("view") === "history"
+          ? document.querySelector("#history .search")
+          : document.getElementById("prompt");
       search.focus();
     } else if (event.key === "q") app.set({ queueOpen: !app.get("queueOpen") });
     else if (event.key === "h") app.set({ view: app.get("view") === "history" ? "create" : "history" });
@@ -71,7 +81,10 @@ function pageKeys() {
 
 function wrongField() {
   document.addEventListener("fooocus:field", ({ detail }) => {
-    const node = detail === "prompt" ? document.getElementById("prompt") : document.querySelector(`[data-name="${CSS.escape(String(detail))}"] input, [data-name="${CSS.escape(String(detail))}"] select`);
+    const node =
+      detail === "prompt"
+        ? document.getElementById("prompt")
+        : document.querySelector(`[data-name="${CSS.escape(String(detail))}"] :is(input, select)`);
     if (node && node.offsetParent) node.focus();
   });
 }

@@ -41,7 +41,8 @@ export async function generate() {
     }
     putAnswer(job);
     app.set({ shown: null, view: "create" });
-    if (waitingJobs().length && runningJob()) toast(t("queue.added", { n: waitingJobs().length }), { ms: 3000 });
+    if (waitingJobs().length && runningJob())
+      toast(t("queue.added", { n: waitingJobs().length }), { ms: 3000 });
     announce(t("stage.started"));
   } catch (error) {
     showError(error);
@@ -82,14 +83,18 @@ export async function cancelQueued(job) {
     await api.cancel(job.id, "job");
     putJob({ ...job, state: "cancelled" });
     const parameters = job.parameters || (await api.job(job.id).catch(() => ({}))).parameters;
-    const again = parameters && { label: t("action.undo"), run: () => api.submit(parameters, newKey()).then((j) => putAnswer(j), showError) };
+    const again = parameters && {
+      label: t("action.undo"),
+      run: () => api.submit(parameters, newKey()).then((j) => putAnswer(j), showError),
+    };
     toast(t("queue.removed"), { action: again });
   } catch (error) {
     showError(error);
   }
 }
 
-/** The user's moves are shown at once: laid over the server's order until its events have surely told of them. */
+/** The user's moves are shown at once: laid over the server's order until its events have surely
+ *  told of them. */
 const MOVE_SETTLED_MS = 500;
 const moves = [];
 let serverOrder = [];
@@ -112,11 +117,16 @@ export function moveQueued(job, position) {
   };
   moves.push(move);
   queueOrdered();
-  lastMove = lastMove.then(() => api.move(job.id, position)).then(() => setTimeout(settled, MOVE_SETTLED_MS), (error) => {
-    settled();
-    showError(error);
-    document.dispatchEvent(new CustomEvent("fooocus:resync"));
-  });
+  lastMove = lastMove
+    .then(() => api.move(job.id, position))
+    .then(
+      () => setTimeout(settled, MOVE_SETTLED_MS),
+      (error) => {
+        settled();
+        showError(error);
+        document.dispatchEvent(new CustomEvent("fooocus:resync"));
+      },
+    );
 }
 
 /** Listeners that hold pictures (gallery, viewer) hear of changes made anywhere, in this tab or another. */
@@ -161,7 +171,9 @@ export async function removePicture(picture) {
     await api.restore(picture.id);
     pictureChanged({ picture, restored: true });
   };
-  return toast(t("picture.deleted"), { action: { label: t("action.undo"), run: () => undo().catch(showError) } });
+  return toast(t("picture.deleted"), {
+    action: { label: t("action.undo"), run: () => undo().catch(showError) },
+  });
 }
 
 export function downloadPicture(picture) {
@@ -203,5 +215,7 @@ export async function useSettings(picture) {
 export function resetSettings() {
   const before = form.get("values");
   form.set({ values: before.prompt ? { prompt: before.prompt } : {} });
-  toast(t("settings.wereReset"), { action: { label: t("action.undo"), run: () => form.set({ values: before }) } });
+  toast(t("settings.wereReset"), {
+    action: { label: t("action.undo"), run: () => form.set({ values: before }) },
+  });
 }

@@ -75,12 +75,14 @@ export const api = {
   terms: () => call("GET", "/pictures/terms"),
   login: (user, password) => call("POST", "/login", { body: { user, password } }),
   picture: (picture) => call("GET", `/pictures/${id(picture)}`),
-  favourite: (picture, favourite) => call("POST", `/pictures/${id(picture)}/favourite`, { body: { favourite } }),
+  favourite: (picture, favourite) =>
+    call("POST", `/pictures/${id(picture)}/favourite`, { body: { favourite } }),
   remove: (picture) => call("DELETE", `/pictures/${id(picture)}`),
   restore: (picture) => call("POST", `/pictures/${id(picture)}/restore`),
   fileUrl: (picture) => `${BASE}/pictures/${id(picture)}/file`,
   thumbnailUrl: (picture) => `${BASE}/pictures/${id(picture)}/thumbnail`,
-  metadata: (blob) => call("POST", "/metadata", { body: blob, headers: { "Content-Type": blob.type || "image/png" } }),
+  metadata: (blob) =>
+    call("POST", "/metadata", { body: blob, headers: { "Content-Type": blob.type || "image/png" } }),
 };
 
 export function newKey() {

@@ -2,8 +2,8 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** h("button.primary", {type: "button", onclick}, "Text", child): an element. Keys that start with "on" are listeners,
- *  "aria-*", "data-*" and "role" are attributes, everything else a property. */
+/** h("button.primary", {type: "button", onclick}, "Text", child): an element. Keys that start with "on"
+ *  are listeners, "aria-*", "data-*" and "role" are attributes, everything else a property. */
 export function h(tag, props, ...children) {
   const [name, ...classes] = tag.split(".");
   const node = document.createElement(name);
@@ -16,7 +16,8 @@ export function h(tag, props, ...children) {
 function setProp(node, key, value) {
   if (value === undefined || value === null) return;
   if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-  else if (/^(aria-|data-)/.test(key) || key === "role" || key === "for" || key === "list") node.setAttribute(key, value);
+  else if (/^(aria-|data-)/.test(key) || key === "role" || key === "for" || key === "list")
+    node.setAttribute(key, value);
   else if (key === "vars") for (const [name, v] of Object.entries(value)) node.style.setProperty(name, v);
   else node[key] = value;
 }
@@ -56,7 +57,9 @@ const ICONS = {
   down: "M5 8l5 5 5-5",
   left: "M12 5l-5 5 5 5",
   right: "M8 5l5 5-5 5",
-  sun: "M10 6.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM10 2v2M10 16v2M2 10h2M16 10h2M4.4 4.4l1.4 1.4M14.2 14.2l1.4 1.4M4.4 15.6l1.4-1.4M14.2 5.8l1.4-1.4",
+  sun:
+    "M10 6.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM10 2v2M10 16v2M2 10h2M16 10h2" +
+    "M4.4 4.4l1.4 1.4M14.2 14.2l1.4 1.4M4.4 15.6l1.4-1.4M14.2 5.8l1.4-1.4",
   moon: "M16 12a6.5 6.5 0 0 1-8.5-8.5A6.8 6.8 0 1 0 16 12z",
   auto: "M10 3a7 7 0 1 0 0 14zM10 3a7 7 0 0 1 0 14",
   search: "M9 4a5 5 0 1 0 0 10A5 5 0 0 0 9 4zM12.7 12.7L17 17",
@@ -64,7 +67,6 @@ const ICONS = {
   plus: "M10 4v12M4 10h12",
   expand: "M4 8V4h4M12 4h4v4M16 12v4h-4M8 16H4v-4",
   grip: "M7 5v.1M7 10v.1M7 15v.1M13 5v.1M13 10v.1M13 15v.1",
-  check: "M4 10.5l4 4 8-9",
   skip: "M5 5l6 5-6 5zM14 5v10",
   stop: "M6 6h8v8H6z",
   dice: "M4 4h12v12H4zM7.5 7.5v.1M12.5 12.5v.1M10 10v.1M12.5 7.5v.1M7.5 12.5v.1",
@@ -83,7 +85,11 @@ export function icon(name) {
 
 /** A button that shows an icon only; its label is read out and shown on hover. */
 export function iconButton(name, label, onclick, props = {}) {
-  return h("button.icon-button", { type: "button", "aria-label": label, title: label, onclick, ...props }, icon(name));
+  return h(
+    "button.icon-button",
+    { type: "button", "aria-label": label, title: label, onclick, ...props },
+    icon(name),
+  );
 }
 
 export function debounce(run, ms) {
@@ -95,7 +101,10 @@ export function debounce(run, ms) {
 }
 
 export function isTyping(target) {
-  return target instanceof HTMLElement && target.matches("input:not([type=checkbox]):not([type=radio]):not([type=range]), textarea, select");
+  return (
+    target instanceof HTMLElement &&
+    target.matches("input:not([type=checkbox]):not([type=radio]):not([type=range]), textarea, select")
+  );
 }
 
 /** Says something to screen readers without showing it. */

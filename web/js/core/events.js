@@ -1,6 +1,7 @@
-// The event stream: one connection for all tabs of this browser where that is possible (a browser opens only six
-// connections to one host, so six tabs would block each other), read by fetch so that Last-Event-ID can be sent and a
-// silent connection can be noticed. After a gap that the server cannot fill, `onResync` loads everything again.
+// The event stream: one connection for all tabs of this browser where that is possible (a browser
+// opens only six connections to one host, so six tabs would block each other), read by fetch so
+// that Last-Event-ID can be sent and a silent connection can be noticed. After a gap that the
+// server cannot fill, `onResync` loads everything again.
 
 import { BASE } from "./api.js";
 
@@ -45,7 +46,8 @@ class Stream {
       const reason = await this.connect().catch((error) => error);
       this.onState(false);
       const wait = Math.min(10000, 400 * 2 ** this.attempt++) * (0.75 + Math.random() / 2);
-      if (reason && reason.status >= 400 && reason.status < 500) this.lastId = null; // an id the server no longer knows
+      // an id the server no longer knows
+      if (reason && reason.status >= 400 && reason.status < 500) this.lastId = null;
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
   }
@@ -62,7 +64,8 @@ class Stream {
       const headers = { Accept: "text/event-stream" };
       if (this.lastId !== null) headers["Last-Event-ID"] = this.lastId;
       const response = await fetch(`${BASE}/events`, { headers, signal: abort.signal, cache: "no-store" });
-      if (!response.ok || !response.body) throw Object.assign(new Error("no stream"), { status: response.status });
+      if (!response.ok || !response.body)
+        throw Object.assign(new Error("no stream"), { status: response.status });
       this.attempt = 0;
       this.onState(true);
       this.onResync();
@@ -113,7 +116,8 @@ export function openEvents(handlers) {
     channel.onmessage = null;
     return new Stream({
       onEvent: (event) => tell({ kind: "event", event }),
-      onState: (connected) => tell({ kind: "state", connected }), // after each attempt: tabs that came later hear of it too
+      // after each attempt: tabs that came later hear of it too
+      onState: (connected) => tell({ kind: "state", connected }),
       onResync: () => tell({ kind: "resync" }),
     }).run();
   };

@@ -1,5 +1,5 @@
-// Texts of the page in the language of the reader. ?lang= wins and is remembered; else what was chosen before; else the
-// browser's wish. English fills what a translation lacks.
+// Texts of the page in the language of the reader. ?lang= wins and is remembered; else what was
+// chosen before; else the browser's wish. English fills what a translation lacks.
 
 import { prefs } from "./store.js";
 
@@ -18,7 +18,9 @@ function wanted() {
   const asked = new URLSearchParams(location.search).get("lang");
   const list = [asked, prefs.get("lang"), ...(navigator.languages || [])];
   for (const tag of list) {
-    const short = String(tag || "").toLowerCase().split("-")[0];
+    const short = String(tag || "")
+      .toLowerCase()
+      .split("-")[0];
     if (short in LANGUAGES) {
       if (tag === asked) prefs.set({ lang: short });
       return short;
@@ -41,7 +43,8 @@ export async function startLanguage() {
   document.documentElement.lang = current === "zh" ? "zh-Hans" : current;
 }
 
-/** t("queue.waiting", {n: 3}): the text; {name} is filled in; with n, "key.one"/"key.other" are looked for first. */
+/** t("queue.waiting", {n: 3}): the text; {name} is filled in; with n, "key.one"/"key.other" are
+ *  looked for first. */
 export function t(key, values = {}) {
   let text;
   if (values.n !== undefined) {

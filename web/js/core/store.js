@@ -1,5 +1,6 @@
-// Two stores. `app` is what the server says (jobs, progress, system); `form` is what the user has set for the next
-// picture and survives a reload. Both tell their listeners once per frame which keys changed.
+// Two stores. `app` is what the server says (jobs, progress, system); `form` is what the user has
+// set for the next picture and survives a reload. Both tell their listeners once per frame which
+// keys changed.
 
 class Store {
   constructor(initial) {
@@ -66,7 +67,10 @@ export function runningJob() {
 
 export function waitingJobs() {
   const jobs = app.get("jobs");
-  const known = app.get("order").map((id) => jobs.get(id)).filter((job) => job && job.state === "queued");
+  const known = app
+    .get("order")
+    .map((id) => jobs.get(id))
+    .filter((job) => job && job.state === "queued");
   const rest = [...jobs.values()].filter((job) => job.state === "queued" && !known.includes(job));
   rest.sort((a, b) => a.created - b.created);
   return [...known, ...rest];

@@ -8,7 +8,10 @@ const SHOWN_MS = 6000;
 const ERROR_MS = 12000;
 const AT_MOST = 3;
 
-export function toast(text, { kind = "info", action = null, ms = kind === "error" ? ERROR_MS : SHOWN_MS } = {}) {
+export function toast(
+  text,
+  { kind = "info", action = null, ms = kind === "error" ? ERROR_MS : SHOWN_MS } = {},
+) {
   const box = document.getElementById("toasts");
   let timer = 0;
   const leave = () => {
@@ -19,7 +22,8 @@ export function toast(text, { kind = "info", action = null, ms = kind === "error
     `div.toast.${kind}`,
     {},
     h("span", {}, text),
-    action && h("button.text-button", { type: "button", onclick: () => (leave(), action.run()) }, action.label),
+    action &&
+      h("button.text-button", { type: "button", onclick: () => (leave(), action.run()) }, action.label),
     iconButton("close", t("action.close"), leave),
   );
   const arm = () => (timer = setTimeout(leave, ms));
@@ -29,7 +33,10 @@ export function toast(text, { kind = "info", action = null, ms = kind === "error
   node.addEventListener("focusout", arm);
   // a modal dialog makes everything outside it inert: the message goes into the dialog then
   const dialog = [...document.querySelectorAll("dialog[open]")].pop();
-  if (dialog) (dialog.querySelector(".dialog-toasts") || dialog.appendChild(h("div.dialog-toasts", { role: "status" }))).append(node);
+  if (dialog)
+    (
+      dialog.querySelector(".dialog-toasts") || dialog.appendChild(h("div.dialog-toasts", { role: "status" }))
+    ).append(node);
   else box.append(node);
   while (node.parentNode.children.length > AT_MOST) node.parentNode.firstChild.remove();
   arm();

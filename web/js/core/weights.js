@@ -1,5 +1,6 @@
-// Ctrl+Up/Down in the prompt: changes the weight of the selected words, or of the word at the cursor, written as
-// (words:1.1). Pure functions of the text, so that they can be tested without a page.
+// Ctrl+Up/Down in the prompt: changes the weight of the selected words, or of the word at the
+// cursor, written as (words:1.1). Pure functions of the text, so that they can be tested without a
+// page.
 
 const STEP = 0.1;
 const LOWEST = 0;

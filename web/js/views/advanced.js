@@ -1,17 +1,51 @@
-// Advanced: guidance and sharpness, and behind a switch every other control of the parameter table, drawn from the
-// table itself: a parameter added there appears here.
+// Advanced: guidance and sharpness, and behind a switch every other control of the parameter table,
+// drawn from the table itself: a parameter added there appears here.
 
 import { h } from "../core/dom.js";
 import { app, defaultOf, form, prefs, setValues, valueOf } from "../core/store.js";
 import { t } from "../core/i18n.js";
-import { numberControl, segmentControl, selectControl, switchControl, textControl } from "../widgets/controls.js";
-import { follow, helpOf, isFast, labelOf } from "./settings.js";
+import {
+  numberControl,
+  segmentControl,
+  selectControl,
+  switchControl,
+  textControl,
+} from "../widgets/controls.js";
+import { follow, helpOf, isFast, labelOf } from "../core/params.js";
 
 const MAIN = ["cfg", "sharpness"];
 // shown elsewhere on the page
-const ELSEWHERE = new Set(["prompt", "negative_prompt", "styles", "performance", "count", "seed", "width", "height", "model", "refiner", "loras", "vae", "preview_decoder", "refiner_switch", "format", ...MAIN]);
+const ELSEWHERE = new Set([
+  "prompt",
+  "negative_prompt",
+  "styles",
+  "performance",
+  "count",
+  "seed",
+  "width",
+  "height",
+  "model",
+  "refiner",
+  "loras",
+  "vae",
+  "preview_decoder",
+  "refiner_switch",
+  "format",
+  ...MAIN,
+]);
 const SOFT_MAX = { steps: 100, switch_step: 100, cfg: 30 };
-const OFF_WHEN_FAST = new Set(["cfg", "sharpness", "sampler", "scheduler", "adm_positive", "adm_negative", "adm_end", "adaptive_cfg", "swap_method", "switch_step"]);
+const OFF_WHEN_FAST = new Set([
+  "cfg",
+  "sharpness",
+  "sampler",
+  "scheduler",
+  "adm_positive",
+  "adm_negative",
+  "adm_end",
+  "adaptive_cfg",
+  "swap_method",
+  "switch_step",
+]);
 const FEW_CHOICES = 3;
 
 function controlFor(p) {
@@ -34,10 +68,20 @@ function controlFor(p) {
     });
   }
   if (p.kind === "enum" && p.choices.length <= FEW_CHOICES) {
-    return segmentControl({ ...common, options: p.choices.map((c) => [c, choiceText(p.name, c)]), onchange: set });
+    return segmentControl({
+      ...common,
+      options: p.choices.map((c) => [c, choiceText(p.name, c)]),
+      onchange: set,
+    });
   }
-  if (p.kind === "enum") return selectControl({ ...common, options: p.choices.map((c) => [c, choiceText(p.name, c)]), onchange: set });
-  if (p.kind === "text") return textControl({ ...common, spellcheck: false, oninput: (v) => set(v || undefined) });
+  if (p.kind === "enum")
+    return selectControl({
+      ...common,
+      options: p.choices.map((c) => [c, choiceText(p.name, c)]),
+      onchange: set,
+    });
+  if (p.kind === "text")
+    return textControl({ ...common, spellcheck: false, oninput: (v) => set(v || undefined) });
   return null;
 }
 
@@ -68,13 +112,21 @@ export function advancedTab() {
   const fast = h("p.help.notice", {}, t("advanced.fastNote"));
   form.watch(["values"], () => (fast.hidden = !isFast()));
   const rest = table.filter((p) => !ELSEWHERE.has(p.name));
-  const groups = app.get("groups").length ? app.get("groups") : [...new Set(rest.map((p) => p.group))].map((id) => ({ id }));
+  const groups = app.get("groups").length
+    ? app.get("groups")
+    : [...new Set(rest.map((p) => p.group))].map((id) => ({ id }));
   const sections = groups
     .map((group) => ({ group, list: rest.filter((p) => p.group === group.id) }))
     .filter(({ list }) => list.length)
-    .map(({ group, list }) => h("section.dev-group", {}, h("h2", {}, t(`group.${String(group.id).toLowerCase()}`)), draw(list)));
+    .map(({ group, list }) =>
+      h("section.dev-group", {}, h("h2", {}, t(`group.${String(group.id).toLowerCase()}`)), draw(list)),
+    );
   const developer = h("div.developer", {}, sections);
-  const toggle = switchControl({ label: t("advanced.developer"), help: t("advanced.developerHelp"), onchange: (on) => prefs.set({ developer: on }) });
+  const toggle = switchControl({
+    label: t("advanced.developer"),
+    help: t("advanced.developerHelp"),
+    onchange: (on) => prefs.set({ developer: on }),
+  });
   prefs.watch(["developer"], (state) => {
     toggle.show(state.developer);
     developer.hidden = !state.developer;

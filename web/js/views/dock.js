@@ -1,4 +1,5 @@
-// The prompt and what starts and stops the work. Under the prompt a line says in short what the side panel is set to.
+// The prompt and what starts and stops the work. Under the prompt a line says in short what the
+// side panel is set to.
 
 import { h, icon } from "../core/dom.js";
 import { app, form, prefs, runningJob, setValues, valueOf } from "../core/store.js";
@@ -23,7 +24,12 @@ function promptBox() {
     oninput: () => (setValues({ prompt: box.value || undefined }), grow()),
     onkeydown: (event) => {
       if (!(event.ctrlKey || event.metaKey) || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
-      const next = changeWeight(box.value, box.selectionStart, box.selectionEnd, event.key === "ArrowUp" ? 1 : -1);
+      const next = changeWeight(
+        box.value,
+        box.selectionStart,
+        box.selectionEnd,
+        event.key === "ArrowUp" ? 1 : -1,
+      );
       if (!next) return;
       event.preventDefault();
       box.value = next.text;
@@ -46,12 +52,42 @@ function promptBox() {
 }
 
 function buttons() {
-  const go = h("button.primary", { type: "button", id: "generate", onclick: () => generate() },
-    h("span", {}, t("action.generate")), h("kbd", { "aria-hidden": "true" }, `${CTRL} ↵`));
-  const add = h("button.secondary", { type: "button", id: "enqueue", hidden: true, title: t("action.enqueueHint", { ctrl: CTRL }), onclick: () => generate() },
-    icon("plus"), h("span", {}, t("action.enqueue")));
-  const skipButton = h("button.secondary", { type: "button", id: "skip", hidden: true, title: t("action.skipHint"), onclick: () => skip() }, icon("skip"), h("span", {}, t("action.skip")));
-  const stopButton = h("button.secondary.stop", { type: "button", id: "stop", hidden: true, title: t("action.stopHint", { ctrl: CTRL }), onclick: () => stop() }, icon("stop"), h("span", {}, t("action.stop")));
+  const go = h(
+    "button.primary",
+    { type: "button", id: "generate", onclick: () => generate() },
+    h("span", {}, t("action.generate")),
+    h("kbd", { "aria-hidden": "true" }, `${CTRL} ↵`),
+  );
+  const add = h(
+    "button.secondary",
+    {
+      type: "button",
+      id: "enqueue",
+      hidden: true,
+      title: t("action.enqueueHint", { ctrl: CTRL }),
+      onclick: () => generate(),
+    },
+    icon("plus"),
+    h("span", {}, t("action.enqueue")),
+  );
+  const skipButton = h(
+    "button.secondary",
+    { type: "button", id: "skip", hidden: true, title: t("action.skipHint"), onclick: () => skip() },
+    icon("skip"),
+    h("span", {}, t("action.skip")),
+  );
+  const stopButton = h(
+    "button.secondary.stop",
+    {
+      type: "button",
+      id: "stop",
+      hidden: true,
+      title: t("action.stopHint", { ctrl: CTRL }),
+      onclick: () => stop(),
+    },
+    icon("stop"),
+    h("span", {}, t("action.stop")),
+  );
   const run = h("div.dock-run", { hidden: true }, skipButton, stopButton);
   app.watch(["jobs", "progress"], () => {
     const running = Boolean(runningJob());
@@ -61,8 +97,11 @@ function buttons() {
     [add, skipButton, stopButton, run].forEach((b) => (b.hidden = !running));
     if (hadFocus) (running ? stopButton : go).focus();
   });
-  const load = h("button.primary", { type: "button", id: "load", hidden: true, onclick: () => applyText(form.get("values").prompt) },
-    h("span", {}, t("action.load")));
+  const load = h(
+    "button.primary",
+    { type: "button", id: "load", hidden: true, onclick: () => applyText(form.get("values").prompt) },
+    h("span", {}, t("action.load")),
+  );
   form.watch(["values"], ({ values }) => {
     const text = settingsText(values.prompt);
     load.hidden = !text;
@@ -72,15 +111,28 @@ function buttons() {
 }
 
 function summary() {
-  const line = h("button.summary", { type: "button", title: t("summary.label"), onclick: () => openPanel("settings") });
+  const line = h("button.summary", {
+    type: "button",
+    title: t("summary.label"),
+    onclick: () => openPanel("settings"),
+  });
   const show = () => {
     const w = Number(valueOf("width")) || 0;
     const hh = Number(valueOf("height")) || 0;
     const styles = valueOf("styles") || [];
-    const parts = [h("span.summary-part", {}, shape(w, hh, 15), ratioText(w, hh)), h("span.summary-part", {}, t(`performance.${valueOf("performance")}`))];
+    const parts = [
+      h("span.summary-part", {}, shape(w, hh, 15), ratioText(w, hh)),
+      h("span.summary-part", {}, t(`performance.${valueOf("performance")}`)),
+    ];
     const count = Number(valueOf("count")) || 1;
     if (count > 1) parts.push(h("span.summary-part", {}, t("summary.pictures", { n: count })));
-    parts.push(h("span.summary-part", {}, styles.length ? t("summary.styles", { n: styles.length }) : t("summary.noStyles")));
+    parts.push(
+      h(
+        "span.summary-part",
+        {},
+        styles.length ? t("summary.styles", { n: styles.length }) : t("summary.noStyles"),
+      ),
+    );
     if (form.get("values").seed_fixed) parts.push(h("span.summary-part", {}, t("summary.seedFixed")));
     line.replaceChildren(h("span.visually-hidden", {}, `${t("summary.label")}: `), ...parts);
   };
@@ -96,7 +148,13 @@ export function openPanel(tab) {
 }
 
 function advancedToggle() {
-  const input = h("input.switch", { id: "advanced", type: "checkbox", role: "switch", "aria-controls": "panel", onchange: () => prefs.set({ panelOpen: input.checked }) });
+  const input = h("input.switch", {
+    id: "advanced",
+    type: "checkbox",
+    role: "switch",
+    "aria-controls": "panel",
+    onchange: () => prefs.set({ panelOpen: input.checked }),
+  });
   prefs.watch(["panelOpen"], ({ panelOpen }) => (input.checked = panelOpen));
   return h("label.advanced-toggle", { for: "advanced" }, h("span", {}, t("panel.title")), input);
 }
@@ -105,7 +163,13 @@ export function dock(root) {
   root.setAttribute("aria-label", t("prompt.label"));
   root.append(
     h("div.dock-card", {}, promptBox(), buttons()),
-    h("div.dock-line", {}, summary(), h("span.keys", { id: "prompt-keys" }, t("prompt.keys", { ctrl: CTRL })), advancedToggle()),
+    h(
+      "div.dock-line",
+      {},
+      summary(),
+      h("span.keys", { id: "prompt-keys" }, t("prompt.keys", { ctrl: CTRL })),
+      advancedToggle(),
+    ),
   );
 }
 

@@ -1,5 +1,5 @@
-// The history: every picture made, newest first. Only what is in view (and a little more) is in the document, so that
-// thousands of pictures scroll as smoothly as ten.
+// The history: every picture made, newest first. Only what is in view (and a little more) is in the
+// document, so that thousands of pictures scroll as smoothly as ten.
 
 import { api } from "../core/api.js";
 import { debounce, h, icon, iconButton, replace, uid } from "../core/dom.js";
@@ -19,7 +19,16 @@ const HEADING = 40;
 const AWAY = 200; // pixels from the top; nearer to it new pictures push the others down
 const DAY_MS = 86400000;
 
-const state = { items: [], more: true, loading: null, failed: false, filters: {}, layout: null, focus: 0, picked: null };
+const state = {
+  items: [],
+  more: true,
+  loading: null,
+  failed: false,
+  filters: {},
+  layout: null,
+  focus: 0,
+  picked: null,
+};
 const tiles = new Map(); // picture id -> {node, ...}
 let root, canvas, sheet, headings, note, scroller, pickBar;
 
@@ -29,7 +38,15 @@ function targetHeight(width) {
 
 function layOut() {
   const width = canvas.clientWidth;
-  state.layout = width ? justify(state.items, { width, target: targetHeight(width), gap: GAP, headingHeight: HEADING, dayOf: (p) => day(p.created) }) : null;
+  state.layout = width
+    ? justify(state.items, {
+        width,
+        target: targetHeight(width),
+        gap: GAP,
+        headingHeight: HEADING,
+        dayOf: (p) => day(p.created),
+      })
+    : null;
   if (!state.layout) return; // not shown
   canvas.style.height = `${Math.ceil(state.layout.height)}px`;
   draw();
@@ -67,11 +84,15 @@ function draw() {
   }
   for (const [id, tile] of tiles) {
     if (seen.has(id)) continue;
-    if (hasFocus(id)) place(tile, boxes[indexOf(id)], indexOf(id)); // the keys go on from it
+    if (hasFocus(id))
+      place(tile, boxes[indexOf(id)], indexOf(id)); // the keys go on from it
     else dropTile(id);
   }
   const near = state.layout.headings.filter((x) => x.y > top - MARGIN && x.y < bottom + MARGIN);
-  replace(headings, near.map((x) => h("h2.day", { vars: { "--y": `${x.y}px` } }, x.text)));
+  replace(
+    headings,
+    near.map((x) => h("h2.day", { vars: { "--y": `${x.y}px` } }, x.text)),
+  );
   if (bottom + MARGIN * 2 > state.layout.height) loadMore();
 }
 
@@ -115,16 +136,34 @@ function makeTile(picture) {
   const tile = { picture: null, index: state.items.indexOf(picture) };
   const img = h("img", { src: api.thumbnailUrl(picture.id), alt: "", decoding: "async", draggable: false });
   const label = `${picture.prompt || t("picture.noPrompt")}, ${when(picture.created)}`;
-  tile.open = h("button.tile-open", { type: "button", "aria-label": label, onclick: () => openFrom(tile.index), onfocus: () => (state.focus = tile.index) }, img);
+  tile.open = h(
+    "button.tile-open",
+    {
+      type: "button",
+      "aria-label": label,
+      onclick: () => openFrom(tile.index),
+      onfocus: () => (state.focus = tile.index),
+    },
+    img,
+  );
   tile.star = iconButton("star", "", () => toggleFavourite(tile.picture), { tabIndex: -1 });
   const compare = iconButton("compare", t("compare.pick"), () => pick(tile.picture), { tabIndex: -1 });
-  tile.node = h("article.tile", { "aria-label": label }, tile.open, h("div.tile-tools", {}, compare, tile.star));
+  tile.node = h(
+    "article.tile",
+    { "aria-label": label },
+    tile.open,
+    h("div.tile-tools", {}, compare, tile.star),
+  );
   return tile;
 }
 
 function openFrom(index) {
   if (state.picked) pick(state.items[index]);
-  else openViewer(state.items[index].id, state.items, { more: () => loadMore()?.then(() => state.items), compare: pick });
+  else
+    openViewer(state.items[index].id, state.items, {
+      more: () => loadMore()?.then(() => state.items),
+      compare: pick,
+    });
 }
 
 function pick(picture) {
@@ -144,7 +183,8 @@ function focusIndex(index) {
   const box = state.layout.boxes[index];
   const top = scroller.scrollTop - canvas.offsetTop;
   if (box.y < top) scroller.scrollTop = box.y + canvas.offsetTop - HEADING;
-  else if (box.y + box.h > top + scroller.clientHeight) scroller.scrollTop = box.y + box.h + canvas.offsetTop - scroller.clientHeight + GAP;
+  else if (box.y + box.h > top + scroller.clientHeight)
+    scroller.scrollTop = box.y + box.h + canvas.offsetTop - scroller.clientHeight + GAP;
   draw();
   tiles.get(state.items[index].id)?.open.focus();
 }
@@ -170,7 +210,14 @@ function keys(event) {
   const tile = [...tiles.values()].find((x) => x.open === document.activeElement);
   if (!tile || event.ctrlKey || event.metaKey || event.altKey) return;
   const i = tile.index;
-  const jump = { ArrowRight: () => i + 1, ArrowLeft: () => i - 1, ArrowDown: () => neighbour(i, 1), ArrowUp: () => neighbour(i, -1), Home: () => 0, End: () => state.items.length - 1 }[event.key];
+  const jump = {
+    ArrowRight: () => i + 1,
+    ArrowLeft: () => i - 1,
+    ArrowDown: () => neighbour(i, 1),
+    ArrowUp: () => neighbour(i, -1),
+    Home: () => 0,
+    End: () => state.items.length - 1,
+  }[event.key];
   if (jump) {
     event.preventDefault();
     focusIndex(jump());
@@ -220,7 +267,8 @@ function loadMore() {
   });
 }
 
-/** Fetches all anew that was there, from the newest picture down to the oldest one known (their ids descend). */
+/** Fetches all anew that was there, from the newest picture down to the oldest one known (their
+ *  ids descend). */
 function refresh() {
   const oldest = state.items.at(-1)?.id;
   state.loading?.stop();
@@ -240,9 +288,15 @@ function tellNote() {
   const filtered = Object.values(state.filters).some((v) => v);
   const empty = state.items.length === 0 && !state.more;
   note.hidden = !empty && !state.failed;
-  replace(note, state.failed
-    ? [h("p", {}, t("history.failed")), h("button.secondary", { type: "button", onclick: refresh }, t("action.retry"))]
-    : h("p", {}, t(filtered ? "history.noMatch" : "history.empty")));
+  replace(
+    note,
+    state.failed
+      ? [
+          h("p", {}, t("history.failed")),
+          h("button.secondary", { type: "button", onclick: refresh }, t("action.retry")),
+        ]
+      : h("p", {}, t(filtered ? "history.noMatch" : "history.empty")),
+  );
 }
 
 function reload() {
@@ -291,22 +345,48 @@ function picker(label, options, onchange) {
 
 function filterBar() {
   const id = uid("history-search");
-  const search = h("input.search", { id, type: "search", placeholder: t("history.search"), autocomplete: "off", spellcheck: false, oninput: debounce(() => setFilters({ q: search.value.trim() }), 250) });
-  const star = h("button.filter-star", { type: "button", "aria-pressed": "false", onclick: () => {
-    const on = star.getAttribute("aria-pressed") !== "true";
-    star.setAttribute("aria-pressed", String(on));
-    setFilters({ favourite: on ? 1 : "" });
-  } }, icon("star"), h("span", {}, t("history.favourites")));
+  const search = h("input.search", {
+    id,
+    type: "search",
+    placeholder: t("history.search"),
+    autocomplete: "off",
+    spellcheck: false,
+    oninput: debounce(() => setFilters({ q: search.value.trim() }), 250),
+  });
+  const star = h(
+    "button.filter-star",
+    {
+      type: "button",
+      "aria-pressed": "false",
+      onclick: () => {
+        const on = star.getAttribute("aria-pressed") !== "true";
+        star.setAttribute("aria-pressed", String(on));
+        setFilters({ favourite: on ? 1 : "" });
+      },
+    },
+    icon("star"),
+    h("span", {}, t("history.favourites")),
+  );
   const model = picker(t("history.model"), [["", t("history.anyModel")]], (v) => setFilters({ model: v }));
   const style = picker(t("history.style"), [["", t("history.anyStyle")]], (v) => setFilters({ style: v }));
-  const since = picker(t("history.time"), [["", t("history.anyTime")], ["1", t("history.today")], ["7", t("history.week")], ["30", t("history.month")]], (v) => {
-    const today = new Date().setHours(0, 0, 0, 0);
-    setFilters({ from: v ? today - (Number(v) - 1) * DAY_MS : "" });
-  });
+  const since = picker(
+    t("history.time"),
+    [
+      ["", t("history.anyTime")],
+      ["1", t("history.today")],
+      ["7", t("history.week")],
+      ["30", t("history.month")],
+    ],
+    (v) => {
+      const today = new Date().setHours(0, 0, 0, 0);
+      setFilters({ from: v ? today - (Number(v) - 1) * DAY_MS : "" });
+    },
+  );
   const named = (list) => list.map(({ name, count }) => [name, `${name} (${count})`]);
   app.watch(["view"], async ({ view }) => {
     if (view !== "history") return;
-    const terms = await api.terms().catch(() => ({ models: [], styles: [] })); // the rest of the history works without
+    // the rest of the history works without
+    const terms = await api.terms().catch(() => ({ models: [], styles: [] }));
     model.fill([["", t("history.anyModel")], ...named(terms.models)]);
     style.fill([["", t("history.anyStyle")], ...named(terms.styles)]);
   });
@@ -315,7 +395,10 @@ function filterBar() {
     { role: "search", "aria-label": t("history.searchLabel") },
     h("label.visually-hidden", { for: id }, t("history.search")),
     h("div.search-box", {}, icon("search"), search),
-    star, model.node, style.node, since.node,
+    star,
+    model.node,
+    style.node,
+    since.node,
   );
 }
 
@@ -326,15 +409,23 @@ export function history(node) {
   headings = h("div.days", { "aria-hidden": "true" });
   canvas = h("div.canvas", {}, headings, sheet);
   note = h("div.history-note", { hidden: true });
-  pickBar = h("div.pick-bar", { hidden: true, role: "status" }, h("span", {}, t("compare.pickSecond")),
-    h("button.text-button", { type: "button", onclick: () => pick(state.picked) }, t("action.cancel")));
+  pickBar = h(
+    "div.pick-bar",
+    { hidden: true, role: "status" },
+    h("span", {}, t("compare.pickSecond")),
+    h("button.text-button", { type: "button", onclick: () => pick(state.picked) }, t("action.cancel")),
+  );
   scroller = h("div.history-scroll", {}, note, canvas);
   root.append(filterBar(), scroller, pickBar);
   let frame = 0;
-  scroller.addEventListener("scroll", () => {
-    cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(draw);
-  }, { passive: true });
+  scroller.addEventListener(
+    "scroll",
+    () => {
+      cancelAnimationFrame(frame);
+      frame = requestAnimationFrame(draw);
+    },
+    { passive: true },
+  );
   new ResizeObserver(layOut).observe(canvas);
   root.addEventListener("keydown", keys);
   onPictureChange(changed);

@@ -8,7 +8,12 @@ import { problemText } from "../core/toast.js";
 export function signIn() {
   return new Promise((resolve) => {
     const user = h("input", { id: uid("user"), autocomplete: "username", required: true });
-    const password = h("input", { id: uid("password"), type: "password", autocomplete: "current-password", required: true });
+    const password = h("input", {
+      id: uid("password"),
+      type: "password",
+      autocomplete: "current-password",
+      required: true,
+    });
     const wrong = h("p.help", { role: "alert" });
     const title = uid("login");
     const enter = async (event) => {
@@ -26,13 +31,17 @@ export function signIn() {
     };
     const dialog = h(
       "dialog.dialog.login",
-      { "aria-labelledby": title, oncancel: (event) => event.preventDefault() }, // there is nothing behind it yet
-      h("form.dialog-body", { onsubmit: enter },
+      // there is nothing behind it yet
+      { "aria-labelledby": title, oncancel: (event) => event.preventDefault() },
+      h(
+        "form.dialog-body",
+        { onsubmit: enter },
         h("h2", { id: title }, t("login.title")),
         h("div.field", {}, h("label", { for: user.id }, t("login.user")), user),
         h("div.field", {}, h("label", { for: password.id }, t("login.password")), password),
         wrong,
-        h("button.primary", { type: "submit" }, t("login.enter"))),
+        h("button.primary", { type: "submit" }, t("login.enter")),
+      ),
     );
     document.body.append(dialog);
     dialog.showModal();

@@ -26,7 +26,18 @@ export async function readPictureFile(file) {
   const picture = h("img.dropped", { src: url, alt: file.name });
   const release = () => URL.revokeObjectURL(url);
   if (!parameters || !Object.keys(parameters).length) {
-    openDialog({ title: t("metadata.title"), onclose: release }, picture, h("p", {}, t("metadata.none")), found?.raw ? h("pre.raw", { tabIndex: 0 }, typeof found.raw === "string" ? found.raw : JSON.stringify(found.raw, null, 2)) : null);
+    openDialog(
+      { title: t("metadata.title"), onclose: release },
+      picture,
+      h("p", {}, t("metadata.none")),
+      found?.raw
+        ? h(
+            "pre.raw",
+            { tabIndex: 0 },
+            typeof found.raw === "string" ? found.raw : JSON.stringify(found.raw, null, 2),
+          )
+        : null,
+    );
     return;
   }
   const use = () => {

@@ -1,12 +1,11 @@
 // Models: base, refiner and its switch, VAE, LoRAs with on/off and weight, refresh.
 
 import { api } from "../core/api.js";
-import { h, icon, iconButton, uid } from "../core/dom.js";
-import { app, form, parameter, setValues, valueOf } from "../core/store.js";
+import { announce, h, icon, iconButton, uid } from "../core/dom.js";
+import { app, form, parameter, setValues } from "../core/store.js";
 import { bytes, t } from "../core/i18n.js";
 import { numberControl, selectControl } from "../widgets/controls.js";
-import { follow, helpOf, isFast, labelOf } from "./settings.js";
-import { announce } from "../core/dom.js";
+import { follow, helpOf, isFast, labelOf } from "../core/params.js";
 import { catalogSection } from "./downloads.js";
 import { showError } from "../core/toast.js";
 
@@ -19,9 +18,16 @@ function fileOptions(files, first) {
 }
 
 function modelSelect(name, folder, first) {
-  const control = selectControl({ label: labelOf(name), options: [first], onchange: (v) => setValues({ [name]: v || undefined }) });
+  const control = selectControl({
+    label: labelOf(name),
+    options: [first],
+    onchange: (v) => setValues({ [name]: v || undefined }),
+  });
   app.watch(["models", "system"], ({ models, system }) => {
-    const auto = name === "model" && system?.model?.name ? ["", t("models.automatic", { name: system.model.name })] : first;
+    const auto =
+      name === "model" && system?.model?.name
+        ? ["", t("models.automatic", { name: system.model.name })]
+        : first;
     control.fill(fileOptions(models[folder] || [], auto));
     control.show(form.get("values")[name] ?? "");
   });
@@ -40,9 +46,18 @@ function setRow(index, change) {
 
 function loraRow(index) {
   const limits = parameter("loras") || {};
-  const on = h("input.switch", { type: "checkbox", role: "switch", "aria-label": t("loras.use", { n: index + 1 }), onchange: () => setRow(index, { on: on.checked }) });
+  const on = h("input.switch", {
+    type: "checkbox",
+    role: "switch",
+    "aria-label": t("loras.use", { n: index + 1 }),
+    onchange: () => setRow(index, { on: on.checked }),
+  });
   const id = uid("lora");
-  const select = h("select", { id, "aria-label": t("loras.file", { n: index + 1 }), onchange: () => setRow(index, { file: select.value }) });
+  const select = h("select", {
+    id,
+    "aria-label": t("loras.file", { n: index + 1 }),
+    onchange: () => setRow(index, { file: select.value }),
+  });
   const weight = numberControl({
     label: t("loras.weight"),
     min: -SOFT_WEIGHT,
@@ -51,15 +66,30 @@ function loraRow(index) {
     step: 0.01,
     oninput: (v) => setRow(index, { weight: v ?? 1 }),
   });
-  const node = h("div.lora", { role: "group", "aria-label": t("loras.row", { n: index + 1 }) }, h("div.lora-head", {}, on, h("div.select", {}, select),
-    iconButton("trash", t("loras.remove", { n: index + 1 }), () => setValues({ lora_rows: rows().filter((_, i) => i !== index) }))), weight.node);
+  const node = h(
+    "div.lora",
+    { role: "group", "aria-label": t("loras.row", { n: index + 1 }) },
+    h(
+      "div.lora-head",
+      {},
+      on,
+      h("div.select", {}, select),
+      iconButton("trash", t("loras.remove", { n: index + 1 }), () =>
+        setValues({ lora_rows: rows().filter((_, i) => i !== index) }),
+      ),
+    ),
+    weight.node,
+  );
   const show = (row) => {
     const names = (app.get("models").loras || []).map((f) => f.name);
     if (row.file && !names.includes(row.file)) names.unshift(row.file);
     const key = names.join("\n");
     if (select.dataset.names !== key) {
       select.dataset.names = key;
-      select.replaceChildren(h("option", { value: "" }, t("loras.choose")), ...names.map((name) => h("option", { value: name }, name)));
+      select.replaceChildren(
+        h("option", { value: "" }, t("loras.choose")),
+        ...names.map((name) => h("option", { value: name }, name)),
+      );
     }
     select.value = row.file || "";
     on.checked = Boolean(row.on);
@@ -72,10 +102,18 @@ function loraRow(index) {
 function loras() {
   const list = h("div.loras");
   let made = [];
-  const add = h("button.secondary.wide", { type: "button", onclick: () => {
-    setValues({ lora_rows: [...rows(), { on: true, file: "", weight: 1 }] });
-    requestAnimationFrame(() => list.lastElementChild?.querySelector("select")?.focus());
-  } }, icon("plus"), t("loras.add"));
+  const add = h(
+    "button.secondary.wide",
+    {
+      type: "button",
+      onclick: () => {
+        setValues({ lora_rows: [...rows(), { on: true, file: "", weight: 1 }] });
+        requestAnimationFrame(() => list.lastElementChild?.querySelector("select")?.focus());
+      },
+    },
+    icon("plus"),
+    t("loras.add"),
+  );
   const empty = h("p.help", {}, t("loras.empty"));
   const show = () => {
     const now = rows();
@@ -93,18 +131,26 @@ function loras() {
 }
 
 function refreshButton() {
-  const button = h("button.text-button", { type: "button", onclick: async () => {
-    button.disabled = true;
-    try {
-      await api.refreshModels();
-      app.set({ models: await api.models() });
-      announce(t("models.refreshed"));
-    } catch (error) {
-      showError(error);
-    } finally {
-      button.disabled = false;
-    }
-  } }, icon("refresh"), t("models.refresh"));
+  const button = h(
+    "button.text-button",
+    {
+      type: "button",
+      onclick: async () => {
+        button.disabled = true;
+        try {
+          await api.refreshModels();
+          app.set({ models: await api.models() });
+          announce(t("models.refreshed"));
+        } catch (error) {
+          showError(error);
+        } finally {
+          button.disabled = false;
+        }
+      },
+    },
+    icon("refresh"),
+    t("models.refresh"),
+  );
   return button;
 }
 
@@ -112,7 +158,18 @@ export function modelsTab() {
   const base = modelSelect("model", "checkpoints", ["", t("models.first")]);
   const refiner = modelSelect("refiner", "checkpoints", ["", t("models.none")]);
   const range = parameter("refiner_switch") || { min: 0, max: 1, step: 0.0001 };
-  const change = follow(numberControl({ label: labelOf("refiner_switch"), help: helpOf("refiner_switch"), min: range.min, max: range.max, step: 0.01, oninput: (v) => setValues({ refiner_switch: v }), reset: () => setValues({ refiner_switch: undefined }) }), "refiner_switch");
+  const change = follow(
+    numberControl({
+      label: labelOf("refiner_switch"),
+      help: helpOf("refiner_switch"),
+      min: range.min,
+      max: range.max,
+      step: 0.01,
+      oninput: (v) => setValues({ refiner_switch: v }),
+      reset: () => setValues({ refiner_switch: undefined }),
+    }),
+    "refiner_switch",
+  );
   const vae = modelSelect("vae", "vae", ["", t("models.ownVae")]);
   const decoder = modelSelect("preview_decoder", "vae_approx", ["", t("models.automaticDecoder")]);
   const fast = h("p.help.notice", { hidden: true }, t("models.fastNote"));
@@ -121,5 +178,17 @@ export function modelsTab() {
     fast.hidden = !isFast();
     refiner.disable(isFast());
   });
-  return h("div.tab-content", {}, base.node, refiner.node, change.node, fast, vae.node, decoder.node, loras(), h("div.tab-foot", {}, refreshButton()), catalogSection());
+  return h(
+    "div.tab-content",
+    {},
+    base.node,
+    refiner.node,
+    change.node,
+    fast,
+    vae.node,
+    decoder.node,
+    loras(),
+    h("div.tab-foot", {}, refreshButton()),
+    catalogSection(),
+  );
 }

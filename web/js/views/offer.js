@@ -6,7 +6,11 @@ import { bytes, t } from "../core/i18n.js";
 import { fetchModels, isActive, loadCatalog, progressOf, stopDownloads } from "./downloads.js";
 
 function fileList(models) {
-  return h("ul.offer-files", {}, models.map((m) => h("li", {}, h("span", {}, m.name), h("small", {}, `${bytes(m.bytes)} · ${m.licence}`))));
+  return h(
+    "ul.offer-files",
+    {},
+    models.map((m) => h("li", {}, h("span", {}, m.name), h("small", {}, `${bytes(m.bytes)} · ${m.licence}`))),
+  );
 }
 
 /** models: the recommended ones. */
@@ -16,16 +20,38 @@ function body(models, downloads, system) {
   const names = left.map((m) => m.name);
   if (left.some((m) => isActive(of(m)))) {
     const known = models.filter(of).map(of);
-    return [h("p", {}, t("offer.running")), progressOf(known), h("button.secondary", { type: "button", onclick: () => stopDownloads(names.filter((name) => isActive(downloads[name]))) }, t("download.pause"))];
+    return [
+      h("p", {}, t("offer.running")),
+      progressOf(known),
+      h(
+        "button.secondary",
+        { type: "button", onclick: () => stopDownloads(names.filter((name) => isActive(downloads[name]))) },
+        t("download.pause"),
+      ),
+    ];
   }
   const text = t(system.demo ? "offer.demoText" : "offer.text");
-  if (!left.length) return [h("div", {}, h("p", {}, text), h("p", {}, t("offer.byHand"), " ", h("code", {}, "models/checkpoints")))];
+  if (!left.length)
+    return [
+      h("div", {}, h("p", {}, text), h("p", {}, t("offer.byHand"), " ", h("code", {}, "models/checkpoints"))),
+    ];
   const failed = left.map(of).find((d) => d?.state === "failed");
   const begun = left.some((m) => of(m)?.received);
   const size = bytes(left.reduce((sum, m) => sum + m.bytes, 0));
   return [
-    h("div", {}, failed ? h("p.danger", { role: "alert" }, failed.error?.detail || t("download.failed")) : h("p", {}, text), fileList(left)),
-    h("button.secondary", { type: "button", onclick: () => fetchModels(names) }, begun ? t("offer.goOn") : t("offer.get", { size })),
+    h(
+      "div",
+      {},
+      failed
+        ? h("p.danger", { role: "alert" }, failed.error?.detail || t("download.failed"))
+        : h("p", {}, text),
+      fileList(left),
+    ),
+    h(
+      "button.secondary",
+      { type: "button", onclick: () => fetchModels(names) },
+      begun ? t("offer.goOn") : t("offer.get", { size }),
+    ),
   ];
 }
 

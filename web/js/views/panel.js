@@ -17,12 +17,22 @@ export function panel(root) {
     { id: "models", label: t("tab.models"), node: modelsTab() },
     { id: "advanced", label: t("tab.advanced"), node: advancedTab() },
   ];
-  const set = tabs({ label: t("panel.label"), list, current: prefs.get("tab"), onselect: (id) => prefs.set({ tab: id }) });
+  const set = tabs({
+    label: t("panel.label"),
+    list,
+    current: prefs.get("tab"),
+    onselect: (id) => prefs.set({ tab: id }),
+  });
   root.append(
-    h("div.panel-head", {}, set.bar, iconButton("close", t("panel.close"), () => {
-      prefs.set({ panelOpen: false });
-      document.getElementById("advanced").focus();
-    })),
+    h(
+      "div.panel-head",
+      {},
+      set.bar,
+      iconButton("close", t("panel.close"), () => {
+        prefs.set({ panelOpen: false });
+        document.getElementById("advanced").focus();
+      }),
+    ),
     ...set.panels,
   );
   prefs.watch(["panelOpen"], ({ panelOpen }) => {

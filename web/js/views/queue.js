@@ -1,4 +1,5 @@
-// The queue drawer: what runs, what waits; reorder by dragging, by buttons or with Alt+Up/Down; remove with undo.
+// The queue drawer: what runs, what waits; reorder by dragging, by buttons or with Alt+Up/Down;
+// remove with undo.
 
 import { api } from "../core/api.js";
 import { h, icon, iconButton, announce, replace } from "../core/dom.js";
@@ -15,14 +16,18 @@ const asked = new Set();
 function complete(job) {
   if (job.parameters || asked.has(job.id)) return;
   asked.add(job.id);
-  api.job(job.id).then((full) => putAnswer(full), () => asked.delete(job.id));
+  api.job(job.id).then(
+    (full) => putAnswer(full),
+    () => asked.delete(job.id),
+  );
 }
 
 function details(job) {
   const p = job.parameters;
   if (!p) return null;
   const parts = [];
-  if (p.width && p.height) parts.push(h("span.summary-part", {}, shape(p.width, p.height, 13), `${p.width}×${p.height}`));
+  if (p.width && p.height)
+    parts.push(h("span.summary-part", {}, shape(p.width, p.height, 13), `${p.width}×${p.height}`));
   if (p.performance) parts.push(h("span.summary-part", {}, t(`performance.${p.performance}`)));
   if (p.count > 1) parts.push(h("span.summary-part", {}, t("summary.pictures", { n: p.count })));
   return h("div.queue-details", {}, parts);
@@ -95,7 +100,9 @@ function dropping(list) {
     clear();
     if (!job || !target || target.dataset.job === id) return;
     event.preventDefault();
-    const ids = waitingJobs().map((j) => j.id).filter((other) => other !== id);
+    const ids = waitingJobs()
+      .map((j) => j.id)
+      .filter((other) => other !== id);
     moveQueued(job, ids.indexOf(target.dataset.job) + (after ? 1 : 0));
   });
 }
@@ -104,7 +111,13 @@ function runningCard() {
   const prompt = h("p");
   const note = h("small");
   const bar = h("div.progress-bar", { "aria-hidden": "true" }, h("span"));
-  const node = h("div.queue-running", { hidden: true }, h("div.queue-text", {}, prompt, note), iconButton("stop", t("action.stop"), () => stop()), bar);
+  const node = h(
+    "div.queue-running",
+    { hidden: true },
+    h("div.queue-text", {}, prompt, note),
+    iconButton("stop", t("action.stop"), () => stop()),
+    bar,
+  );
   app.watch(["jobs", "progress"], ({ progress }) => {
     const job = runningJob();
     node.hidden = !job;
@@ -112,7 +125,9 @@ function runningCard() {
     complete(job);
     prompt.textContent = job.prompt ?? job.parameters?.prompt ?? "";
     const now = progress?.job === job.id ? progress : { fraction: 0 };
-    note.textContent = phaseText(now) + (now.seconds_left > 0 ? ` · ${t("progress.left", { time: duration(now.seconds_left) })}` : "");
+    note.textContent =
+      phaseText(now) +
+      (now.seconds_left > 0 ? ` · ${t("progress.left", { time: duration(now.seconds_left) })}` : "");
     bar.style.setProperty("--fraction", now.fraction || 0);
   });
   return node;
@@ -130,7 +145,10 @@ export function queue(root) {
   dropping(list);
   root.append(
     h("div.drawer-head", {}, h("h2", {}, t("queue.title")), iconButton("close", t("queue.close"), close)),
-    runningCard(), list, more, empty,
+    runningCard(),
+    list,
+    more,
+    empty,
   );
   root.addEventListener("keydown", (event) => event.key === "Escape" && close());
   app.watch(["jobs", "order", "queueOpen"], ({ queueOpen }, changed) => {
@@ -138,7 +156,10 @@ export function queue(root) {
     if (!queueOpen) return;
     const jobs = waitingJobs();
     const focused = document.activeElement?.closest?.(".queue-row")?.dataset.job;
-    replace(list, jobs.slice(0, SHOWN).map((job, i) => waitingRow(job, i, jobs.length)));
+    replace(
+      list,
+      jobs.slice(0, SHOWN).map((job, i) => waitingRow(job, i, jobs.length)),
+    );
     if (focused) list.querySelector(`[data-job="${CSS.escape(focused)}"]`)?.focus();
     more.hidden = jobs.length <= SHOWN;
     more.textContent = t("queue.more", { n: jobs.length - SHOWN });

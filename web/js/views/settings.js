@@ -1,9 +1,16 @@
 // Settings: preset, performance, size, number, format, negative prompt, seed.
 
 import { h, icon, iconButton, uid } from "../core/dom.js";
-import { app, form, parameter, setValues, valueOf } from "../core/store.js";
-import { has, t } from "../core/i18n.js";
-import { numberControl, segmentControl, selectControl, switchControl, textControl } from "../widgets/controls.js";
+import { app, form, parameter, setValues } from "../core/store.js";
+import { t } from "../core/i18n.js";
+import { follow, isFast, labelOf } from "../core/params.js";
+import {
+  numberControl,
+  segmentControl,
+  selectControl,
+  switchControl,
+  textControl,
+} from "../widgets/controls.js";
 import { ratioPicker } from "../widgets/ratios.js";
 import { languageSelect } from "./topbar.js";
 import { resetSettings } from "../core/actions.js";
@@ -11,34 +18,19 @@ import { readPictureFile } from "./metadata.js";
 import { showError } from "../core/toast.js";
 
 const COUNT_SLIDER_MAX = 32;
-const FAST = ["extreme-speed", "lightning", "hyper-sd"];
-
-export function isFast() {
-  return FAST.includes(valueOf("performance"));
-}
-
-/** The control follows the form and the table. */
-export function follow(control, name) {
-  control.node.dataset.name = name;
-  form.watch(["values"], () => control.show(valueOf(name), form.get("values")[name] !== undefined));
-  app.watch(["parameters", "system"], () => control.show(valueOf(name), form.get("values")[name] !== undefined));
-  return control;
-}
-
-export function labelOf(name) {
-  if (has(`param.${name}.label`)) return t(`param.${name}.label`);
-  const p = parameter(name);
-  return p?.label || name.replace(/_/g, " ").replace(/^./, (c) => c.toUpperCase());
-}
-
-export function helpOf(name) {
-  return has(`param.${name}.help`) ? t(`param.${name}.help`) : parameter(name)?.help || "";
-}
 
 function performance() {
   const choices = parameter("performance")?.choices || [];
   const options = choices.map((value) => [value, t(`performance.${value}`), t(`performance.${value}.note`)]);
-  return follow(segmentControl({ label: labelOf("performance"), options, className: "cards", onchange: (v) => setValues({ performance: v }) }), "performance");
+  return follow(
+    segmentControl({
+      label: labelOf("performance"),
+      options,
+      className: "cards",
+      onchange: (v) => setValues({ performance: v }),
+    }),
+    "performance",
+  );
 }
 
 function presetSelect() {
@@ -64,7 +56,14 @@ function presetSelect() {
 
 function seed() {
   const id = uid("seed");
-  const input = h("input", { id, inputMode: "numeric", autocomplete: "off", spellcheck: false, maxLength: 24, oninput: () => setValues({ seed_text: input.value.replace(/[^0-9]/g, "") }) });
+  const input = h("input", {
+    id,
+    inputMode: "numeric",
+    autocomplete: "off",
+    spellcheck: false,
+    maxLength: 24,
+    oninput: () => setValues({ seed_text: input.value.replace(/[^0-9]/g, "") }),
+  });
   const last = () => String(app.get("recent")[0]?.seed ?? "0");
   const dice = iconButton("dice", t("seed.new"), () => {
     const n = crypto.getRandomValues(new Uint32Array(1))[0] & 0x3fffffff;
@@ -74,21 +73,32 @@ function seed() {
   const random = switchControl({
     label: t("seed.random"),
     help: t("seed.help"),
-    onchange: (on) => setValues(on ? { seed_fixed: undefined } : { seed_fixed: true, seed_text: form.get("values").seed_text || last() }),
+    onchange: (on) =>
+      setValues(
+        on
+          ? { seed_fixed: undefined }
+          : { seed_fixed: true, seed_text: form.get("values").seed_text || last() },
+      ),
   });
   form.watch(["values"], ({ values }) => {
     random.show(!values.seed_fixed);
     row.hidden = !values.seed_fixed;
-    if (document.activeElement !== input || input.value !== values.seed_text) input.value = values.seed_text || "";
+    if (document.activeElement !== input || input.value !== values.seed_text)
+      input.value = values.seed_text || "";
   });
   return h("div.seed", {}, random.node, row);
 }
 
 function readPicture() {
-  const input = h("input.visually-hidden", { type: "file", accept: "image/png,image/jpeg,image/webp", id: uid("file"), onchange: () => {
-    if (input.files[0]) readPictureFile(input.files[0]).catch(showError);
-    input.value = "";
-  } });
+  const input = h("input.visually-hidden", {
+    type: "file",
+    accept: "image/png,image/jpeg,image/webp",
+    id: uid("file"),
+    onchange: () => {
+      if (input.files[0]) readPictureFile(input.files[0]).catch(showError);
+      input.value = "";
+    },
+  });
   return h("label.file-button", {}, input, icon("reuse"), h("span", {}, t("metadata.open")));
 }
 
@@ -96,13 +106,35 @@ export function settingsTab() {
   const ratio = ratioPicker();
   form.watch(["values"], ratio.show);
   app.watch(["system", "parameters"], ratio.build);
-  const count = follow(numberControl({ label: labelOf("count"), min: 1, max: parameter("count")?.max ?? 1000, softMax: COUNT_SLIDER_MAX, step: 1, whole: true, oninput: (v) => setValues({ count: v }) }), "count");
-  const negative = follow(textControl({ label: labelOf("negative_prompt"), rows: 2, placeholder: t("negative.placeholder"), oninput: (v) => setValues({ negative_prompt: v || undefined }) }), "negative_prompt");
+  const count = follow(
+    numberControl({
+      label: labelOf("count"),
+      min: 1,
+      max: parameter("count")?.max ?? 1000,
+      softMax: COUNT_SLIDER_MAX,
+      step: 1,
+      whole: true,
+      oninput: (v) => setValues({ count: v }),
+    }),
+    "count",
+  );
+  const negative = follow(
+    textControl({
+      label: labelOf("negative_prompt"),
+      rows: 2,
+      placeholder: t("negative.placeholder"),
+      oninput: (v) => setValues({ negative_prompt: v || undefined }),
+    }),
+    "negative_prompt",
+  );
   const unused = h("p.help", { hidden: true }, t("negative.unused"));
   negative.node.append(unused);
   form.watch(["values"], () => (unused.hidden = !isFast()));
   const formats = (parameter("format")?.choices || []).map((value) => [value, value.toUpperCase()]);
-  const format = follow(segmentControl({ label: labelOf("format"), options: formats, onchange: (v) => setValues({ format: v }) }), "format");
+  const format = follow(
+    segmentControl({ label: labelOf("format"), options: formats, onchange: (v) => setValues({ format: v }) }),
+    "format",
+  );
   return h(
     "div.tab-content",
     {},
@@ -114,6 +146,11 @@ export function settingsTab() {
     seed(),
     format.node,
     h("div.field.language-field", {}, languageSelect()), // on a phone the bar has no room for it
-    h("div.tab-foot", {}, readPicture(), h("button.text-button", { type: "button", onclick: resetSettings }, t("settings.reset"))),
+    h(
+      "div.tab-foot",
+      {},
+      readPicture(),
+      h("button.text-button", { type: "button", onclick: resetSettings }, t("settings.reset")),
+    ),
   );
 }

@@ -1,5 +1,5 @@
-// The large picture area: a welcome while there is nothing, the picture that is being made, or a finished one; below it
-// a strip of what was made last.
+// The large picture area: a welcome while there is nothing, the picture that is being made, or a
+// finished one; below it a strip of what was made last.
 
 import { api } from "../core/api.js";
 import { h, iconButton } from "../core/dom.js";
@@ -31,13 +31,21 @@ function welcome() {
     h("div.finder", { "aria-hidden": "true" }, corners(), h("span.finder-dot")),
     h("h2", {}, t("welcome.title")),
     h("p", {}, t("welcome.text")),
-    h("div.examples", {}, texts.map((text) => h("button.example", { type: "button", onclick: () => take(text) }, text))),
+    h(
+      "div.examples",
+      {},
+      texts.map((text) => h("button.example", { type: "button", onclick: () => take(text) }, text)),
+    ),
   );
 }
 
 /** The line under a running picture; it is updated in place, never rebuilt. */
 function progressLine() {
-  const bar = h("div.progress-bar", { role: "progressbar", "aria-label": t("progress.label"), "aria-valuemin": 0, "aria-valuemax": 100 }, h("span"));
+  const bar = h(
+    "div.progress-bar",
+    { role: "progressbar", "aria-label": t("progress.label"), "aria-valuemin": 0, "aria-valuemax": 100 },
+    h("span"),
+  );
   const what = h("span.progress-what");
   const left = h("span.progress-left");
   const node = h("div.progress", { hidden: true }, bar, h("div.progress-text", {}, what, left));
@@ -47,7 +55,12 @@ function progressLine() {
     bar.style.setProperty("--fraction", progress.fraction || 0);
     what.textContent = phaseText(progress);
     const seconds = progress.seconds_left;
-    left.textContent = seconds > 0 ? t("progress.left", { time: duration(seconds) }) : percent ? `${number(percent, 0)} %` : "";
+    left.textContent =
+      seconds > 0
+        ? t("progress.left", { time: duration(seconds) })
+        : percent
+          ? `${number(percent, 0)} %`
+          : "";
   };
   return { node, show };
 }
@@ -109,7 +122,16 @@ function shownPicture() {
 
 function strip() {
   const row = h("div.strip", { role: "group", "aria-label": t("strip.label") });
-  const live = h("button.strip-live", { type: "button", id: "live-thumb", "aria-label": t("strip.live"), onclick: () => app.set({ shown: null }) }, h("span.live-dot"));
+  const live = h(
+    "button.strip-live",
+    {
+      type: "button",
+      id: "live-thumb",
+      "aria-label": t("strip.live"),
+      onclick: () => app.set({ shown: null }),
+    },
+    h("span.live-dot"),
+  );
   const buttons = new Map();
   app.watch(["recent", "jobs", "shown"], ({ recent }) => {
     const running = Boolean(runningJob());
@@ -117,8 +139,22 @@ function strip() {
     const list = recent.slice(0, STRIP).map((picture) => {
       let button = buttons.get(picture.id);
       if (!button) {
-        const img = h("img", { src: api.thumbnailUrl(picture.id), alt: "", loading: "lazy", decoding: "async", draggable: false });
-        button = h("button.strip-item", { type: "button", "aria-label": t("strip.show", { prompt: picture.prompt || t("picture.noPrompt") }), onclick: () => app.set({ shown: picture.id }) }, img);
+        const img = h("img", {
+          src: api.thumbnailUrl(picture.id),
+          alt: "",
+          loading: "lazy",
+          decoding: "async",
+          draggable: false,
+        });
+        button = h(
+          "button.strip-item",
+          {
+            type: "button",
+            "aria-label": t("strip.show", { prompt: picture.prompt || t("picture.noPrompt") }),
+            onclick: () => app.set({ shown: picture.id }),
+          },
+          img,
+        );
         buttons.set(picture.id, button);
       }
       button.setAttribute("aria-pressed", String(shown?.id === picture.id));
@@ -141,44 +177,63 @@ export function stage(root) {
   const preview = previewImage();
   const progress = progressLine();
   const picture = h("img.picture.final.fitting", { hidden: true, draggable: true, decoding: "async" });
-  const pictureButton = h("button.picture-button", { type: "button", hidden: true, onclick: () => openViewer(shownPicture().id, app.get("recent")) }, picture);
-  const waiting = h("div.stage-waiting", { hidden: true }, h("div.finder.busy", {}, corners(), h("span.finder-dot")), h("p"));
+  const pictureButton = h(
+    "button.picture-button",
+    { type: "button", hidden: true, onclick: () => openViewer(shownPicture().id, app.get("recent")) },
+    picture,
+  );
+  const waiting = h(
+    "div.stage-waiting",
+    { hidden: true },
+    h("div.finder.busy", {}, corners(), h("span.finder-dot")),
+    h("p"),
+  );
   const tools = pictureTools();
   const empty = h("div.stage-empty");
   const frame = h("div.frame", {}, empty, waiting, preview.img, pictureButton, tools.node);
   root.append(h("div.offer-slot", {}, offerCard()), frame, progress.node, strip());
 
   app.watch(["system", "recent", "jobs"], ({ recent, jobs }) => {
-    const nothing = !recent.length && !runningJob() && ![...jobs.values()].some((job) => job.state === "queued");
+    const nothing =
+      !recent.length && !runningJob() && ![...jobs.values()].some((job) => job.state === "queued");
     if (nothing && !empty.firstChild) empty.append(welcome());
     if (!nothing) empty.replaceChildren();
     empty.hidden = !nothing;
   });
 
   let lastShown = null;
-  app.watch(["shown", "recent", "jobs", "preview", "progress", "order"], ({ preview: seen, progress: now }) => {
-    const job = runningJob();
-    const finished = shownPicture();
-    const live = Boolean(job) && !finished;
-    const queued = !job && !finished && waitingJobs().length > 0;
-    if (seen && job && seen.job === job.id) preview.load(seen);
-    if (!job || !seen || seen.job !== job.id) preview.clear();
-    preview.img.classList.toggle("away", !live);
-    frame.classList.toggle("live", live);
-    waiting.hidden = !(queued || (live && preview.img.hidden));
-    waiting.lastChild.textContent = queued ? t("queue.waitingTurn") : now?.job === job?.id && now ? phaseText(now) : t("phase.starting");
-    progress.node.hidden = !job;
-    if (job) progress.show(now && now.job === job.id ? now : { fraction: 0 });
-    pictureButton.hidden = tools.node.hidden = !finished;
-    if (finished && lastShown !== finished.id) {
-      picture.src = api.fileUrl(finished.id);
-      picture.alt = finished.prompt || t("picture.noPrompt");
-      giveSize(picture, finished);
-      pictureButton.setAttribute("aria-label", t("viewer.openPicture", { prompt: picture.alt }));
-    }
-    picture.hidden = !finished;
-    lastShown = finished ? finished.id : null;
-    if (finished) markStar(tools.star, finished.favourite);
-    document.title = job ? `${Math.round(((now?.job === job.id && now.fraction) || 0) * 100)} % · Fooocus in C` : "Fooocus in C";
-  });
+  app.watch(
+    ["shown", "recent", "jobs", "preview", "progress", "order"],
+    ({ preview: seen, progress: now }) => {
+      const job = runningJob();
+      const finished = shownPicture();
+      const live = Boolean(job) && !finished;
+      const queued = !job && !finished && waitingJobs().length > 0;
+      if (seen && job && seen.job === job.id) preview.load(seen);
+      if (!job || !seen || seen.job !== job.id) preview.clear();
+      preview.img.classList.toggle("away", !live);
+      frame.classList.toggle("live", live);
+      waiting.hidden = !(queued || (live && preview.img.hidden));
+      waiting.lastChild.textContent = queued
+        ? t("queue.waitingTurn")
+        : now?.job === job?.id && now
+          ? phaseText(now)
+          : t("phase.starting");
+      progress.node.hidden = !job;
+      if (job) progress.show(now && now.job === job.id ? now : { fraction: 0 });
+      pictureButton.hidden = tools.node.hidden = !finished;
+      if (finished && lastShown !== finished.id) {
+        picture.src = api.fileUrl(finished.id);
+        picture.alt = finished.prompt || t("picture.noPrompt");
+        giveSize(picture, finished);
+        pictureButton.setAttribute("aria-label", t("viewer.openPicture", { prompt: picture.alt }));
+      }
+      picture.hidden = !finished;
+      lastShown = finished ? finished.id : null;
+      if (finished) markStar(tools.star, finished.favourite);
+      document.title = job
+        ? `${Math.round(((now?.job === job.id && now.fraction) || 0) * 100)} % · Fooocus in C`
+        : "Fooocus in C";
+    },
+  );
 }

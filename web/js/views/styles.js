@@ -1,4 +1,5 @@
-// Styles: search, favourites, several at once. A style without a sample picture shows a plate in a colour of its own.
+// Styles: search, favourites, several at once. A style without a sample picture shows a plate in a
+// colour of its own.
 
 import { h, icon, uid } from "../core/dom.js";
 import { app, form, prefs, setValues, valueOf } from "../core/store.js";
@@ -11,13 +12,24 @@ function hue(name) {
 }
 
 function initials(name) {
-  const words = name.replace(/[^\p{L}\p{N} -]/gu, "").split(/[ -]+/).filter(Boolean);
+  const words = name
+    .replace(/[^\p{L}\p{N} -]/gu, "")
+    .split(/[ -]+/)
+    .filter(Boolean);
   const tail = words.length > 1 ? words.slice(1) : words;
-  return tail.slice(0, 2).map((w) => w[0].toUpperCase()).join("");
+  return tail
+    .slice(0, 2)
+    .map((w) => w[0].toUpperCase())
+    .join("");
 }
 
 function plate(style) {
-  if (!style.sample) return h("span.plate.blank", { "aria-hidden": "true", vars: { "--hue": hue(style.name) } }, initials(style.name));
+  if (!style.sample)
+    return h(
+      "span.plate.blank",
+      { "aria-hidden": "true", vars: { "--hue": hue(style.name) } },
+      initials(style.name),
+    );
   const img = h("img", { src: style.sample, alt: "", loading: "lazy", decoding: "async" });
   const box = h("span.plate", { "aria-hidden": "true" }, img);
   img.addEventListener("error", () => box.replaceWith(plate({ ...style, sample: null })));
@@ -39,20 +51,44 @@ function toggleFavourite(name) {
 }
 
 function tile(style) {
-  const input = h("input", { type: "checkbox", value: style.name, onchange: () => toggle(style.name, input.checked) });
-  const star = h("button.style-star", { type: "button", onclick: () => toggleFavourite(style.name) }, icon("star"));
-  const node = h("div.style", {}, h("label", {}, input, plate(style), h("span.style-name", {}, style.name)), star);
+  const input = h("input", {
+    type: "checkbox",
+    value: style.name,
+    onchange: () => toggle(style.name, input.checked),
+  });
+  const star = h(
+    "button.style-star",
+    { type: "button", onclick: () => toggleFavourite(style.name) },
+    icon("star"),
+  );
+  const node = h(
+    "div.style",
+    {},
+    h("label", {}, input, plate(style), h("span.style-name", {}, style.name)),
+    star,
+  );
   return { node, input, star, style };
 }
 
 function words(text) {
-  return text.toLowerCase().normalize("NFKC").split(/[\s_-]+/).filter(Boolean);
+  return text
+    .toLowerCase()
+    .normalize("NFKC")
+    .split(/[\s_-]+/)
+    .filter(Boolean);
 }
 
 export function stylesTab() {
   const tiles = new Map();
   const id = uid("style-search");
-  const search = h("input.search", { id, type: "search", placeholder: t("styles.search"), autocomplete: "off", spellcheck: false, oninput: () => build() });
+  const search = h("input.search", {
+    id,
+    type: "search",
+    placeholder: t("styles.search"),
+    autocomplete: "off",
+    spellcheck: false,
+    oninput: () => build(),
+  });
   const chosen = h("div.chosen", { role: "group", "aria-label": t("styles.chosen") });
   const list = h("div.style-groups");
   const none = h("p.help", { hidden: true });
@@ -60,9 +96,22 @@ export function stylesTab() {
   function chips() {
     const names = selected();
     chosen.replaceChildren(
-      ...names.map((name) => h("button.chip", { type: "button", "aria-label": t("styles.remove", { name }), onclick: () => toggle(name, false) }, name, icon("close"))),
+      ...names.map((name) =>
+        h(
+          "button.chip",
+          { type: "button", "aria-label": t("styles.remove", { name }), onclick: () => toggle(name, false) },
+          name,
+          icon("close"),
+        ),
+      ),
       ...(names.length
-        ? [h("button.text-button", { type: "button", onclick: () => setValues({ styles: [] }) }, t("styles.clear"))]
+        ? [
+            h(
+              "button.text-button",
+              { type: "button", onclick: () => setValues({ styles: [] }) },
+              t("styles.clear"),
+            ),
+          ]
         : [h("span.help", {}, t("styles.none"))]),
     );
   }
@@ -94,10 +143,19 @@ export function stylesTab() {
     const keys = [...groups.keys()].sort((a, b) => (a === "*" ? -1 : b === "*" ? 1 : 0));
     list.replaceChildren(
       ...keys.map((key) =>
-        h("section.style-group", {}, h("h2", {}, key === "*" ? t("styles.favourites") : key), h("div.style-grid", {}, groups.get(key).map((style) => {
-          if (!tiles.has(style.name)) tiles.set(style.name, tile(style));
-          return tiles.get(style.name).node;
-        }))),
+        h(
+          "section.style-group",
+          {},
+          h("h2", {}, key === "*" ? t("styles.favourites") : key),
+          h(
+            "div.style-grid",
+            {},
+            groups.get(key).map((style) => {
+              if (!tiles.has(style.name)) tiles.set(style.name, tile(style));
+              return tiles.get(style.name).node;
+            }),
+          ),
+        ),
       ),
     );
     none.hidden = found > 0 || !app.get("styles").length;
@@ -112,7 +170,13 @@ export function stylesTab() {
   return h(
     "div.tab-content",
     {},
-    h("div.sticky-search", {}, h("label.visually-hidden", { for: id }, t("styles.search")), h("div.search-box", {}, icon("search"), search), chosen),
+    h(
+      "div.sticky-search",
+      {},
+      h("label.visually-hidden", { for: id }, t("styles.search")),
+      h("div.search-box", {}, icon("search"), search),
+      chosen,
+    ),
     none,
     list,
   );

@@ -17,14 +17,21 @@ function wordmark() {
   return h(
     "h1.wordmark",
     { "aria-label": "Fooocus in C" },
-    h("span", { "aria-hidden": "true" }, "F", h("i.o1", {}, "o"), h("i.o2", {}, "o"), h("i.o3", {}, "o"), "cus"),
+    h(
+      "span",
+      { "aria-hidden": "true" },
+      "F",
+      h("i.o1", {}, "o"),
+      h("i.o2", {}, "o"),
+      h("i.o3", {}, "o"),
+      "cus",
+    ),
     h("small", { "aria-hidden": "true" }, "in C"),
   );
 }
 
 function viewSwitch() {
-  const make = (view, label) =>
-    h("button", { type: "button", onclick: () => app.set({ view }) }, label);
+  const make = (view, label) => h("button", { type: "button", onclick: () => app.set({ view }) }, label);
   const create = make("create", t("view.create"));
   const history = make("history", t("view.history"));
   app.watch(["view"], ({ view }) => {
@@ -53,7 +60,9 @@ export function languageSelect() {
   const select = h(
     "select.language",
     { "aria-label": t("language"), title: t("language"), onchange: () => switchLanguage(select.value) },
-    Object.entries(LANGUAGES).map(([value, name]) => h("option", { value, selected: value === language() }, name)),
+    Object.entries(LANGUAGES).map(([value, name]) =>
+      h("option", { value, selected: value === language() }, name),
+    ),
   );
   return select;
 }
@@ -63,7 +72,12 @@ function queueButton() {
   const jobs = h("span.visually-hidden");
   const button = h(
     "button.bar-button",
-    { type: "button", "aria-expanded": "false", "aria-controls": "queue", onclick: () => app.set({ queueOpen: !app.get("queueOpen") }) },
+    {
+      type: "button",
+      "aria-expanded": "false",
+      "aria-controls": "queue",
+      onclick: () => app.set({ queueOpen: !app.get("queueOpen") }),
+    },
     icon("queue"),
     h("span.bar-label", {}, t("queue.title")),
     " ",

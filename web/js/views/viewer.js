@@ -2,7 +2,13 @@
 
 import { api } from "../core/api.js";
 import { h, iconButton, isTyping, replace } from "../core/dom.js";
-import { downloadPicture, onPictureChange, removePicture, toggleFavourite, useSettings } from "../core/actions.js";
+import {
+  downloadPicture,
+  onPictureChange,
+  removePicture,
+  toggleFavourite,
+  useSettings,
+} from "../core/actions.js";
 import { settingsList } from "./details.js";
 import { t, when } from "../core/i18n.js";
 import { giveSize, markStar } from "../widgets/parts.js";
@@ -23,7 +29,10 @@ class Viewer {
     this.more = more;
     this.compare = compare;
     this.list = list.slice();
-    this.index = Math.max(0, this.list.findIndex((p) => p.id === id));
+    this.index = Math.max(
+      0,
+      this.list.findIndex((p) => p.id === id),
+    );
     this.full = new Map(); // id -> picture with its parameters
     this.showInfo = false;
     this.build();
@@ -38,9 +47,16 @@ class Viewer {
     this.img = h("img.viewer-picture.fitting", { draggable: false });
     this.canvas = h("div.viewer-canvas", { onclick: (event) => this.toggleZoom(event) }, this.img);
     this.star = iconButton("star", "", () => toggleFavourite(this.picture));
-    this.infoButton = iconButton("info", t("viewer.info"), () => this.setInfo(!this.showInfo), { "aria-expanded": "false" });
+    this.infoButton = iconButton("info", t("viewer.info"), () => this.setInfo(!this.showInfo), {
+      "aria-expanded": "false",
+    });
     this.count = h("span.viewer-count", { "aria-live": "polite" });
-    this.info = h("div.viewer-info", { hidden: true, tabIndex: 0, role: "region", "aria-label": t("viewer.info") });
+    this.info = h("div.viewer-info", {
+      hidden: true,
+      tabIndex: 0,
+      role: "region",
+      "aria-label": t("viewer.info"),
+    });
     this.previous = iconButton("left", t("viewer.previous"), () => this.step(-1));
     this.next = iconButton("right", t("viewer.next"), () => this.step(1));
     this.previous.classList.add("viewer-previous");
@@ -70,7 +86,11 @@ class Viewer {
       open = null;
     });
     let startX = null;
-    this.canvas.addEventListener("touchstart", (event) => (startX = event.touches.length === 1 ? event.touches[0].clientX : null), { passive: true });
+    this.canvas.addEventListener(
+      "touchstart",
+      (event) => (startX = event.touches.length === 1 ? event.touches[0].clientX : null),
+      { passive: true },
+    );
     this.canvas.addEventListener("touchend", (event) => {
       const moved = startX === null || this.zoomed ? 0 : event.changedTouches[0].clientX - startX;
       if (Math.abs(moved) > SWIPE) this.step(moved > 0 ? -1 : 1);
@@ -91,7 +111,8 @@ class Viewer {
     this.previous.disabled = this.index === 0;
     this.next.disabled = this.index === this.list.length - 1 && !this.more;
     markStar(this.star, picture.favourite);
-    for (const other of [this.list[this.index + 1], this.list[this.index - 1]]) if (other) new Image().src = api.fileUrl(other.id);
+    for (const other of [this.list[this.index + 1], this.list[this.index - 1]])
+      if (other) new Image().src = api.fileUrl(other.id);
     if (this.showInfo) this.fillInfo();
     return undefined;
   }
@@ -99,14 +120,21 @@ class Viewer {
   async fillInfo() {
     const picture = this.picture;
     const head = h("p.viewer-when", {}, `${when(picture.created)} · ${picture.width} × ${picture.height}`);
-    const basic = { prompt: picture.prompt, negative_prompt: picture.negative_prompt, styles: picture.styles, model: picture.model, seed: picture.seed };
+    const basic = {
+      prompt: picture.prompt,
+      negative_prompt: picture.negative_prompt,
+      styles: picture.styles,
+      model: picture.model,
+      seed: picture.seed,
+    };
     replace(this.info, head, settingsList(this.full.get(picture.id)?.parameters || basic));
     if (this.full.has(picture.id)) return;
     const full = await api.picture(picture.id).catch(() => null);
     if (!full) return;
     full.parameters = { ...full.parameters, prompt: full.prompt, seed: full.seed };
     this.full.set(picture.id, full);
-    if (this.picture?.id === picture.id && this.showInfo) replace(this.info, head, settingsList(full.parameters));
+    if (this.picture?.id === picture.id && this.showInfo)
+      replace(this.info, head, settingsList(full.parameters));
   }
 
   setInfo(on) {
@@ -195,4 +223,3 @@ class Viewer {
     if (this.picture) markStar(this.star, this.picture.favourite);
   }
 }
-

@@ -1,5 +1,5 @@
-// Form controls, each with its label and its short help. Every control returns {node, show(value)}; `onchange` is called
-// with the new value, or with undefined for "back to the default".
+// Form controls, each with its label and its short help. Every control returns {node, show(value)};
+// `onchange` is called with the new value, or with undefined for "back to the default".
 
 import { h, uid, iconButton } from "../core/dom.js";
 import { t } from "../core/i18n.js";
@@ -16,7 +16,15 @@ export function field({ label, help, id, aside }, ...control) {
   );
 }
 
-export function textControl({ label, help, rows = 0, placeholder = "", oninput, spellcheck = true, maxLength }) {
+export function textControl({
+  label,
+  help,
+  rows = 0,
+  placeholder = "",
+  oninput,
+  spellcheck = true,
+  maxLength,
+}) {
   const id = uid("text");
   const tag = rows ? "textarea" : "input";
   const input = h(tag, {
@@ -107,7 +115,8 @@ export function selectControl({ label, help, options, onchange }) {
     fill,
     show: (value) => {
       const text = String(value ?? "");
-      if (![...select.options].some((o) => o.value === text)) select.append(h("option", { value: text }, text));
+      if (![...select.options].some((o) => o.value === text))
+        select.append(h("option", { value: text }, text));
       select.value = text;
     },
     disable: (off) => (select.disabled = off),
@@ -171,19 +180,32 @@ export function tabs({ label, list, current, onselect }) {
     }),
   );
   const panels = list.map((tab) =>
-    h("div.tab-panel", { role: "tabpanel", id: `${prefix}-${tab.id}-panel`, "aria-labelledby": `${prefix}-${tab.id}`, tabIndex: 0 }, tab.node),
+    h(
+      "div.tab-panel",
+      {
+        role: "tabpanel",
+        id: `${prefix}-${tab.id}-panel`,
+        "aria-labelledby": `${prefix}-${tab.id}`,
+        tabIndex: 0,
+      },
+      tab.node,
+    ),
   );
-  const bar = h("div.tabs", {
-    role: "tablist",
-    "aria-label": label,
-    onkeydown: (event) => {
-      const at = buttons.indexOf(document.activeElement);
-      const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: list.length - 1 }[event.key];
-      if (to === undefined || at < 0) return;
-      event.preventDefault();
-      select(list[(to + list.length) % list.length].id, true);
+  const bar = h(
+    "div.tabs",
+    {
+      role: "tablist",
+      "aria-label": label,
+      onkeydown: (event) => {
+        const at = buttons.indexOf(document.activeElement);
+        const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: list.length - 1 }[event.key];
+        if (to === undefined || at < 0) return;
+        event.preventDefault();
+        select(list[(to + list.length) % list.length].id, true);
+      },
     },
-  }, buttons);
+    buttons,
+  );
   function select(id, focus) {
     list.forEach((tab, i) => {
       const on = tab.id === id;

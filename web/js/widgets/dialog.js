@@ -8,7 +8,12 @@ export function openDialog({ title, className = "", onclose }, ...content) {
   const dialog = h(
     "dialog",
     { "aria-labelledby": id, className: `dialog ${className}` },
-    h("header.dialog-head", {}, h("h2", { id }, title), iconButton("close", t("action.close"), () => dialog.close())),
+    h(
+      "header.dialog-head",
+      {},
+      h("h2", { id }, title),
+      iconButton("close", t("action.close"), () => dialog.close()),
+    ),
     h("div.dialog-body", {}, content),
   );
   dialog.addEventListener("close", () => {

@@ -1,8 +1,8 @@
-// Lays pictures out in rows of equal width, as a printed contact sheet: every picture keeps its shape, every row is full.
-// Pure arithmetic; the history draws only the rows in view.
+// Lays pictures out in rows of equal width, as a printed contact sheet: every picture keeps its
+// shape, every row is full. Pure arithmetic; the history draws only the rows in view.
 
-/** items: [{width, height, created}], dayOf(item) -> text. Returns {boxes, headings, height}: a box {x, y, w, h} per item
- *  and headings [{y, text}]. */
+/** items: [{width, height, created}], dayOf(item) -> text. Returns {boxes, headings, height}: a box
+ *  {x, y, w, h} per item and headings [{y, text}]. */
 export function justify(items, { width, target, gap, headingHeight, dayOf }) {
   const boxes = new Array(items.length);
   const headings = [];

@@ -8,7 +8,9 @@ const DRAWING = ["sampling", "drawing", "the-refiner-takes-over"]; // here the s
 /** What the worker is at, in words. */
 export function phaseText(progress) {
   const { phase, step = 0, steps = 0, image = 1, images = 1 } = progress;
-  const slug = String(phase || "").toLowerCase().replace(/[^a-z0-9]+/g, "-");
+  const slug = String(phase || "")
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-");
   if (slug && !DRAWING.includes(slug)) return has(`phase.${slug}`) ? t(`phase.${slug}`) : String(phase);
   const steps_ = steps ? t("progress.step", { step, steps }) : t("phase.starting");
   return images > 1 ? `${steps_} · ${t("progress.image", { image, images })}` : steps_;

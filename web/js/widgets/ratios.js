@@ -1,5 +1,6 @@
-// Sizes to choose from, drawn as shapes. The list is the one the models were trained on (about one million pixels,
-// multiples of 64); a model with sizes of its own, such as the demo model, brings its list along.
+// Sizes to choose from, drawn as shapes. The list is the one the models were trained on (about one
+// million pixels, multiples of 64); a model with sizes of its own, such as the demo model, brings
+// its list along.
 
 import { h, uid } from "../core/dom.js";
 import { app, setValues, valueOf } from "../core/store.js";
@@ -7,11 +8,41 @@ import { t } from "../core/i18n.js";
 import { numberControl } from "./controls.js";
 
 const TRAINED = [
-  [704, 1408], [704, 1344], [768, 1344], [768, 1280], [832, 1216], [832, 1152], [896, 1152], [896, 1088], [960, 1088],
-  [960, 1024], [1024, 1024], [1024, 960], [1088, 960], [1088, 896], [1152, 896], [1152, 832], [1216, 832], [1280, 768],
-  [1344, 768], [1344, 704], [1408, 704], [1472, 704], [1536, 640], [1600, 640], [1664, 576], [1728, 576],
+  [704, 1408],
+  [704, 1344],
+  [768, 1344],
+  [768, 1280],
+  [832, 1216],
+  [832, 1152],
+  [896, 1152],
+  [896, 1088],
+  [960, 1088],
+  [960, 1024],
+  [1024, 1024],
+  [1024, 960],
+  [1088, 960],
+  [1088, 896],
+  [1152, 896],
+  [1152, 832],
+  [1216, 832],
+  [1280, 768],
+  [1344, 768],
+  [1344, 704],
+  [1408, 704],
+  [1472, 704],
+  [1536, 640],
+  [1600, 640],
+  [1664, 576],
+  [1728, 576],
 ];
-const USUAL = [[832, 1216], [896, 1152], [1024, 1024], [1152, 896], [1216, 832], [1344, 768]];
+const USUAL = [
+  [832, 1216],
+  [896, 1152],
+  [1024, 1024],
+  [1152, 896],
+  [1216, 832],
+  [1344, 768],
+];
 
 export function availableSizes() {
   const own = app.get("system")?.sizes;
@@ -30,7 +61,10 @@ export function ratioText(w, h_) {
 /** A rectangle of the shape w x h whose longer side fills the box. */
 export function shape(w, h_, box = 25) {
   const scale = box / Math.max(w, h_);
-  return h("span.shape", { "aria-hidden": "true", vars: { "--w": `${(w * scale).toFixed(1)}px`, "--h": `${(h_ * scale).toFixed(1)}px` } });
+  return h("span.shape", {
+    "aria-hidden": "true",
+    vars: { "--w": `${(w * scale).toFixed(1)}px`, "--h": `${(h_ * scale).toFixed(1)}px` },
+  });
 }
 
 function tile(name, w, h_) {
@@ -39,7 +73,13 @@ function tile(name, w, h_) {
     "label.ratio",
     { title: `${w} × ${h_}` },
     input,
-    h("span.ratio-face", {}, h("span.ratio-box", {}, shape(w, h_)), h("span.ratio-text", {}, ratioText(w, h_)), h("small", {}, `${w}×${h_}`)),
+    h(
+      "span.ratio-face",
+      {},
+      h("span.ratio-box", {}, shape(w, h_)),
+      h("span.ratio-text", {}, ratioText(w, h_)),
+      h("small", {}, `${w}×${h_}`),
+    ),
   );
   input.setAttribute("aria-label", t("ratio.option", { w, h: h_, ratio: ratioText(w, h_) }));
   return { label, input, w, h: h_ };
@@ -52,8 +92,24 @@ export function ratioPicker() {
   const all = h("button.text-button", { type: "button", onclick: () => ((open = !open), build()) });
   let tiles = [];
   let open = false;
-  const width = numberControl({ label: t("param.width.label"), min: 64, max: 4096, softMax: 2048, step: 8, whole: true, oninput: (v) => setValues({ width: v && Math.round(v / 8) * 8 }) });
-  const height = numberControl({ label: t("param.height.label"), min: 64, max: 4096, softMax: 2048, step: 8, whole: true, oninput: (v) => setValues({ height: v && Math.round(v / 8) * 8 }) });
+  const width = numberControl({
+    label: t("param.width.label"),
+    min: 64,
+    max: 4096,
+    softMax: 2048,
+    step: 8,
+    whole: true,
+    oninput: (v) => setValues({ width: v && Math.round(v / 8) * 8 }),
+  });
+  const height = numberControl({
+    label: t("param.height.label"),
+    min: 64,
+    max: 4096,
+    softMax: 2048,
+    step: 8,
+    whole: true,
+    oninput: (v) => setValues({ height: v && Math.round(v / 8) * 8 }),
+  });
   custom.append(h("summary", {}, t("ratio.custom")), width.node, height.node);
 
   function build() {
@@ -61,7 +117,13 @@ export function ratioPicker() {
     const few = sizes === TRAINED;
     const list = few && !open ? USUAL.slice() : sizes.slice();
     const now = [Number(valueOf("width")), Number(valueOf("height"))];
-    if (few && !open && sizes.some(([w, h_]) => w === now[0] && h_ === now[1]) && !list.some(([w, h_]) => w === now[0] && h_ === now[1])) list.push(now);
+    if (
+      few &&
+      !open &&
+      sizes.some(([w, h_]) => w === now[0] && h_ === now[1]) &&
+      !list.some(([w, h_]) => w === now[0] && h_ === now[1])
+    )
+      list.push(now);
     tiles = list.map(([w, h_]) => tile(name, w, h_));
     box.replaceChildren(...tiles.map((entry) => entry.label));
     all.hidden = !few;
@@ -78,8 +140,22 @@ export function ratioPicker() {
     height.show(h_);
   }
 
-  const swap = h("button.text-button", { type: "button", onclick: () => setValues({ width: Number(valueOf("height")), height: Number(valueOf("width")) }) }, t("ratio.turn"));
+  const swap = h(
+    "button.text-button",
+    {
+      type: "button",
+      onclick: () => setValues({ width: Number(valueOf("height")), height: Number(valueOf("width")) }),
+    },
+    t("ratio.turn"),
+  );
   build();
-  const node = h("fieldset.field", {}, h("legend", {}, t("ratio.title")), box, h("div.row-links", {}, all, swap), custom);
+  const node = h(
+    "fieldset.field",
+    {},
+    h("legend", {}, t("ratio.title")),
+    box,
+    h("div.row-links", {}, all, swap),
+    custom,
+  );
   return { node, show: mark, build };
 }
