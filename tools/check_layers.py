@@ -12,15 +12,16 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 MAY_INCLUDE = {
     "base": set(),
     "format": {"base"},
+    "picture": {"base", "format"},
     "text": {"base", "format"},
     "nn": {"base", "format"},
     "backend": {"base", "nn"},
     "model": {"base", "format", "nn"},
     "diffusion": {"base", "format", "text", "nn", "model"},
-    "engine": {"base", "format", "text", "nn", "model", "diffusion"},
-    "app": {"base", "format", "text", "diffusion", "engine"},
-    "server": {"base", "format", "engine", "app"},
-    "cli": {"base", "format", "nn", "model", "engine", "app", "server"},
+    "engine": {"base", "format", "picture", "text", "nn", "model", "diffusion"},
+    "app": {"base", "format", "picture", "text", "diffusion", "engine"},
+    "server": {"base", "format", "picture", "engine", "app"},
+    "cli": {"base", "format", "picture", "nn", "model", "engine", "app", "server"},
 }
 BACKENDS = ("ref", "cpu", "cuda")
 

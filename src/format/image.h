@@ -60,13 +60,4 @@ fc_status fc_image_probe(const void *data, size_t size, fc_image_format *format,
 fc_status fc_image_decode(fc_image *img, const void *data, size_t size, int64_t max_pixels, fc_arena *arena,
                           fc_image_notes *notes, fc_err *err) FC_MUST_USE;
 
-typedef enum fc_resize_filter {
-    FC_RESIZE_AREA,   /* every target pixel is the mean of the area it covers: for thumbnails */
-    FC_RESIZE_LANCZOS /* Lanczos with three lobes, wider when shrinking; bit for bit as Pillow does it */
-} fc_resize_filter;
-
-/* dst is initialised here. */
-fc_status fc_image_resize(fc_image *dst, const fc_image *src, int32_t w, int32_t h, fc_resize_filter filter,
-                          fc_err *err) FC_MUST_USE;
-
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/file.h"
+#include "picture/resize.h"
 
 enum { MAX_BYTES = 8 << 20, PER_FOLDER = 1000 };
 
@@ -11,12 +12,15 @@ fc_status fc_thumbnail_encode(const fc_image *img, int32_t side, fc_image_format
                               fc_err *err)
 {
     int32_t longest = img->w > img->h ? img->w : img->h;
-    fc_image small = {0};
     if (longest <= side) return fc_image_encode(out, img, format, NULL, err);
     int32_t w = (int32_t)((int64_t)img->w * side / longest), h = (int32_t)((int64_t)img->h * side / longest);
-    fc_status status = fc_image_resize(&small, img, w > 0 ? w : 1, h > 0 ? h : 1, FC_RESIZE_AREA, err);
-    if (status == FC_OK) status = fc_image_encode(out, &small, format, NULL, err);
-    fc_image_fini(&small);
+    const fc_pixels whole = {.data = img->rgb, .w = img->w, .h = img->h, .channels = 3};
+    fc_pixels small;
+    fc_status status = fc_resize_area(&small, &whole, w > 0 ? w : 1, h > 0 ? h : 1, err);
+    if (status != FC_OK) return status;
+    const fc_image made = {.rgb = small.data, .w = small.w, .h = small.h};
+    status = fc_image_encode(out, &made, format, NULL, err);
+    fc_pixels_fini(&small);
     return status;
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Made the samples in this folder with Pillow 9.4: for every NAME.png/jpg/webp the RGB pixels that Pillow reads from it
-(NAME.rgb, without header), and lanczos_WxH.rgb, its resized versions of pattern(37, 23)."""
+(NAME.rgb, without header)."""
 import pathlib
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -58,5 +58,3 @@ save("webp_exif.webp", smooth(W, H), quality=95, lossless=False, exif=exif)
 smooth_alpha = smooth(W, H).convert("RGBA")
 smooth_alpha.putalpha(200)
 save("webp_alpha.webp", smooth_alpha, lossless=True, exact=True)
-for size in ((16, 50), (80, 9), (37, 60), (5, 3)):
-    (HERE / ("lanczos_%dx%d.rgb" % size)).write_bytes(pattern(37, 23).resize(size, Image.LANCZOS).tobytes())

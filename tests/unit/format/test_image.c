@@ -1,4 +1,4 @@
-/* format/image, png, jpeg, webp, resize: round trips with texts, files of other programs, hostile bytes. */
+/* format/image, png, jpeg, webp, round trips with texts, files of other programs, hostile bytes. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -377,7 +377,7 @@ typedef struct torture_job {
 static fc_status encode_and_decode(void *user)
 {
     const torture_job *job = user;
-    fc_image back = {0}, small = {0};
+    fc_image back = {0};
     fc_image_notes got;
     fc_arena arena;
     fc_buf b;
@@ -387,10 +387,8 @@ static fc_status encode_and_decode(void *user)
     fc_status status =
         fc_image_encode(&b, job->img, job->format, job->format == FC_PNG ? &notes : &exif_notes, &err);
     if (status == FC_OK) status = fc_image_decode(&back, b.data, b.len, 100000, &arena, &got, &err);
-    if (status == FC_OK) status = fc_image_resize(&small, &back, 5, 7, FC_RESIZE_LANCZOS, &err);
     if (status != FC_OK && status != FC_NOMEM) print_error("%s\n", err.message);
     fc_image_fini(&back);
-    fc_image_fini(&small);
     fc_buf_fini(&b);
     fc_arena_fini(&arena);
     return status;
@@ -403,85 +401,8 @@ static void failing_allocations_are_survived(void **state)
     for (int f = 0; f < FC_IMAGE_FORMAT_COUNT; f++) {
         torture_job job = {&img, (fc_image_format)f};
         int count = fc_test_torture(encode_and_decode, &job);
-        assert_true(count >= 8);
+        assert_true(count >= 3);
     }
-    fc_image_fini(&img);
-}
-
-/* ---- resizing ---- */
-
-static void lanczos_equals_pillow(void **state)
-{
-    (void)state;
-    static const int32_t sizes[][2] = {{16, 50}, {80, 9}, {37, 60}, {5, 3}};
-    fc_image img = pattern(37, 23);
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        fc_image out;
-        fc_buf want;
-        fc_err err;
-        char name[64];
-        snprintf(name, sizeof name, "lanczos_%dx%d.rgb", sizes[i][0], sizes[i][1]);
-        read_data(name, &want);
-        assert_ok(fc_image_resize(&out, &img, sizes[i][0], sizes[i][1], FC_RESIZE_LANCZOS, &err), &err);
-        assert_int_equal(want.len, sizes[i][0] * sizes[i][1] * 3);
-        assert_memory_equal(out.rgb, want.data, want.len);
-        fc_image_fini(&out);
-        fc_buf_fini(&want);
-    }
-    fc_image_fini(&img);
-}
-
-/* Mean of the covered area in exact arithmetic. */
-static double area_mean(const fc_image *img, int c, double x0, double x1, double y0, double y1)
-{
-    double sum = 0.0;
-    for (int y = (int)y0; y < img->h && y < y1; y++)
-        for (int x = (int)x0; x < img->w && x < x1; x++) {
-            double part = (fmin(x1, x + 1) - fmax(x0, x)) * (fmin(y1, y + 1) - fmax(y0, y));
-            sum += part * img->rgb[3 * (y * img->w + x) + c];
-        }
-    return sum / ((x1 - x0) * (y1 - y0));
-}
-
-static void area_is_the_mean_of_what_a_pixel_covers(void **state)
-{
-    (void)state;
-    static const int32_t sizes[][2] = {{1, 1}, {37, 5}, {10, 23}, {16, 11}, {36, 22}};
-    fc_image img = pattern(37, 23);
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        int32_t w = sizes[i][0], h = sizes[i][1];
-        fc_image out;
-        fc_err err;
-        double worst = 0.0;
-        assert_ok(fc_image_resize(&out, &img, w, h, FC_RESIZE_AREA, &err), &err);
-        for (int32_t k = 0; k < w * h * 3; k++) {
-            int x = k / 3 % w, y = k / 3 / w;
-            double want =
-                area_mean(&img, k % 3, x * 37.0 / w, (x + 1) * 37.0 / w, y * 23.0 / h, (y + 1) * 23.0 / h);
-            worst = fmax(worst, fabs(want - out.rgb[k]));
-        }
-        assert_at_most("area", worst, 1.01); /* two roundings of half a step */
-        fc_image_fini(&out);
-    }
-    fc_image_fini(&img);
-}
-
-static void flat_pictures_stay_flat(void **state)
-{
-    (void)state;
-    fc_image img = pattern(50, 40), out;
-    fc_err err;
-    memset(img.rgb, 201, 50 * 40 * 3);
-    for (int filter = FC_RESIZE_AREA; filter <= FC_RESIZE_LANCZOS; filter++)
-        for (int32_t n = 1; n < 120; n += 7) {
-            assert_ok(fc_image_resize(&out, &img, n, 121 - n, (fc_resize_filter)filter, &err), &err);
-            for (int32_t i = 0; i < n * (121 - n) * 3; i++) assert_int_equal(out.rgb[i], 201);
-            fc_image_fini(&out);
-        }
-    assert_fails(fc_image_resize(&out, &img, 0, 1, FC_RESIZE_AREA, &err), FC_ARG, &err, NULL);
-    assert_ok(fc_image_resize(&out, &img, 50, 40, FC_RESIZE_LANCZOS, &err), &err);
-    assert_memory_equal(out.rgb, img.rgb, 50 * 40 * 3);
-    fc_image_fini(&out);
     fc_image_fini(&img);
 }
 
@@ -500,9 +421,6 @@ int main(void)
         cmocka_unit_test(what_is_no_picture_is_named),
         cmocka_unit_test(wrong_requests_are_refused),
         cmocka_unit_test(failing_allocations_are_survived),
-        cmocka_unit_test(lanczos_equals_pillow),
-        cmocka_unit_test(area_is_the_mean_of_what_a_pixel_covers),
-        cmocka_unit_test(flat_pictures_stay_flat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
