@@ -4,13 +4,14 @@
 
 #include <stdio.h>
 #include <string.h>
-#include "app/settings/config.h"
-#include "app/models/file_hash.h"
+#include "app/common/home.h"
 #include "app/common/json_text.h"
 #include "app/models/card.h"
-#include "app/progress.h"
+#include "app/models/file_hash.h"
 #include "app/output/record.h"
 #include "app/output/save.h"
+#include "app/progress.h"
+#include "app/settings/config.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/random.h"

@@ -52,5 +52,7 @@ fc_status fc_path_join(char *out, size_t out_size, const char *dir, const char *
 fc_status fc_path_join_safe(char *out, size_t out_size, const char *dir, const char *untrusted,
                             fc_err *err) FC_MUST_USE;
 const char *fc_path_basename(const char *path); /* borrows from path */
+/* The last part of a path without its ending: "models/x.safetensors" -> "x". The length is in *size. */
+const char *fc_path_stem(const char *path, size_t *size);
 
 #endif

@@ -82,3 +82,10 @@ fc_status fc_path_join_safe(char *out, size_t out_size, const char *dir, const c
     bool inside = strncmp(real, real_dir, n) == 0 && (real[n] == '/' || real[n] == '\0' || n == 1);
     return inside ? FC_OK : fc_fail(err, FC_DENIED, "\"%s\" leads out of its folder", untrusted);
 }
+
+const char *fc_path_stem(const char *path, size_t *size)
+{
+    const char *name = fc_path_basename(path), *dot = strrchr(name, '.');
+    *size = dot && dot != name ? (size_t)(dot - name) : strlen(name);
+    return name;
+}

@@ -5,26 +5,16 @@
 #include <stdbool.h>
 #include "base/status.h"
 
-/* argv[0] is the command's name. Returns the exit code. */
-int cli_generate(int argc, char **argv);
-int cli_serve(int argc, char **argv);
-int cli_auth(int argc, char **argv);
-int cli_doctor(int argc, char **argv);
-int cli_models(int argc, char **argv);
-int cli_setup(int argc, char **argv);
-int cli_bench(int argc, char **argv);
-int cli_config(int argc, char **argv);
+/* argv[0] is the command's name. Each returns the exit code. */
+#define CLI_COMMAND(name, ...) int cli_##name(int argc, char **argv);
+#include "cli/commands.def"
+#undef CLI_COMMAND
 
 /* "fooocus: MESSAGE" on stderr; returns the exit code of the status. */
 int cli_fail(const fc_err *err);
 
 typedef struct cli_command {
-    const char *name, *usage, *summary;
-    const char *actions; /* "list get": what may stand behind the name; NULL: nothing of the kind */
-    const char
-        *details; /* for --help, paragraphs with lines of at most 76 characters; NULL: told elsewhere */
-    int (*run)(int argc, char **argv);
-    bool computes; /* with all cores */
+    const char *name, *usage, *summary, *actions, *details; /* as in commands.def */
 } cli_command;
 /* NULL behind the last. */
 const cli_command *cli_command_at(int index);

@@ -1,11 +1,12 @@
 /* fooocus config: what somebody has set, or every setting of the house, its value, and where that comes from.
  */
 #include <stdio.h>
-#include "app/settings/config.h"
 #include "app/common/json_text.h"
+#include "app/settings/config.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/help.h"
 #include "cli/models_args.h"
 
 enum { MAX_KEYS = 200 };
@@ -79,7 +80,7 @@ int cli_config(int argc, char **argv)
     fc_err err = {0};
     fc_config *c = NULL;
     fc_status status = models_args_parse(&a, argc, argv, &err);
-    if (status == FC_OK && a.help) return models_help("config");
+    if (status == FC_OK && a.help) return cli_print_help("config");
     if (status == FC_OK) status = check_names(&a, &err);
     if (status == FC_OK) status = fc_config_open(&c, a.home, a.preset, models_warn(), &err);
     if (status == FC_OK) show(&a, c);

@@ -4,13 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "app/settings/config.h"
+#include "app/common/home.h"
 #include "app/common/json_text.h"
 #include "app/models/files.h"
+#include "app/settings/config.h"
 #include "base/file.h"
 #include "base/machine.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/help.h"
 #include "cli/models_args.h"
 #include "engine/engine.h"
 #include "engine/speed.h"
@@ -237,7 +239,7 @@ int cli_doctor(int argc, char **argv)
     fc_err err = {0};
     int code = 0;
     if (models_args_parse(&a, argc, argv, &err) != FC_OK) return cli_fail(&err);
-    if (a.help) return models_help("doctor");
+    if (a.help) return cli_print_help("doctor");
     const char *home = fc_home_dir(a.home);
     if (a.name_count && a.json) {
         fc_fail(&err, FC_ARG, "--json is for the report about the machine, without FILE");

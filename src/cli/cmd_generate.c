@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "app/settings/config.h"
+#include "app/common/home.h"
 #include "app/common/json_text.h"
 #include "app/output/metadata.h"
-#include "app/models/files.h"
 #include "app/output/record.h"
+#include "app/settings/config.h"
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/help.h"

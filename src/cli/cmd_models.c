@@ -5,12 +5,14 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "app/common/home.h"
 #include "app/common/json_text.h"
-#include "app/models/files.h"
 #include "app/common/walk.h"
+#include "app/models/files.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/help.h"
 #include "cli/models_args.h"
 
 typedef struct store {
@@ -358,7 +360,7 @@ int cli_models(int argc, char **argv)
     int skip = argc > 1 && argv[1][0] != '-';
     argv[skip] = argv[0]; /* the command's name stands in front of what is parsed */
     fc_status status = models_args_parse(&a, argc - skip, argv + skip, &err);
-    if (status == FC_OK && a.help) return models_help("models");
+    if (status == FC_OK && a.help) return cli_print_help("models");
     if (status == FC_OK) {
         status = fc_fail(&err, FC_ARG, "'%.60s' is not one of list, get, verify, remove", word);
         for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
@@ -414,7 +416,7 @@ int cli_setup(int argc, char **argv)
     store s = {0};
     fc_err err = {0};
     fc_status status = models_args_parse(&a, argc, argv, &err);
-    if (status == FC_OK && a.help) return models_help("setup");
+    if (status == FC_OK && a.help) return cli_print_help("setup");
     if (status == FC_OK && a.name_count)
         status = fc_fail(&err, FC_ARG, "'%.60s' means nothing here", a.names[0]);
     if (!a.preset) a.preset = "sai";

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include "app/common/home.h"
 #include "app/settings/config.h"
-#include "app/models/files.h"
 #include "app/settings/request.h"
 #include "base/str.h"
 #include "cli/cli.h"
@@ -85,7 +85,7 @@ static fc_status use_settings(cli_serve_args *args, fc_err *err)
 {
     const fc_warn warn = {on_warning, NULL};
     models_args fetching = {.yes = args->yes, .fetch = {.offline = args->offline, .mirror = args->mirror}};
-    const char *home = fc_home_dir(args->server.home ? args->server.home : "");
+    const char *home = fc_home_dir(args->server.home);
     fc_config *config = NULL;
     fc_request *request = fc_request_new();
     fc_status status = request ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory");

@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/models_args.h"
 #include "cli/serve_args.h"
+#include "cli/tty.h"
 
 enum { LEFT_WIDTH = 26, MIN_WIDTH = 60, MAX_WIDTH = 100 };
 
@@ -201,7 +202,7 @@ void cli_help_bench(int width, fc_buf *out)
     print_table(&p, "Bench", cli_bench_option_at);
 }
 
-void cli_help_small(const char *command, int width, fc_buf *out)
+static void help_small(const char *command, int width, fc_buf *out)
 {
     const cli_command *c;
     printer p = {out, terminal_width(width), terminal_group, terminal_flag};
@@ -209,6 +210,16 @@ void cli_help_small(const char *command, int width, fc_buf *out)
         if (strcmp(c->name, command) == 0)
             fc_buf_printf(out, "usage: fooocus %s\n\n%s\n\n%s\n", c->usage, c->summary, c->details);
     print_small_flags(&p, command);
+}
+
+int cli_print_help(const char *command)
+{
+    fc_buf text;
+    fc_buf_init(&text, 1 << 20);
+    help_small(command, tty_width(), &text);
+    int failed = fputs(fc_buf_cstr(&text), stdout) < 0;
+    fc_buf_fini(&text);
+    return failed;
 }
 
 void cli_help_main(fc_buf *out)

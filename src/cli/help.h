@@ -10,8 +10,8 @@ void cli_help_main(fc_buf *out);
 void cli_help_generate(bool all, int width, fc_buf *out);
 void cli_help_serve(int width, fc_buf *out);
 void cli_help_bench(int width, fc_buf *out);
-/* command: setup, models, config or doctor. */
-void cli_help_small(const char *command, int width, fc_buf *out);
+/* Prints --help of setup, models, config or doctor; returns the exit code. */
+int cli_print_help(const char *command);
 /* fooocus.1 for man(1). */
 void cli_help_man(fc_buf *out);
 

@@ -11,54 +11,16 @@
 #include "cli/completion.h"
 #include "cli/help.h"
 
-static const cli_command commands[] = {
-    {"generate", "generate \"PROMPT\" [--model FILE] [flags]", "Make pictures from a sentence.", NULL, NULL,
-     cli_generate, true},
-    {"serve", "serve [--listen [IP]] [--port N] [--auth FILE] [flags]", "The web page and the API.", NULL,
-     NULL, cli_serve, true},
-    {"auth", "auth add|token|remove NAME [--file FILE]", "Users and API tokens of the server.",
-     "add token remove", NULL, cli_auth, false},
-    {"setup", "setup [--preset NAME] [flags]", "Fetch the models that pictures need, after one question.",
-     NULL,
-     "Without --preset the set of preset sai: the SDXL base model, its refiner and the\n"
-     "offset LoRA (13 GB). What is already there stays. A break is no harm: the same\n"
-     "command goes on where it stopped.\n",
-     cli_setup, false},
-    {"models", "models list|get|verify|remove [NAME ...] [flags]", "Fetch and check model files.",
-     "list get verify remove",
-     "models list             what is here; --all: also what could be fetched\n"
-     "models get NAME ...     fetch models of the list, or all that --preset NAME needs\n"
-     "models verify [NAME ...]  compare files with their known SHA-256, without names all;\n"
-     "                        a broken one is moved aside and fetched again if you agree\n"
-     "models remove NAME ...  delete files, after a question\n"
-     "\n"
-     "An access token in HF_TOKEN is sent to huggingface.co alone; proxies are those of\n"
-     "the environment (https_proxy).\n",
-     cli_models, false},
-    {"config", "config [KEY ...] [flags]", "Show settings and where they come from.", NULL,
-     "Later sources win: built in, the preset default, config.txt, --preset, environment\n"
-     "variables of the same name. Nothing is ever written.\n",
-     cli_config, false},
-    {"bench", "bench [ops|step|text|vae|load|e2e ...] [flags]", "Measure speed and memory.",
-     "ops step text vae load e2e", NULL, cli_bench, true},
-    {"doctor", "doctor [FILE ...] [flags]", "Describe model files, or this machine.", NULL,
-     "Without FILE: what this machine has, which models are there, and what speed to\n"
-     "expect, measured for about a second. With FILE, a path or the name of a model file:\n"
-     "its kind and parts, what is missing in it and what nothing uses.\n",
-     cli_doctor, false},
+static const struct {
+    int (*run)(int argc, char **argv);
+    const char *name;
+    bool computes;
+} commands[] = {
+#define CLI_COMMAND(name, computes, ...) {cli_##name, #name, computes},
+#include "cli/commands.def"
+#undef CLI_COMMAND
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
-
-const cli_command *cli_command_at(int index)
-{
-    return index < COMMAND_COUNT ? &commands[index] : NULL;
-}
-
-int cli_fail(const fc_err *err)
-{
-    fprintf(stderr, "fooocus: %s\n", err->message[0] ? err->message : fc_status_text(err->status));
-    return fc_status_exit_code(err->status);
-}
 
 static int print(void (*write)(fc_buf *out))
 {

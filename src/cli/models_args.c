@@ -4,11 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "app/models/files.h"
+#include "app/common/home.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "cli/flags.h"
-#include "cli/help.h"
 
 /* Signal handlers have no argument of their own. */
 static atomic_int stop_request;
@@ -126,16 +125,6 @@ fc_status models_args_parse(models_args *a, int argc, char **argv, fc_err *err)
 }
 
 /* ---- talking ---- */
-
-int models_help(const char *command)
-{
-    fc_buf text;
-    fc_buf_init(&text, 1 << 20);
-    cli_help_small(command, tty_width(), &text);
-    int failed = fputs(fc_buf_cstr(&text), stdout) < 0;
-    fc_buf_fini(&text);
-    return failed;
-}
 
 static bool can_ask(void)
 {

@@ -26,9 +26,6 @@ const cli_option_row *small_option_at(const char *command, int index);
 /* argv[0] is the command's name; --help is answered by the caller. */
 fc_status models_args_parse(models_args *a, int argc, char **argv, fc_err *err) FC_MUST_USE;
 
-/* Prints --help of a command; returns the exit code. */
-int models_help(const char *command);
-
 /* Asks on the terminal; an empty answer means yes. Yes without asking when a->yes, no when nobody can be
  * asked. */
 bool models_ask(const models_args *a, const char *question);

@@ -63,11 +63,6 @@ fc_status fc_engine_decode_vae(fc_engine *e, const float *z, int32_t h, int32_t 
     return fc_cx_status(&e->cx, err);
 }
 
-fc_model *fc_engine_vae_model(const fc_engine *e)
-{
-    return e->model[FC_ROLE_VAE] ? e->model[FC_ROLE_VAE] : e->model[FC_ROLE_BASE];
-}
-
 static fc_status decode_full(fc_engine *e, const float *z, int32_t h, int32_t w, float *image, fc_err *err)
 {
     const fc_model *m = fc_engine_vae_model(e);

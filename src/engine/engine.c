@@ -6,24 +6,9 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/machine.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/engine_impl.h"
-
-/* What is left to the rest of the machine and to activations when the budget follows the free memory. */
-#define MEMORY_RESERVE ((uint64_t)2 << 30)
-
-static uint64_t choose_budget(const fc_engine_config *c)
-{
-    if (c->memory_bytes) return c->memory_bytes;
-    if (c->memory == FC_MEMORY_FAST) return UINT64_MAX;
-    if (c->memory == FC_MEMORY_LOW) return 0;
-    fc_machine_memory memory;
-    fc_machine_memory_read(&memory);
-    if (!memory.available) return UINT64_MAX;
-    return memory.available > MEMORY_RESERVE ? memory.available - MEMORY_RESERVE : 0;
-}
 
 static fc_status choose_backend(fc_engine *e, const fc_engine_config *c, fc_err *err)
 {
@@ -48,7 +33,7 @@ static fc_status open_parts(fc_engine *e, const fc_engine_config *c, fc_err *err
     bool bf16 = c->precision == FC_PRECISION_BF16 || (c->precision == FC_PRECISION_AUTO && e->info.fast_bf16);
     e->memory = c->memory;
     e->int8 = c->weights == FC_WEIGHTS_INT8;
-    e->budget = choose_budget(c);
+    e->budget = fc_engine_budget(c);
     fc_text_cache_init(&e->texts);
     s = fc_cx_init(&e->cx,
                    &(fc_cx_opts){.backend = e->backend, .dev = e->dev, .act = bf16 ? FC_BF16 : FC_F32}, err);
@@ -104,16 +89,6 @@ void fc_engine_close(fc_engine *e)
     if (e->backend) e->backend->close(e->dev);
     fc_free(e->profile);
     fc_free(e);
-}
-
-void fc_emit(const fc_hooks *hooks, const fc_event *event)
-{
-    if (hooks && hooks->on_event) hooks->on_event(hooks->user, event);
-}
-
-void fc_emit_phase(const fc_hooks *hooks, const char *text)
-{
-    fc_emit(hooks, &(fc_event){.kind = FC_EVENT_PHASE, .text = text, .seconds_left = -1});
 }
 
 /* ---- models ---- */
@@ -172,11 +147,6 @@ static fc_status open_missing(fc_engine *e, const char *paths[FC_ROLE_COUNT], co
     return FC_OK;
 }
 
-fc_model *fc_engine_text_model(const fc_engine *e)
-{
-    return e->model[FC_ROLE_TEXT] ? e->model[FC_ROLE_TEXT] : e->model[FC_ROLE_BASE];
-}
-
 static fc_status set_embeddings(fc_engine *e, const fc_model_choice *choice, const fc_hooks *hooks,
                                 fc_err *err)
 {
@@ -199,30 +169,6 @@ fc_status fc_engine_load(fc_engine *e, const fc_model_choice *choice, const fc_h
     }
     if (!s) s = fc_engine_set_loras(e, choice, hooks, err);
     return s ? s : set_embeddings(e, choice, hooks, err);
-}
-
-void fc_engine_activate(fc_engine *e, fc_model *m)
-{
-    uint64_t others = 0, need = fc_model_packed_estimate(m, e->cx.act);
-    for (int i = 0; i < FC_ROLE_COUNT; i++)
-        if (e->model[i] && e->model[i] != m) others += e->model[i]->packs.resident;
-    if (others > e->budget || need > e->budget - others) {
-        for (int i = 0; i < FC_ROLE_COUNT; i++)
-            if (e->model[i] && e->model[i] != m) fc_packcache_clear(&e->model[i]->packs);
-        others = 0;
-    }
-    uint64_t room = e->budget - others;
-    m->packs.budget = room > SIZE_MAX ? SIZE_MAX : (size_t)room;
-    e->cx.packs = &m->packs;
-}
-
-void fc_engine_rest_encoders(fc_engine *e)
-{
-    for (int i = 0; i < FC_ROLE_COUNT; i++) {
-        if (!e->model[i]) continue;
-        fc_clip_rest(e->model[i]->clip_l);
-        fc_clip_rest(e->model[i]->clip_g);
-    }
 }
 
 /* ---- a picture ---- */

@@ -32,6 +32,9 @@ struct fc_engine {
 fc_status fc_engine_open_with(const fc_backend *backend, const fc_engine_config *config, fc_engine **engine,
                               fc_err *err) FC_MUST_USE;
 
+/* residency.c */
+/* Bytes for packed weights of all models together. */
+uint64_t fc_engine_budget(const fc_engine_config *config);
 /* The one whose text encoders serve: the base, or what lends them to it. */
 fc_model *fc_engine_text_model(const fc_engine *e);
 
@@ -40,21 +43,18 @@ fc_model *fc_engine_text_model(const fc_engine *e);
 void fc_engine_activate(fc_engine *e, fc_model *m);
 /* The model whose VAE is used; NULL before one is loaded. It may lack a VAE. */
 fc_model *fc_engine_vae_model(const fc_engine *e);
-/* z [h][w][4] on the VAE's scale -> image [8h][8w][3], -1..1; the VAE must be there */
-fc_status fc_engine_decode_vae(fc_engine *e, const float *z, int32_t h, int32_t w, bool strips, float *image,
-                               fc_err *err) FC_MUST_USE;
-
 /* Drops the packed weights of the text encoders, 1.6 GB of SDXL's 6.9: packing them anew for the next prompt
  * takes a fraction of a second, and the texts of this one are kept. */
 void fc_engine_rest_encoders(fc_engine *e);
+
+/* emit.c */
+void fc_emit(const fc_hooks *hooks, const fc_event *event);
+void fc_emit_phase(const fc_hooks *hooks, const char *text);
 
 /* loras.c */
 fc_status fc_engine_set_loras(fc_engine *e, const fc_model_choice *choice, const fc_hooks *hooks,
                               fc_err *err) FC_MUST_USE;
 void fc_engine_drop_loras(fc_engine *e);
-
-void fc_emit(const fc_hooks *hooks, const fc_event *event);
-void fc_emit_phase(const fc_hooks *hooks, const char *text);
 
 /* conditions.c: what both networks are told about the texts and sizes of a task; memory from arena. */
 typedef struct fc_conditions {
@@ -70,6 +70,9 @@ fc_status fc_engine_sample(fc_engine *e, const fc_task *task, const fc_hooks *ho
                            float **latent, fc_err *err) FC_MUST_USE;
 
 /* decode.c */
+/* z [h][w][4] on the VAE's scale -> image [8h][8w][3], -1..1; the VAE must be there */
+fc_status fc_engine_decode_vae(fc_engine *e, const float *z, int32_t h, int32_t w, bool strips, float *image,
+                               fc_err *err) FC_MUST_USE;
 fc_status fc_engine_decode(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_picture *picture,
                            fc_err *err) FC_MUST_USE;
 /* Sends a rough picture of denoised ([4][h][w], model scale) when the caller wants one. */

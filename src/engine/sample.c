@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "diffusion/adm.h"
 #include "diffusion/guidance.h"
 #include "diffusion/predict.h"
-#include "diffusion/adm.h"
 #include "diffusion/schedule.h"
 #include "diffusion/solvers/solvers.h"
 #include "engine/engine_impl.h"

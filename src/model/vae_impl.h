@@ -3,6 +3,7 @@
 #define FC_MODEL_VAE_IMPL_H
 
 #include "model/vae.h"
+#include "model/vae_canvas.h"
 
 enum { VAE_GROUPS = 32, VAE_MAX_LEVELS = 8, VAE_MAX_BLOCKS = 8 };
 
@@ -49,15 +50,6 @@ struct fc_vae {
     int32_t latent_channels, factor;
     struct vae_net decoder, encoder;
 };
-
-/* Two buffers at the bottom of the stack; what passes from layer to layer lies in them in turn. */
-struct vae_canvas {
-    fc_tensor buffer[2];
-    int turn;
-};
-
-/* The next buffer as a tensor of this shape. */
-fc_tensor vae_canvas_next(struct vae_canvas *c, int32_t n, int32_t h, int32_t w, int32_t channels);
 
 /* The last level of the decoder in strips of lines, and what leads to it: x is what the level before it
  * makes, not yet resized. Returns the whole level's result in the canvas. */

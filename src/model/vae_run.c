@@ -1,42 +1,9 @@
-/* Autoencoder: running it.
- *
- * Memory: at full resolution one activation of a 1024x1024 picture takes half a gigabyte, so tensors that are
- * passed from layer to layer lie in two buffers used in turn (struct vae_canvas), and blocks that keep their
- * width work in place, with the other buffer for what they need beside. */
+/* Autoencoder: running it. Its memory is planned by vae_canvas.h. */
 #include "model/vae_impl.h"
 
 enum { MAX_SIDE = 1 << 16 }; /* pixels */
 
 /* ---- memory ---- */
-
-/* Elements an image of the net's course takes at most, in each of the two buffers, and beside them. */
-struct course {
-    int32_t n, h, w; /* the size now */
-    int turn;
-    int64_t buffer[2], beside;
-};
-
-static void note(int64_t *most, int64_t amount)
-{
-    if (amount > *most) *most = amount;
-}
-
-static void course_passes(struct course *k, int32_t c)
-{
-    note(&k->buffer[k->turn], (int64_t)k->n * k->h * k->w * c);
-    k->turn ^= 1;
-}
-
-/* A block that keeps its width puts two tensors into the buffer whose turn it is not. */
-static void course_keeps(struct course *k, int32_t c)
-{
-    note(&k->buffer[k->turn], 2 * (int64_t)k->n * k->h * k->w * c);
-}
-
-static void course_needs(struct course *k, int64_t channels)
-{
-    note(&k->beside, (int64_t)k->n * k->h * k->w * channels);
-}
 
 /* Whether level i is resampled behind its blocks: what leads to a level in strips belongs to that level. */
 static bool resamples(const struct vae_net *net, int32_t i, bool strips)
@@ -45,62 +12,62 @@ static bool resamples(const struct vae_net *net, int32_t i, bool strips)
 }
 
 /* Walks the levels as run_levels does, but only counts. */
-static void course_levels(struct course *k, const struct vae_net *net, bool up, bool strips)
+static void plan_levels(struct vae_plan *p, const struct vae_net *net, bool up, bool strips)
 {
     for (int32_t i = 0; i < net->levels - (strips ? 1 : 0); i++) {
         const struct vae_level *l = &net->level[i];
         for (int32_t j = 0; j < l->blocks; j++) {
             const struct vae_res *r = &l->block[j];
             if (!r->has_skip) {
-                course_keeps(k, r->cout);
+                vae_plan_in_place(p, r->cout);
                 continue;
             }
-            course_passes(k, r->cout);
-            course_needs(k, r->cout);
+            vae_plan_next(p, r->cout);
+            vae_plan_scratch(p, r->cout);
         }
         if (!resamples(net, i, strips)) continue;
-        k->h = up ? k->h * 2 : k->h / 2;
-        k->w = up ? k->w * 2 : k->w / 2;
-        course_passes(k, l->cout);
+        p->h = up ? p->h * 2 : p->h / 2;
+        p->w = up ? p->w * 2 : p->w / 2;
+        vae_plan_next(p, l->cout);
     }
     if (!strips) return;
-    k->h *= 2;
-    k->w *= 2;
-    course_passes(k, net->level[net->levels - 1].cout);
-    note(&k->beside, vae_strips_elements(net, k->w));
+    p->h *= 2;
+    p->w *= 2;
+    vae_plan_next(p, net->level[net->levels - 1].cout);
+    vae_plan_scratch_fixed(p, vae_strips_elements(net, p->w));
 }
 
-static void course_mid(struct course *k, int32_t c)
+static void plan_mid(struct vae_plan *p, int32_t c)
 {
-    course_keeps(k, c);
-    course_needs(k, 5 * c); /* attention */
+    vae_plan_in_place(p, c);
+    vae_plan_scratch(p, 5 * c); /* attention */
 }
 
-static struct course decoder_course(const fc_vae *v, int32_t n, int32_t h, int32_t w, bool strips)
+static struct vae_plan plan_decoder(const fc_vae *v, int32_t n, int32_t h, int32_t w, bool strips)
 {
     const struct vae_net *net = &v->decoder;
-    struct course k = {.n = n, .h = h, .w = w};
-    course_passes(&k, net->mid_channels);
-    course_mid(&k, net->mid_channels);
-    course_levels(&k, net, true, strips);
-    return k;
+    struct vae_plan p = {.n = n, .h = h, .w = w};
+    vae_plan_next(&p, net->mid_channels);
+    plan_mid(&p, net->mid_channels);
+    plan_levels(&p, net, true, strips);
+    return p;
 }
 
 /* h, w: pixels */
-static struct course encoder_course(const fc_vae *v, int32_t n, int32_t h, int32_t w)
+static struct vae_plan plan_encoder(const fc_vae *v, int32_t n, int32_t h, int32_t w)
 {
     const struct vae_net *net = &v->encoder;
-    struct course k = {.n = n, .h = h, .w = w};
-    course_passes(&k, net->conv_in.cout);
-    course_needs(&k, 3);
-    course_levels(&k, net, false, false);
-    course_mid(&k, net->mid_channels);
-    return k;
+    struct vae_plan p = {.n = n, .h = h, .w = w};
+    vae_plan_next(&p, net->conv_in.cout);
+    vae_plan_scratch(&p, 3);
+    plan_levels(&p, net, false, false);
+    plan_mid(&p, net->mid_channels);
+    return p;
 }
 
-static uint64_t course_bytes(struct course k, fc_dtype act, int64_t result)
+static uint64_t plan_bytes(struct vae_plan p, fc_dtype act, int64_t result)
 {
-    int64_t elements = k.buffer[0] + k.buffer[1] + k.beside;
+    int64_t elements = p.buffer[0] + p.buffer[1] + p.scratch;
     return (uint64_t)elements * fc_dtype_size(act) + (uint64_t)result * fc_dtype_size(FC_F32) + 4096;
 }
 
@@ -112,42 +79,14 @@ static bool in_strips(const fc_vae *v, int32_t n, bool strips)
 uint64_t fc_vae_decode_bytes(const fc_vae *v, fc_dtype act, int32_t n, int32_t h, int32_t w, bool strips)
 {
     int64_t pixels = (int64_t)n * h * w * v->factor * v->factor;
-    return course_bytes(decoder_course(v, n, h, w, in_strips(v, n, strips)), act, 3 * pixels);
+    return plan_bytes(plan_decoder(v, n, h, w, in_strips(v, n, strips)), act, 3 * pixels);
 }
 
 uint64_t fc_vae_encode_bytes(const fc_vae *v, fc_dtype act, int32_t n, int32_t h, int32_t w)
 {
     int64_t latents = (int64_t)n * h * w;
-    return course_bytes(encoder_course(v, n, h * v->factor, w * v->factor), act,
-                        4 * v->latent_channels * latents);
-}
-
-/* A buffer is as large as the largest tensor that will lie in it. */
-static struct vae_canvas canvas_new(fc_cx *cx, struct course k)
-{
-    struct vae_canvas c = {0};
-    for (int i = 0; i < 2; i++) { /* any shape will do; channels are multiples of 32 */
-        int64_t rows = k.buffer[i] / VAE_GROUPS;
-        c.buffer[i] = fc_new(cx, cx->act, 1, 1, rows > 0 ? (int32_t)rows : 1, VAE_GROUPS);
-    }
-    return c;
-}
-
-fc_tensor vae_canvas_next(struct vae_canvas *c, int32_t n, int32_t h, int32_t w, int32_t channels)
-{
-    fc_tensor t = c->buffer[c->turn];
-    c->turn ^= 1;
-    return (fc_tensor){
-        .data = t.data, .dtype = t.dtype, .n = n, .h = h, .w = w, .c = channels, .ld = channels};
-}
-
-/* One of two tensors like x in the buffer that x does not lie in. */
-static fc_tensor canvas_beside(const struct vae_canvas *c, fc_tensor x, int which)
-{
-    size_t bytes = (size_t)fc_tensor_rows(x) * (size_t)x.c * fc_dtype_size(x.dtype);
-    char *data = c->buffer[c->turn].data;
-    x.data = data ? data + (size_t)which * bytes : NULL;
-    return x;
+    return plan_bytes(plan_encoder(v, n, h * v->factor, w * v->factor), act,
+                      4 * v->latent_channels * latents);
 }
 
 /* ---- running ---- */
@@ -163,8 +102,8 @@ static fc_tensor run_res(fc_cx *cx, const struct vae_res *r, fc_tensor x, struct
         h = fc_new(cx, x.dtype, x.n, x.h, x.w, r->cout);
         fc_linear_to(cx, y, x, &r->skip, FC_PLAIN);
     } else {
-        normed = canvas_beside(canvas, x, 0);
-        h = canvas_beside(canvas, x, 1);
+        normed = vae_canvas_beside(canvas, x, 0);
+        h = vae_canvas_beside(canvas, x, 1);
     }
     fc_group_norm_to(cx, normed, x, &r->norm1, FC_ACT_SILU);
     fc_conv2d_to(cx, h, normed, &r->conv1, FC_PLAIN);
@@ -245,7 +184,8 @@ fc_tensor fc_vae_decode(fc_cx *cx, const fc_vae *v, fc_tensor z, bool strips)
     if (cx->status || !size_fits(cx, z.h, z.w, v->factor)) return (fc_tensor){0};
     fc_tensor image = fc_new(cx, FC_F32, z.n, z.h * v->factor, z.w * v->factor, 3);
     fc_mark m = fc_enter(cx, "vae.decoder");
-    struct vae_canvas canvas = canvas_new(cx, decoder_course(v, z.n, z.h, z.w, strips));
+    const struct vae_plan plan = plan_decoder(v, z.n, z.h, z.w, strips);
+    struct vae_canvas canvas = vae_canvas_new(cx, &plan);
     fc_tensor x = vae_canvas_next(&canvas, z.n, z.h, z.w, net->mid_channels);
     fc_mark first = fc_enter(cx, NULL);
     fc_tensor h = fc_linear(cx, fc_convert(cx, z, cx->act), &net->quant, FC_PLAIN);
@@ -267,7 +207,8 @@ fc_tensor fc_vae_encode(fc_cx *cx, const fc_vae *v, fc_tensor image)
     if (cx->status || !size_fits(cx, h, w, v->factor)) return (fc_tensor){0};
     fc_tensor moments = fc_new(cx, FC_F32, image.n, h, w, 2 * v->latent_channels);
     fc_mark m = fc_enter(cx, "vae.encoder");
-    struct vae_canvas canvas = canvas_new(cx, encoder_course(v, image.n, image.h, image.w));
+    const struct vae_plan plan = plan_encoder(v, image.n, image.h, image.w);
+    struct vae_canvas canvas = vae_canvas_new(cx, &plan);
     fc_tensor x = vae_canvas_next(&canvas, image.n, image.h, image.w, net->conv_in.cout);
     fc_mark first = fc_enter(cx, NULL);
     fc_conv2d_to(cx, x, fc_convert(cx, image, cx->act), &net->conv_in, FC_PLAIN);

@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "nn/ops.h"
 
 #define DEFAULT_STACK ((size_t)64 << 30)
-enum { ALIGNMENT = 64, MAX_PATH = 256 };
+enum { ALIGNMENT = 64 };
 
 fc_status fc_cx_init(fc_cx *cx, const fc_cx_opts *opts, fc_err *err)
 {
@@ -43,15 +42,14 @@ void fc_cx_reset(fc_cx *cx)
     cx->depth = 0;
 }
 
-/* "unet/input_blocks.4/attn1" */
-static void path_text(const fc_cx *cx, int levels, const char *name, char out[MAX_PATH])
+void fc_cx_path(const fc_cx *cx, const char *name, char out[FC_CX_PATH])
 {
     size_t at = 0;
     out[0] = 0;
-    for (int i = 0; i <= levels; i++) {
-        const char *part = i < levels ? cx->path[i] : name;
-        if (!part || at >= MAX_PATH) continue;
-        int n = snprintf(out + at, MAX_PATH - at, "%s%s", at ? "/" : "", part);
+    for (int i = 0; i <= cx->depth; i++) {
+        const char *part = i < cx->depth ? cx->path[i] : name;
+        if (!part || at >= FC_CX_PATH) continue;
+        int n = snprintf(out + at, FC_CX_PATH - at, "%s%s", at ? "/" : "", part);
         if (n > 0) at += (size_t)n;
     }
 }
@@ -59,12 +57,12 @@ static void path_text(const fc_cx *cx, int levels, const char *name, char out[MA
 void fc_cx_fail(fc_cx *cx, fc_status code, const char *format, ...)
 {
     if (cx->status) return;
-    char path[MAX_PATH], message[300];
+    char path[FC_CX_PATH], message[300];
     va_list args;
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    path_text(cx, cx->depth, NULL, path);
+    fc_cx_path(cx, NULL, path);
     cx->status = code;
     fc_fail(&cx->err, code, "%s%s%s", path, path[0] ? ": " : "", message);
 }
@@ -107,19 +105,4 @@ fc_tensor fc_new(fc_cx *cx, fc_dtype dtype, int32_t n, int32_t h, int32_t w, int
     cx->top = start + bytes;
     if (cx->top > cx->peak) cx->peak = cx->top;
     return (fc_tensor){.data = cx->stack + start, .dtype = dtype, .n = n, .h = h, .w = w, .c = c, .ld = c};
-}
-
-void fc_probe(fc_cx *cx, const char *name, fc_tensor t)
-{
-    if (!cx->probe || cx->status || !t.data) return;
-    char path[MAX_PATH];
-    path_text(cx, cx->depth, name, path);
-    float *host = fc_alloc((size_t)fc_tensor_rows(t) * (size_t)t.c * sizeof(float));
-    if (!host) {
-        fc_cx_fail(cx, FC_NOMEM, "out of memory while probing");
-        return;
-    }
-    fc_download(cx, t, host);
-    if (!cx->status) cx->probe(cx->probe_user, path, host, t.n, t.h, t.w, t.c);
-    fc_free(host);
 }

@@ -17,7 +17,7 @@ typedef struct fc_mark {
 typedef void (*fc_probe_fn)(void *user, const char *path, const float *data, int32_t n, int32_t h, int32_t w,
                             int32_t c);
 
-#define FC_CX_DEPTH 24
+enum { FC_CX_DEPTH = 24, FC_CX_PATH = 256 };
 struct fc_profile;
 
 typedef struct fc_cx {
@@ -53,6 +53,9 @@ fc_status fc_cx_status(const fc_cx *cx, fc_err *err) FC_MUST_USE;
 void fc_cx_reset(fc_cx *cx);
 /* Records the first failure: code and message, prefixed with the path of names. */
 void fc_cx_fail(fc_cx *cx, fc_status code, const char *format, ...) FC_PRINTF(3, 4);
+
+/* The path of names and behind it name (NULL: nothing): "unet/input_blocks.4/attn1". */
+void fc_cx_path(const fc_cx *cx, const char *name, char out[FC_CX_PATH]);
 
 /* Memory of the stack lives until the fc_leave of the fc_enter around it. name is borrowed; NULL: no name of
  * its own. */

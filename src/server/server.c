@@ -10,14 +10,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "app/common/home.h"
+#include "app/queue/trash.h"
 #include "app/settings/config.h"
-#include "app/models/files.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "server/api/api.h"
 #include "server/server_impl.h"
 
 enum {
@@ -319,7 +319,7 @@ static void on_change(void *user)
 /* Absolute, so that the engine's paths begin as ours do. */
 static fc_status make_folders(fc_server *s, fc_err *err)
 {
-    const char *home = fc_home_dir(s->config.home ? s->config.home : "");
+    const char *home = fc_home_dir(s->config.home);
     char folder[FC_PATH_SIZE];
     fc_status status = fc_mkdir_all(home, err);
     if (status != FC_OK) return status;
@@ -346,7 +346,7 @@ static fc_status open_parts(fc_server *s, fc_err *err)
         status = fc_engine_open(&s->config.engine, &s->engine, err);
         if (status == FC_OK) fc_engine_describe(s->engine, &s->report);
     }
-    if (status == FC_OK) fc_pictures_purge(s);
+    if (status == FC_OK) fc_trash_purge(s->library, s->outputs);
     if (status == FC_OK) {
         const fc_jobs_config jobs = {s->library,    s->events,          s->outputs,
                                      s->config.run, s->config.run_user, s->config.max_queued};

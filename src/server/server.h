@@ -6,8 +6,8 @@
 #ifndef FC_SERVER_SERVER_H
 #define FC_SERVER_SERVER_H
 
-#include "app/queue/jobs.h"
 #include "app/common/warn.h"
+#include "app/queue/jobs.h"
 
 enum { FC_SERVER_MAX_HOSTS = 16 };
 

@@ -4,8 +4,8 @@
 
 #include <pthread.h>
 #include "app/models/downloads.h"
-#include "app/queue/jobs.h"
 #include "app/output/path.h"
+#include "app/queue/jobs.h"
 #include "base/embed.h"
 #include "engine/engine.h"
 #include "server/access/auth.h"
@@ -86,11 +86,6 @@ bool fc_guard_check(fc_http *h);
 
 /* Who asks, and whether that is allowed; false: refused, and the answer is set. */
 bool fc_access_check(fc_http *h);
-
-/* ---- api_pictures.c ---- */
-
-/* Removes what has lain in the trash for long. */
-void fc_pictures_purge(fc_server *s);
 
 /* ---- wait.c ---- */
 

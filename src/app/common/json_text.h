@@ -10,4 +10,10 @@ void fc_json_write(const json_t *value, size_t flags, fc_buf *out);
 /* A member of an object; NULL when it is absent or null, which clients mean alike. */
 const json_t *fc_json_member(const json_t *object, const char *name);
 
+/* A text as JSON; bad bytes of what is no UTF-8 (names of files may be anything) are replaced. NULL when out
+ * of memory. */
+json_t *fc_json_text(const char *text);
+/* At most max bytes, with an ellipsis when something was cut. */
+json_t *fc_json_text_cut(const char *text, size_t max);
+
 #endif

@@ -3,7 +3,6 @@
 
 #include <string.h>
 #include "app/common/json_text.h"
-#include "app/models/files.h"
 #include "base/file.h"
 
 enum { MAX_CARD = 1 << 20 };

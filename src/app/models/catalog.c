@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 #include "app/common/app_data.h"
-#include "app/models/files.h"
+#include "app/common/home.h"
 #include "app/settings/performance.h"
 #include "base/file.h"
 #include "base/str.h"
@@ -26,9 +26,9 @@ static bool is_hash(const char *text)
 /* What is wrong with the entry; NULL: nothing. Files land below the folders of models, nowhere else. */
 static const char *problem_of(const fc_catalog_model *m)
 {
-    if (!*m->name || strchr(m->name, '/') || !fc_model_name_is_plain(m->name) || *m->name == '.')
+    if (!*m->name || strchr(m->name, '/') || !fc_name_is_plain(m->name) || *m->name == '.')
         return "\"name\" must be a file name";
-    if (!*m->folder || !fc_model_name_is_plain(m->folder) || *m->folder == '.')
+    if (!*m->folder || !fc_name_is_plain(m->folder) || *m->folder == '.')
         return "\"folder\" must be a folder below models";
     if (!fc_str_starts(m->url, "https://") && !fc_str_starts(m->url, "http://"))
         return "\"url\" must be an http or https address";
@@ -126,7 +126,7 @@ static void read_users(fc_catalog *c, const char *home, fc_warn warn)
     char path[4096];
     fc_buf text;
     fc_err err;
-    if (fc_path_join(path, sizeof path, fc_home_dir(home ? home : ""), "catalog.json") != FC_OK) return;
+    if (fc_path_join(path, sizeof path, fc_home_dir(home), "catalog.json") != FC_OK) return;
     if (!fc_path_exists(path)) return;
     fc_buf_init(&text, MAX_FILE);
     if (fc_file_read(path, &text, &err) == FC_OK)

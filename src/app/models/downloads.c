@@ -3,8 +3,9 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include "app/queue/job_json.h"
+#include "app/common/json_text.h"
 #include "app/models/store.h"
+#include "app/settings/problem.h"
 #include "base/clock.h"
 #include "base/mem.h"
 

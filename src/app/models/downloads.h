@@ -6,8 +6,8 @@
 #define FC_APP_MODELS_DOWNLOADS_H
 
 #include <jansson.h>
-#include "app/models/catalog.h"
 #include "app/common/events.h"
+#include "app/models/catalog.h"
 
 typedef struct fc_downloads fc_downloads;
 

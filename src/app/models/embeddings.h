@@ -2,8 +2,8 @@
 #ifndef FC_APP_MODELS_EMBEDDINGS_H
 #define FC_APP_MODELS_EMBEDDINGS_H
 
-#include "app/models/files.h"
 #include "app/common/warn.h"
+#include "app/models/files.h"
 
 enum { FC_MAX_EMBEDDINGS = 64 }; /* of one job */
 

@@ -4,39 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "app/settings/config.h"
 #include "app/common/demo.h"
-#include "app/models/card.h"
-#include "app/settings/performance.h"
+#include "app/common/home.h"
 #include "app/common/walk.h"
+#include "app/models/card.h"
+#include "app/settings/config.h"
+#include "app/settings/performance.h"
 #include "base/file.h"
 #include "base/str.h"
 
 enum { MAX_SUGGESTIONS = 1000 };
-
-const char *fc_home_dir(const char *wish)
-{
-    if (*wish) return wish;
-    const char *from_environment = getenv("FOOOCUS_HOME");
-    return from_environment && *from_environment ? from_environment : ".";
-}
-
-const char *fc_path_stem(const char *path, size_t *size)
-{
-    const char *name = fc_path_basename(path), *dot = strrchr(name, '.');
-    *size = dot && dot != name ? (size_t)(dot - name) : strlen(name);
-    return name;
-}
-
-bool fc_model_name_is_plain(const char *name)
-{
-    if (*name == '/' || strchr(name, '\\')) return false;
-    for (const char *part = name; part; part = strchr(part, '/')) {
-        if (*part == '/') part++;
-        if (fc_str_starts(part, "..") && (part[2] == '/' || part[2] == '\0')) return false;
-    }
-    return true;
-}
 
 bool fc_path_is_model_folder(const char *path)
 {
@@ -188,7 +165,7 @@ static fc_status not_found(const fc_model_folder *folder, const char *field, con
 static fc_status find_one(const fc_model_folder *folder, const char *field, const char *name, bool names_only,
                           const char **path, fc_err *err)
 {
-    if (names_only && !fc_model_name_is_plain(name))
+    if (names_only && !fc_name_is_plain(name))
         return fc_fail(err, FC_DENIED, "%s: '%s' is a path, only names of files in %s are allowed", field,
                        name, folder->dir);
     const char *found = find_in(folder, name);

@@ -29,8 +29,6 @@ typedef struct fc_model_files {
     fc_model_folder embeddings; /* what embedding:NAME may name */
 } fc_model_files;
 
-/* The home folder: `wish` unless empty, else FOOOCUS_HOME, else ".". */
-const char *fc_home_dir(const char *wish);
 /* kind: "checkpoints", "loras", "vae", "vae_approx" ... The folders are those of config.txt (path_KIND), else
  * home/models/KIND. One that does not exist is empty. A model of many files is one name, that of its folder.
  * While no checkpoint is there, the demo model's files stand in (app/common/demo.h). */
@@ -49,14 +47,7 @@ const char *fc_model_folder_path(const fc_model_folder *folder, const char *name
 fc_status fc_model_files_find(const fc_params *params, const fc_request *request, fc_arena *arena,
                               fc_model_files *files, fc_err *err) FC_MUST_USE;
 
-/* Whether a name from outside stays below the folder it is looked up in: not absolute, no "..", no backslash.
- */
-bool fc_model_name_is_plain(const char *name);
-
 /* Whether path is a model of the many-files layout (diffusers): a folder with model_index.json. */
 bool fc_path_is_model_folder(const char *path);
-
-/* The last part of a path without its ending: "models/x.safetensors" -> "x". The length is in *size. */
-const char *fc_path_stem(const char *path, size_t *size);
 
 #endif

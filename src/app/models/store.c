@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "app/models/files.h"
-#include "app/settings/performance.h"
+#include "app/common/home.h"
 #include "app/common/walk.h"
+#include "app/settings/performance.h"
 #include "base/file.h"
 #include "base/str.h"
 
@@ -51,14 +51,14 @@ fc_status fc_modelstore_path(const char *home, const fc_catalog_model *m, char *
 
 static fc_status sums_path(const char *home, char *out, size_t size)
 {
-    return fc_path_join(out, size, fc_home_dir(home ? home : ""), "models/SHA256SUMS");
+    return fc_path_join(out, size, fc_home_dir(home), "models/SHA256SUMS");
 }
 
 /* The name under which a file stands in SHA256SUMS: below models/, else its absolute path. */
 static bool sums_name(const char *home, const char *path, char *out, size_t size)
 {
     char models[4096], absolute[4096], root[4096];
-    if (fc_path_join(models, sizeof models, fc_home_dir(home ? home : ""), "models") != FC_OK) return false;
+    if (fc_path_join(models, sizeof models, fc_home_dir(home), "models") != FC_OK) return false;
     if (!realpath(path, absolute) || strpbrk(absolute, "\n\\")) return false;
     size_t n = realpath(models, root) ? strlen(root) : 0;
     bool below = n > 0 && strncmp(absolute, root, n) == 0 && absolute[n] == '/';

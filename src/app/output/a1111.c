@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 #include "app/common/json_text.h"
-#include "app/models/files.h"
 #include "app/common/number_text.h"
 #include "app/output/record.h"
+#include "base/file.h"
 #include "base/str.h"
 
 enum { MAX_TEXT = 1 << 20, MIN_PAIRS = 3 };

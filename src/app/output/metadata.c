@@ -2,9 +2,8 @@
 #include "app/output/metadata.h"
 
 #include <string.h>
-#include "app/output/a1111.h"
 #include "app/common/json_text.h"
-#include "app/models/files.h"
+#include "app/output/a1111.h"
 #include "app/output/record.h"
 #include "base/file.h"
 

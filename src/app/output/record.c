@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include "app/common/number_text.h"
-#include "app/settings/performance.h"
 #include "app/common/python_literal.h"
+#include "app/settings/performance.h"
 #include "base/file.h"
 
 const char fc_record_version[] = "Fooocus in C " FC_VERSION;

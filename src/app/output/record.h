@@ -6,9 +6,9 @@
 #define FC_APP_OUTPUT_RECORD_H
 
 #include <jansson.h>
+#include "app/common/warn.h"
 #include "app/plan/plan.h"
 #include "app/settings/request.h"
-#include "app/common/warn.h"
 
 /* First ten hex digits of the files' SHA-256; NULL where it is not known. */
 typedef struct fc_record_hashes {

@@ -3,10 +3,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include "app/common/home.h"
 #include "app/common/number_text.h"
-#include "app/settings/performance.h"
 #include "app/common/python_literal.h"
 #include "app/output/record.h"
+#include "app/settings/performance.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -52,7 +53,7 @@ static void set(const reader *r, fc_param_id id, const char *text)
 /* Strangers may name files of the model folders, but no paths. */
 static bool is_plain(const reader *r, fc_param_id id, const char *name)
 {
-    if (fc_model_name_is_plain(name)) return true;
+    if (fc_name_is_plain(name)) return true;
     fc_warn_emit(r->warn, "the picture's settings: %s names the path '%.80s' and was left out",
                  fc_param_table[id].name, name);
     return false;

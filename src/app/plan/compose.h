@@ -6,8 +6,8 @@
 #ifndef FC_APP_PLAN_COMPOSE_H
 #define FC_APP_PLAN_COMPOSE_H
 
-#include "app/prompt/lora_tags.h"
 #include "app/plan/plan.h"
+#include "app/prompt/lora_tags.h"
 
 typedef struct fc_composer {
     const fc_plan_input *input;

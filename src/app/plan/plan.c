@@ -4,10 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include "app/prompt/arrays.h"
-#include "app/plan/compose.h"
-#include "app/models/embeddings.h"
 #include "app/common/number_text.h"
+#include "app/models/embeddings.h"
+#include "app/plan/compose.h"
+#include "app/prompt/arrays.h"
 #include "app/settings/performance.h"
 #include "base/str.h"
 #include "diffusion/solvers/solvers.h"

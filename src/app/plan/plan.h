@@ -5,9 +5,9 @@
 #define FC_APP_PLAN_PLAN_H
 
 #include "app/models/files.h"
-#include "app/settings/request.h"
 #include "app/prompt/styles.h"
 #include "app/prompt/wildcards.h"
+#include "app/settings/request.h"
 
 typedef struct fc_plan_input {
     const fc_params *params;

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 #include "app/common/app_data.h"
-#include "app/prompt/style_name.h"
 #include "app/common/walk.h"
+#include "app/prompt/style_name.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"

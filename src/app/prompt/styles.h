@@ -77,7 +77,7 @@ bool fc_style_apply(const fc_style *style, const char *prompt, fc_lines *positiv
 void fc_styles_compose(const fc_style *const *chosen, size_t count, const char *prompt, fc_lines *positive,
                        fc_lines *negative);
 /* 1.0.43: the one text of each side. Style negative and user negative are joined by ", " even when one is
- * empty. A template without {prompt} follows the prompt. */
+ * empty. */
 void fc_style_compose_v1(const fc_style *style, const char *prompt, const char *negative_prompt,
                          fc_buf *positive, fc_buf *negative);
 

@@ -2,11 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include "app/queue/job_json.h"
-#include "app/queue/jobs_impl.h"
 #include "app/common/json_text.h"
 #include "app/output/record.h"
 #include "app/output/thumbnail.h"
+#include "app/queue/job_json.h"
+#include "app/queue/jobs_impl.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -67,7 +67,7 @@ static fc_status describe(const char *parameters, const fc_event *e, fc_arena *a
         row->negative_prompt = params.negative_prompt;
         row->model = fc_arena_strdup(arena, fc_path_basename(params.model));
         row->styles = take_text(style_names(&params), arena);
-        row->parameters = take_text(fc_given_to_json(request, &params), arena);
+        row->parameters = take_text(fc_request_to_json(request, &params), arena);
         if (!row->model || !row->styles || !row->parameters)
             status = fc_fail(err, FC_NOMEM, "out of memory for the settings of the picture");
     }

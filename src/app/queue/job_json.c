@@ -1,49 +1,15 @@
+/* See job_json.h. */
 #include "app/queue/job_json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include "app/common/json_text.h"
 #include "app/settings/params.h"
+#include "app/settings/problem.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-
-/* ---- texts ---- */
-
-static json_t *repaired(const char *text, size_t size)
-{
-    fc_buf out;
-    fc_buf_init(&out, 3 * size + 1);
-    for (size_t i = 0; i < size;) {
-        uint32_t code_point;
-        char utf8[4];
-        i += fc_utf8_decode(text + i, size - i, &code_point);
-        fc_buf_append(&out, utf8, fc_utf8_encode(code_point, utf8));
-    }
-    json_t *value = json_stringn(fc_buf_cstr(&out), out.len);
-    fc_buf_fini(&out);
-    return value;
-}
-
-json_t *fc_json_text(const char *text)
-{
-    json_t *value = json_string(text);
-    return value ? value : repaired(text, strlen(text));
-}
-
-json_t *fc_json_text_cut(const char *text, size_t max)
-{
-    size_t size = strlen(text);
-    if (size <= max) return fc_json_text(text);
-    while (max > 0 && (text[max] & 0xc0) == 0x80) max--;
-    fc_buf cut;
-    fc_buf_init(&cut, max + 4);
-    fc_buf_append(&cut, text, max);
-    fc_buf_puts(&cut, "\xe2\x80\xa6");
-    json_t *value = fc_json_text(fc_buf_cstr(&cut));
-    fc_buf_fini(&cut);
-    return value;
-}
 
 static json_t *text_of(const char *text, fc_json_detail detail)
 {
@@ -60,43 +26,6 @@ static json_t *stored(const char *text, json_t *(*otherwise)(void))
 static json_t *moment(int64_t millis)
 {
     return millis ? json_integer(millis) : json_null();
-}
-
-json_t *fc_given_to_json(const fc_request *request, const fc_params *params)
-{
-    json_t *all = fc_params_to_json(params);
-    for (int i = 0; i < FC_PARAM_COUNT; i++) {
-        const fc_param *p = &fc_param_table[i];
-        if (!fc_request_is_set(request, (fc_param_id)i) || (p->marks & FC_MARK_PRIVATE))
-            json_object_del(all, p->name);
-    }
-    return all;
-}
-
-/* ---- problems ---- */
-
-/* The field that a message names first: "steps: want ...", "model: there is no file ...". */
-static const char *field_of(const char *message, char *name, size_t size)
-{
-    size_t n = strspn(message, "abcdefghijklmnopqrstuvwxyz_-0123456789");
-    if (n == 0 || n >= size || message[n] != ':') return NULL;
-    memcpy(name, message, n);
-    name[n] = '\0';
-    const fc_param *p = fc_param_find(name);
-    if (p) return p->name;
-    const fc_composite *c = fc_composite_find(name);
-    return c ? c->name : NULL;
-}
-
-json_t *fc_problem_to_json(fc_status status, int http, const char *message, const char *field)
-{
-    char name[64];
-    if (!field) field = field_of(message, name, sizeof name);
-    json_t *problem =
-        json_pack("{s:s, s:s, s:i, s:o}", "type", "about:blank", "title", fc_status_text(status), "status",
-                  http ? http : fc_status_http(status), "detail", fc_json_text(message));
-    if (field) json_object_set_new(problem, "field", fc_json_text(field));
-    return problem;
 }
 
 /* ---- jobs ---- */

@@ -11,19 +11,8 @@
 typedef enum fc_json_detail { FC_JSON_SHORT, FC_JSON_FULL } fc_json_detail;
 enum { FC_JSON_SHORT_TEXT = 1000 };
 
-json_t *fc_json_text(const char *text);
-/* At most max bytes, with an ellipsis when something was cut. */
-json_t *fc_json_text_cut(const char *text, size_t max);
-
 /* position: as fc_jobs_position. */
 json_t *fc_job_to_json(const fc_job_row *job, int32_t position, fc_json_detail detail);
 json_t *fc_picture_to_json(const fc_picture_row *picture, fc_json_detail detail);
 json_t *fc_progress_to_json(const fc_job_progress *p);
-/* The fields of a request that were given, as fc_request_set_json reads them, without those that name things
- * of this machine. params: the request resolved. */
-json_t *fc_given_to_json(const fc_request *request, const fc_params *params);
-/* {"type", "title", "status", "detail", "field"}: RFC 9457. http 0: by the status. field NULL: the one that
- * the message starts with, if any. */
-json_t *fc_problem_to_json(fc_status status, int http, const char *message, const char *field);
-
 #endif

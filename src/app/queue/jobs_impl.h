@@ -3,8 +3,8 @@
 #define FC_APP_QUEUE_JOBS_IMPL_H
 
 #include <pthread.h>
-#include "app/queue/jobs.h"
 #include "app/common/ulid.h"
+#include "app/queue/jobs.h"
 
 enum {
     FC_JOBS_MAX_WARNINGS = 50,

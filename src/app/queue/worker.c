@@ -1,9 +1,9 @@
 /* The worker thread: takes the first waiting job, runs it, turns the engine's events into ours. */
 #include <stdio.h>
 #include <string.h>
+#include "app/common/json_text.h"
 #include "app/queue/job_json.h"
 #include "app/queue/jobs_impl.h"
-#include "app/common/json_text.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"

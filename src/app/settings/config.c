@@ -1,4 +1,5 @@
 /* See config.h. Values are kept as JSON, one per row of the table, with the source that gave it. */
+#include "app/common/home.h"
 #include "app/settings/config_impl.h"
 
 #include <stdio.h>
@@ -6,7 +7,6 @@
 #include <string.h>
 #include "app/common/app_data.h"
 #include "app/common/json_text.h"
-#include "app/models/files.h"
 #include "app/common/walk.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -148,7 +148,7 @@ static json_t *read_preset(const fc_config *c, const char *name, bool *exists)
     snprintf(path, sizeof path, "%s/presets/%.255s.json", c->home, name);
     snprintf(built_in, sizeof built_in, "presets/%.255s.json", name);
     const fc_embedded_file *file = fc_embedded_find(&fc_app_data, built_in);
-    bool own = fc_model_name_is_plain(name) && fc_path_exists(path);
+    bool own = fc_name_is_plain(name) && fc_path_exists(path);
     *exists = own || file != NULL;
     if (own) return read_json(c, path);
     return file ? parse(c, built_in, file->data, file->size) : NULL;
@@ -231,7 +231,7 @@ fc_status fc_config_open(fc_config **config, const char *home, const char *prese
     c->values = values;
     c->warn = warn;
     const char *wish = getenv("config_path");
-    snprintf(c->home, sizeof c->home, "%s", fc_home_dir(home ? home : ""));
+    snprintf(c->home, sizeof c->home, "%s", fc_home_dir(home));
     snprintf(c->preset, sizeof c->preset, "%s", preset ? preset : "");
     if (wish && *wish)
         snprintf(c->file, sizeof c->file, "%s", wish);
@@ -365,7 +365,7 @@ fc_status fc_config_presets(const char *home, fc_lines *names, fc_err *err)
     char folder[PATH_SIZE];
     fc_lines files;
     fc_lines_init(&files, names->arena);
-    snprintf(folder, sizeof folder, "%.4000s/presets", fc_home_dir(home ? home : ""));
+    snprintf(folder, sizeof folder, "%.4000s/presets", fc_home_dir(home));
     fc_status status = fc_walk(folder, endings, &files, err);
     if (status != FC_OK) return status;
     for (size_t i = 0; i < files.count; i++) add_preset(files.items[i], names);

@@ -7,8 +7,8 @@
 
 #include <jansson.h>
 #include "app/common/lines.h"
-#include "app/settings/request.h"
 #include "app/common/warn.h"
+#include "app/settings/request.h"
 
 typedef enum fc_config_source {
     FC_CONFIG_BUILT_IN,

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include "app/models/files.h"
 #include "app/settings/resolutions.h"
 #include "base/file.h"
 #include "base/str.h"

@@ -2,9 +2,9 @@
 #include "app/settings/config_impl.h"
 
 #include <string.h>
+#include "app/common/python_literal.h"
 #include "app/settings/params.h"
 #include "app/settings/performance.h"
-#include "app/common/python_literal.h"
 #include "app/settings/resolutions.h"
 #include "base/str.h"
 

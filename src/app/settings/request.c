@@ -429,3 +429,14 @@ json_t *fc_params_to_json(const fc_params *params)
     }
     return root;
 }
+
+json_t *fc_request_to_json(const fc_request *request, const fc_params *params)
+{
+    json_t *all = fc_params_to_json(params);
+    for (int i = 0; i < FC_PARAM_COUNT; i++) {
+        const fc_param *p = &fc_param_table[i];
+        if (!fc_request_is_set(request, (fc_param_id)i) || (p->marks & FC_MARK_PRIVATE))
+            json_object_del(all, p->name);
+    }
+    return all;
+}

@@ -29,4 +29,8 @@ fc_status fc_request_resolve(const fc_request *request, fc_arena *arena, fc_para
 /* All fields as JSON object that fc_request_set_json reads back; NULL when out of memory. */
 json_t *fc_params_to_json(const fc_params *params);
 
+/* The fields of a request that were given, as fc_request_set_json reads them, without those that name things
+ * of this machine. params: the request resolved. */
+json_t *fc_request_to_json(const fc_request *request, const fc_params *params);
+
 #endif

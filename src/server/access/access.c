@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "base/base64.h"
 #include "base/str.h"
 #include "server/api/api.h"
 #include "server/server_impl.h"

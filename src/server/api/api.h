@@ -2,8 +2,8 @@
 #ifndef FC_SERVER_API_API_H
 #define FC_SERVER_API_API_H
 
-#include "app/queue/library.h"
 #include "app/prompt/styles.h"
+#include "app/queue/library.h"
 #include "server/http/http.h"
 
 /* ---- /api/v1 ---- */
@@ -128,16 +128,13 @@ fc_wait_result fc_wait_job(fc_http *h, const char *id, fc_job_row *job);
 /* The pictures of a job in their order, in h's arena. */
 fc_status fc_job_pictures(fc_http *h, const char *id, fc_picture_row **rows, int32_t *count,
                           fc_err *err) FC_MUST_USE;
-/* The path of a picture's file, also in the trash; NOT_FOUND when it is gone. */
-fc_status fc_picture_path(fc_server *s, const fc_picture_row *p, char *path, size_t size,
-                          fc_err *err) FC_MUST_USE;
 fc_status fc_picture_bytes(fc_server *s, const fc_picture_row *p, fc_buf *out, fc_err *err) FC_MUST_USE;
 const char *fc_picture_mime(const fc_picture_row *p);
 /* The whole URL of the file, signed when a login would be needed; in h's arena. */
 const char *fc_picture_url(fc_http *h, const fc_picture_row *p);
 /* The same as Fooocus-API names it: /files/2024-05-17/name.png. */
 const char *fc_picture_files_url(fc_http *h, const fc_picture_row *p);
+/* prefix and the data in base64; NULL when out of memory. */
 json_t *fc_base64_json(const char *prefix, const void *data, size_t size);
-bool fc_base64_decode(const char *text, size_t size, fc_buf *out);
 
 #endif

@@ -4,13 +4,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "app/common/app_data.h"
-#include "app/settings/config.h"
-#include "app/queue/job_json.h"
-#include "app/output/metadata.h"
+#include "app/common/json_text.h"
 #include "app/models/files.h"
-#include "app/settings/params.h"
+#include "app/output/metadata.h"
 #include "app/output/record.h"
 #include "app/prompt/styles.h"
+#include "app/settings/config.h"
+#include "app/settings/params.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "server/api/api.h"
@@ -208,7 +208,7 @@ static fc_status read_preset(fc_http *h, const char *name, json_t **out, fc_err 
     if (status == FC_OK) status = fc_request_resolve(request, &h->arena, &params, err);
     if (status == FC_OK)
         *out = json_pack("{s:o, s:o, s:O}", "name", fc_json_text(name), "parameters",
-                         fc_given_to_json(request, &params), "warnings", warnings);
+                         fc_request_to_json(request, &params), "warnings", warnings);
     fc_config_close(config);
     fc_request_free(request);
     json_decref(warnings);
@@ -245,7 +245,7 @@ static fc_status apply_record(const json_t *record, fc_arena *arena, json_t *war
     if (!request) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_status status = fc_record_apply(record, request, (fc_warn){collect_warning, warnings}, err);
     if (status == FC_OK) status = fc_request_resolve(request, arena, &params, err);
-    if (status == FC_OK) *parameters = fc_given_to_json(request, &params);
+    if (status == FC_OK) *parameters = fc_request_to_json(request, &params);
     fc_request_free(request);
     return status;
 }

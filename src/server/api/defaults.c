@@ -1,9 +1,8 @@
 /* What counts where a request says nothing: the server's preset, config.txt, the environment, then the card
  * of the model. */
-#include "app/settings/config.h"
-#include "app/queue/job_json.h"
 #include "app/models/card.h"
 #include "app/models/files.h"
+#include "app/settings/config.h"
 #include "server/api/api.h"
 #include "server/server_impl.h"
 
@@ -50,7 +49,7 @@ fc_status fc_server_describe_defaults(fc_http *h, json_t **defaults, json_t **si
     if (has_card && fc_model_card_apply(&card, request, NULL) == FC_OK)
         status = fc_request_resolve(request, &h->arena, &params, err);
     if (status == FC_OK) {
-        *defaults = fc_given_to_json(request, &params);
+        *defaults = fc_request_to_json(request, &params);
         *sizes = member_or_empty(&card, "sizes");
         *prompts = member_or_empty(&card, "prompts");
     }

@@ -1,8 +1,7 @@
 /* /api/v1/catalog and /api/v1/downloads: the models that could be here, and fetching them. */
 #include <string.h>
-#include "app/queue/job_json.h"
+#include "app/common/json_text.h"
 #include "app/models/store.h"
-#include "base/file.h"
 #include "server/api/api.h"
 #include "server/server_impl.h"
 

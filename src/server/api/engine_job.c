@@ -2,9 +2,9 @@
  * become paths below models/, so the engine never looks anywhere else for them. */
 #include <stdio.h>
 #include <string.h>
+#include "app/common/number_text.h"
 #include "app/generate.h"
 #include "app/models/files.h"
-#include "app/common/number_text.h"
 #include "app/settings/request.h"
 #include "base/file.h"
 #include "server/server_impl.h"

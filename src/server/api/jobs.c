@@ -1,8 +1,8 @@
 /* /api/v1/jobs */
 #include <stdio.h>
 #include <string.h>
-#include "app/queue/job_json.h"
 #include "app/common/ulid.h"
+#include "app/queue/job_json.h"
 #include "base/sha256.h"
 #include "base/str.h"
 #include "server/api/api.h"

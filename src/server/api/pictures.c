@@ -1,17 +1,15 @@
 /* /api/v1/pictures: the history. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-#include "app/queue/job_json.h"
+#include "app/common/json_text.h"
 #include "app/output/thumbnail.h"
+#include "app/queue/job_json.h"
+#include "app/queue/trash.h"
 #include "base/clock.h"
-#include "base/file.h"
-#include "base/log.h"
 #include "server/api/api.h"
 #include "server/server_impl.h"
 
-enum { MAX_LIST = 200, DEFAULT_LIST = 60, MAX_TERMS = 300, TRASH_DAYS = 7, PURGE_AT_ONCE = 200 };
+enum { MAX_LIST = 200, DEFAULT_LIST = 60, MAX_TERMS = 300 };
 
 /* ---- lists ---- */
 
@@ -127,7 +125,7 @@ void fc_api_picture_file(fc_http *h)
     fc_err err;
     char path[FC_PATH_SIZE];
     if (!get_row(h, &row)) return;
-    if (fc_picture_path(h->server, &row, path, sizeof path, &err) != FC_OK) {
+    if (fc_picture_path(h->server->outputs, &row, path, sizeof path, &err) != FC_OK) {
         fc_http_fail(h, &err);
         return;
     }
@@ -207,21 +205,6 @@ void fc_api_picture_favourite(fc_http *h)
     json_decref(body);
 }
 
-/* Where the file lies while the picture is in the trash. The row is changed first on the way in and last on
- * the way out, so whenever the program ends, fc_picture_path finds the file. */
-static fc_status move_file(fc_server *s, const fc_picture_row *row, bool to_trash, fc_err *err)
-{
-    char place[FC_PATH_SIZE], trash[FC_PATH_SIZE];
-    fc_status status = fc_path_join_safe(place, sizeof place, s->outputs, row->path, err);
-    if (status == FC_OK) status = fc_path_join(trash, sizeof trash, s->outputs, ".library/trash");
-    if (status == FC_OK) status = fc_mkdir_all(trash, err);
-    if (status != FC_OK) return status;
-    size_t n = strlen(trash);
-    snprintf(trash + n, sizeof trash - n, "/%lld.%s", (long long)row->id, row->format);
-    if (rename(to_trash ? place : trash, to_trash ? trash : place) == 0 || errno == ENOENT) return FC_OK;
-    return fc_fail_errno(err, errno, "cannot move %s", place);
-}
-
 void fc_api_picture_delete(fc_http *h)
 {
     fc_picture_row row;
@@ -230,7 +213,7 @@ void fc_api_picture_delete(fc_http *h)
     fc_status status = FC_OK;
     if (!row.deleted) {
         status = fc_library_picture_trash(h->server->library, row.id, fc_unix_millis(), &err);
-        if (status == FC_OK) status = move_file(h->server, &row, true, &err);
+        if (status == FC_OK) status = fc_trash_move(h->server->outputs, &row, true, &err);
     }
     if (status != FC_OK) {
         fc_http_fail(h, &err);
@@ -246,49 +229,10 @@ void fc_api_picture_restore(fc_http *h)
     fc_picture_row row;
     fc_err err;
     if (!get_row(h, &row)) return;
-    fc_status status = row.deleted ? move_file(h->server, &row, false, &err) : FC_OK;
+    fc_status status = row.deleted ? fc_trash_move(h->server->outputs, &row, false, &err) : FC_OK;
     if (status == FC_OK) status = fc_library_picture_trash(h->server->library, row.id, 0, &err);
     if (status == FC_OK)
         announce(h, row.id);
     else
         fc_http_fail(h, &err);
-}
-
-static void purge_one(fc_server *s, const fc_picture_row *row)
-{
-    char path[FC_PATH_SIZE];
-    fc_err err;
-    if (fc_picture_path(s, row, path, sizeof path, &err) == FC_OK) unlink(path);
-    if (fc_thumbnail_path(s->outputs, row->id, path, sizeof path) == FC_OK) unlink(path);
-    if (fc_library_picture_delete(s->library, row->id, &err) != FC_OK)
-        fc_log(FC_LOG_ERROR, "picture %lld: %s", (long long)row->id, err.message);
-}
-
-/* One part of the trash, from the newest on; *before: where the next part begins, 0: that was all. */
-static fc_status purge_some(fc_server *s, int64_t oldest, int64_t *before, fc_err *err)
-{
-    fc_arena arena;
-    int32_t count = 0;
-    const fc_picture_filter filter = {.trash = true, .before = *before, .limit = PURGE_AT_ONCE};
-    fc_arena_init(&arena, FC_HTTP_MEMORY);
-    fc_picture_row *rows = fc_arena_array(&arena, PURGE_AT_ONCE, sizeof *rows);
-    fc_status status = rows ? fc_library_pictures(s->library, &filter, &arena, rows, &count, err)
-                            : fc_fail(err, FC_NOMEM, "out of memory");
-    *before = count == PURGE_AT_ONCE ? rows[count - 1].id : 0;
-    for (int32_t i = 0; i < count; i++)
-        if (rows[i].deleted < oldest) purge_one(s, &rows[i]);
-    fc_arena_fini(&arena);
-    return status;
-}
-
-void fc_pictures_purge(fc_server *s)
-{
-    fc_err err;
-    int64_t before = 0;
-    const int64_t oldest = fc_unix_millis() - (int64_t)TRASH_DAYS * 86400 * 1000;
-    do {
-        if (purge_some(s, oldest, &before, &err) == FC_OK) continue;
-        fc_log(FC_LOG_WARN, "trash: %s", err.message);
-        return;
-    } while (before > 0);
 }

@@ -1,13 +1,12 @@
 /* From a request of any API to a job in the queue, and waiting until it is over. */
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
-#include "app/queue/job_json.h"
 #include "app/common/json_text.h"
 #include "app/plan/plan.h"
+#include "app/queue/trash.h"
 #include "app/settings/request.h"
+#include "base/base64.h"
 #include "base/file.h"
-#include "base/mem.h"
 #include "base/random.h"
 #include "server/api/api.h"
 #include "server/server_impl.h"
@@ -64,7 +63,7 @@ static fc_status enqueue(fc_server *s, const fc_request *request, const fc_param
                          unsigned *http, fc_err *err)
 {
     fc_buf text;
-    json_t *given = fc_given_to_json(request, params);
+    json_t *given = fc_request_to_json(request, params);
     fc_buf_init(&text, 2 * FC_BODY_JSON);
     if (given) fc_json_write(given, JSON_COMPACT, &text);
     json_decref(given);
@@ -156,25 +155,10 @@ fc_status fc_job_pictures(fc_http *h, const char *id, fc_picture_row **rows, int
     return fc_library_pictures(h->server->library, &filter, &h->arena, *rows, count, err);
 }
 
-static bool trash_path(const fc_server *s, const fc_picture_row *p, char *path, size_t size)
-{
-    int n = snprintf(path, size, "%s/.library/trash/%lld.%s", s->outputs, (long long)p->id, p->format);
-    return n > 0 && (size_t)n < size;
-}
-
-fc_status fc_picture_path(fc_server *s, const fc_picture_row *p, char *path, size_t size, fc_err *err)
-{
-    if (p->deleted && trash_path(s, p, path, size) && fc_path_exists(path)) return FC_OK;
-    fc_status status = fc_path_join_safe(path, size, s->outputs, p->path, err);
-    if (status == FC_OK && !fc_path_exists(path))
-        status = fc_fail(err, FC_NOT_FOUND, "the file of this picture is gone");
-    return status;
-}
-
 fc_status fc_picture_bytes(fc_server *s, const fc_picture_row *p, fc_buf *out, fc_err *err)
 {
     char path[FC_PATH_SIZE];
-    fc_status status = fc_picture_path(s, p, path, sizeof path, err);
+    fc_status status = fc_picture_path(s->outputs, p, path, sizeof path, err);
     return status == FC_OK ? fc_file_read(path, out, err) : status;
 }
 
@@ -211,53 +195,14 @@ const char *fc_picture_files_url(fc_http *h, const fc_picture_row *p)
     return url;
 }
 
-/* ---- base64 ---- */
-
 json_t *fc_base64_json(const char *prefix, const void *data, size_t size)
 {
     fc_buf out;
     if (size > MAX_PICTURE_FILE) return NULL;
     fc_buf_init(&out, (size_t)MAX_PICTURE_FILE * 2);
     fc_buf_puts(&out, prefix);
-    for (size_t at = 0; at < size;) { /* in pieces: OpenSSL counts with int */
-        unsigned char text[4 * 16384 + 1];
-        size_t n = size - at < 3 * 16384 ? size - at : 3 * 16384;
-        int written = EVP_EncodeBlock(text, (const unsigned char *)data + at, (int)n);
-        fc_buf_append(&out, text, (size_t)written);
-        at += n;
-    }
+    fc_base64_encode(data, size, &out);
     json_t *value = out.status == FC_OK ? json_stringn_nocheck(fc_buf_cstr(&out), out.len) : NULL;
     fc_buf_fini(&out);
     return value;
-}
-
-static int base64_digit(char c)
-{
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    if (c == '+' || c == '-') return 62;
-    if (c == '/' || c == '_') return 63;
-    return -1;
-}
-
-/* Both alphabets; blanks and line ends are skipped, padding may be missing. */
-bool fc_base64_decode(const char *text, size_t size, fc_buf *out)
-{
-    uint32_t bits = 0;
-    int count = 0;
-    size_t i = 0;
-    for (; i < size && text[i] != '='; i++) {
-        if (text[i] == '\n' || text[i] == '\r' || text[i] == ' ') continue;
-        int value = base64_digit(text[i]);
-        if (value < 0) return false;
-        bits = bits << 6 | (uint32_t)value;
-        count += 6;
-        if (count < 8) continue;
-        count -= 8;
-        fc_buf_putc(out, (char)(bits >> count & 0xff));
-    }
-    for (; i < size; i++)
-        if (text[i] != '=' && text[i] != '\n' && text[i] != '\r' && text[i] != ' ') return false;
-    return out->status == FC_OK && count < 6;
 }

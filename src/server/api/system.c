@@ -1,9 +1,8 @@
 /* GET /api/v1/system */
 #include <stdio.h>
 #include <string.h>
-#include "app/queue/job_json.h"
+#include "app/common/json_text.h"
 #include "app/models/files.h"
-#include "base/file.h"
 #include "base/str.h"
 #include "server/api/api.h"
 #include "server/server_impl.h"

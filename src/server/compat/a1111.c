@@ -5,24 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include "app/output/a1111.h"
-#include "app/queue/job_json.h"
 #include "app/common/json_text.h"
+#include "app/output/a1111.h"
 #include "app/output/metadata.h"
+#include "app/queue/trash.h"
 #include "app/settings/params.h"
-#include "base/file.h"
 #include "base/str.h"
 #include "server/server_impl.h"
 
 enum { MAX_FILE = 512 << 20, DEFAULT_STEPS = 20, MAX_PICTURES = 100 };
-
-void fc_a1111_error(fc_http *h, unsigned http, const fc_err *err)
-{
-    if (!http) http = (unsigned)fc_status_http(err->status);
-    fc_http_json(h, http,
-                 json_pack("{s:s, s:o, s:s, s:o}", "error", fc_status_name(err->status), "detail",
-                           fc_json_text(err->message), "body", "", "errors", fc_json_text(err->message)));
-}
 
 /* ---- reading a request ---- */
 
@@ -177,7 +168,7 @@ static json_t *info_text(fc_server *s, const fc_picture_row *row)
     json_t *record;
     fc_buf text;
     fc_buf_init(&text, 4 << 20);
-    if (fc_picture_path(s, row, path, sizeof path, NULL) == FC_OK &&
+    if (fc_picture_path(s->outputs, row, path, sizeof path, NULL) == FC_OK &&
         fc_metadata_read_file(path, &record, NULL) == FC_OK) {
         fc_metadata_write(record, "a1111", &text);
         json_decref(record);

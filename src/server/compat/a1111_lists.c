@@ -1,12 +1,13 @@
 /* What clients of AUTOMATIC1111's web UI speak: lists, options, settings of a picture. */
 #include <stdio.h>
 #include <string.h>
-#include "app/output/a1111.h"
-#include "app/queue/job_json.h"
-#include "app/output/metadata.h"
+#include "app/common/json_text.h"
 #include "app/models/files.h"
-#include "app/settings/params.h"
+#include "app/output/a1111.h"
+#include "app/output/metadata.h"
 #include "app/prompt/styles.h"
+#include "app/settings/params.h"
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "server/compat/a1111.h"

@@ -1,12 +1,12 @@
 /* What clients of Fooocus-API speak: /v1/generation/text-to-image and its companions. */
 #include <stdio.h>
 #include <string.h>
-#include "app/queue/job_json.h"
 #include "app/common/json_text.h"
-#include "app/models/files.h"
-#include "app/settings/resolutions.h"
-#include "app/prompt/styles.h"
 #include "app/common/ulid.h"
+#include "app/models/files.h"
+#include "app/prompt/styles.h"
+#include "app/queue/trash.h"
+#include "app/settings/resolutions.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "server/api/api.h"
@@ -271,7 +271,7 @@ static void answer_png(fc_http *h, const fc_job_row *job)
                            cancelled ? "the job was cancelled" : job->error_text, NULL);
         return;
     }
-    if (status == FC_OK) status = fc_picture_path(h->server, &rows[0], path, sizeof path, &err);
+    if (status == FC_OK) status = fc_picture_path(h->server->outputs, &rows[0], path, sizeof path, &err);
     if (status != FC_OK || !fc_http_file(h, path, fc_picture_mime(&rows[0]), "no-store"))
         fc_http_problem(h, FC_NOT_FOUND, "the file of this picture is gone");
 }
@@ -521,7 +521,7 @@ void fc_fooocus_file(fc_http *h)
     char path[FC_PATH_SIZE];
     fc_status status = fc_library_picture_by_path(h->server->library, h->captures[0], &h->arena, &row, &err);
     if (status == FC_OK && row.deleted) status = fc_fail(&err, FC_NOT_FOUND, "this picture was deleted");
-    if (status == FC_OK) status = fc_picture_path(h->server, &row, path, sizeof path, &err);
+    if (status == FC_OK) status = fc_picture_path(h->server->outputs, &row, path, sizeof path, &err);
     if (status != FC_OK) {
         fc_http_fail(h, &err);
         return;

@@ -1,7 +1,7 @@
 /* What OpenAI's clients speak: POST /v1/images/generations, GET /v1/models. */
 #include <stdio.h>
 #include <string.h>
-#include "app/queue/job_json.h"
+#include "app/common/json_text.h"
 #include "app/models/files.h"
 #include "app/settings/resolutions.h"
 #include "base/clock.h"

@@ -5,7 +5,6 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/str.h"
-#include "server/api/api.h"
 #include "server/server_impl.h"
 
 static const struct {

@@ -11,21 +11,6 @@
 
 enum { ETAG_SIZE = 80, DATE_SIZE = 40 };
 
-/* If-None-Match is a list of tags, each perhaps weak, or a star. */
-static bool tag_listed(const char *list, const char *etag)
-{
-    size_t n = strlen(etag);
-    for (const char *at = list; (at = strstr(at, etag)) != NULL; at += n)
-        if (at[n] == '\0' || at[n] == ',' || at[n] == ' ') return true;
-    return strcmp(list, "*") == 0;
-}
-
-bool fc_http_client_has(fc_http *h, const char *etag)
-{
-    const char *have = fc_http_header(h, "If-None-Match");
-    return have && tag_listed(have, etag);
-}
-
 static void http_date(time_t when, char out[DATE_SIZE])
 {
     static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include "app/queue/job_json.h"
 #include "app/common/json_text.h"
+#include "app/settings/problem.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "server/server_impl.h"
@@ -63,6 +63,21 @@ bool fc_http_capture_id(fc_http *h, int64_t *id)
 }
 
 /* ---- answering ---- */
+
+/* If-None-Match is a list of tags, each perhaps weak, or a star. */
+static bool tag_listed(const char *list, const char *etag)
+{
+    size_t n = strlen(etag);
+    for (const char *at = list; (at = strstr(at, etag)) != NULL; at += n)
+        if (at[n] == '\0' || at[n] == ',' || at[n] == ' ') return true;
+    return strcmp(list, "*") == 0;
+}
+
+bool fc_http_client_has(fc_http *h, const char *etag)
+{
+    const char *have = fc_http_header(h, "If-None-Match");
+    return have && tag_listed(have, etag);
+}
 
 static void set(fc_http *h, unsigned status, struct MHD_Response *response)
 {

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <time.h>
+#include "app/queue/trash.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "server/server_impl.h"
@@ -127,7 +128,7 @@ static void *tick(void *user)
         pthread_mutex_unlock(&s->tick_lock);
         end_overdue(s);
         if (ticks % KEEP_ALIVE_TICKS == 0) fc_wait_wake(s);
-        if (ticks % PURGE_TICKS == 0) fc_pictures_purge(s);
+        if (ticks % PURGE_TICKS == 0) fc_trash_purge(s->library, s->outputs);
         pthread_mutex_lock(&s->tick_lock);
     }
     pthread_mutex_unlock(&s->tick_lock);

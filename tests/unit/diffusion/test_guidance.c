@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
-#include "model/timestep.h"
 #include "diffusion/rng.h"
+#include "model/timestep.h"
 
 static fc_safetensors golden;
 

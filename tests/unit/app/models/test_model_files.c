@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "app/models/file_hash.h"
 #include "app/models/card.h"
+#include "app/models/file_hash.h"
 #include "app/models/files.h"
 #include "app/settings/request.h"
 #include "base/file.h"

@@ -4,10 +4,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include "app/output/a1111.h"
 #include "app/common/json_text.h"
-#include "app/output/metadata.h"
 #include "app/common/python_literal.h"
+#include "app/output/a1111.h"
+#include "app/output/metadata.h"
 #include "app/output/record.h"
 #include "base/file.h"
 #include "support/app_cases.h"

@@ -6,7 +6,6 @@
 
 #include "app/prompt/arrays.h"
 #include "app/prompt/wildcards.h"
-#include "base/file.h"
 #include "base/str.h"
 #include "support/app_cases.h"
 

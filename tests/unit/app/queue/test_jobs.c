@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app/queue/jobs.h"
 #include "app/common/ulid.h"
+#include "app/queue/jobs.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include "app/settings/config.h"
 #include "app/models/files.h"
 #include "app/prompt/wildcards.h"
+#include "app/settings/config.h"
 #include "base/file.h"
 #include "base/sha256.h"
 #include "support/app_cases.h"
