@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,48 +24,54 @@ static void http_date(time_t when, char out[DATE_SIZE])
 }
 
 typedef enum range_kind { RANGE_NONE, RANGE_ONE, RANGE_BAD } range_kind;
+typedef struct byte_range {
+    uint64_t first, count;
+} byte_range;
 
+/* A number at *at, which moves behind it; larger ones than fit are the largest. */
 static bool digits_of(const char **at, uint64_t *out)
 {
-    char text[24];
-    size_t n = strspn(*at, "0123456789");
-    if (n == 0 || n >= sizeof text) return false;
-    memcpy(text, *at, n);
-    text[n] = '\0';
-    *at += n;
-    return fc_parse_u64(text, out);
+    const char *digit = *at;
+    for (*out = 0; *digit >= '0' && *digit <= '9'; digit++) {
+        uint64_t value = (uint64_t)(*digit - '0');
+        *out = *out > (UINT64_MAX - value) / 10 ? UINT64_MAX : *out * 10 + value;
+    }
+    bool any = digit != *at;
+    *at = digit;
+    return any;
 }
 
 /* "bytes=0-99", "bytes=100-", "bytes=-50". Several ranges, and what cannot be read, give the whole file, as
- * RFC 9110 allows. */
-static range_kind parse_range(const char *text, uint64_t size, uint64_t *first, uint64_t *last)
+ * RFC 9110 allows. *part is set for RANGE_ONE and left alone otherwise. */
+static range_kind parse_range(const char *text, uint64_t size, byte_range *part)
 {
-    if (!text || !fc_str_starts(text, "bytes=")) return RANGE_NONE;
+    uint64_t first = 0, last = 0;
+    if (!text || strncasecmp(text, "bytes=", 6) != 0) return RANGE_NONE;
     text += 6;
-    bool has_first = digits_of(&text, first);
+    bool has_first = digits_of(&text, &first);
     if (*text++ != '-') return RANGE_NONE;
-    bool has_last = digits_of(&text, last);
+    bool has_last = digits_of(&text, &last);
     if (*text || (!has_first && !has_last)) return RANGE_NONE;
     if (!has_first) { /* the last n bytes */
-        if (*last == 0 || size == 0) return RANGE_BAD;
-        *first = *last >= size ? 0 : size - *last;
-        *last = size - 1;
+        if (last == 0 || size == 0) return RANGE_BAD;
+        *part = (byte_range){last >= size ? 0 : size - last, last >= size ? size : last};
         return RANGE_ONE;
     }
-    if (has_last && *last < *first) return RANGE_NONE;
-    if (*first >= size) return RANGE_BAD;
-    if (!has_last || *last >= size) *last = size - 1;
+    if (has_last && last < first) return RANGE_NONE;
+    if (first >= size) return RANGE_BAD;
+    if (!has_last || last >= size) last = size - 1;
+    *part = (byte_range){first, last - first + 1};
     return RANGE_ONE;
 }
 
 static void send_part(fc_http *h, int fd, uint64_t size, const char *etag)
 {
     char text[80];
-    uint64_t first = 0, last = 0;
+    byte_range part = {0, size};
     const char *if_range = fc_http_header(h, "If-Range");
     range_kind kind = if_range && strcmp(if_range, etag) != 0
                           ? RANGE_NONE
-                          : parse_range(fc_http_header(h, "Range"), size, &first, &last);
+                          : parse_range(fc_http_header(h, "Range"), size, &part);
     if (kind == RANGE_BAD) {
         close(fd);
         fc_http_problem_as(h, 416, FC_ARG, "the range is behind the end of the file", "Range");
@@ -72,14 +79,14 @@ static void send_part(fc_http *h, int fd, uint64_t size, const char *etag)
         fc_http_add_header(h, "Content-Range", text);
         return;
     }
-    uint64_t count = kind == RANGE_ONE ? last - first + 1 : size;
-    h->response = MHD_create_response_from_fd_at_offset64(count, fd, first);
+    h->response = MHD_create_response_from_fd_at_offset64(part.count, fd, part.first);
     h->status = kind == RANGE_ONE ? 206 : 200;
     if (!h->response) {
         close(fd);
         fc_http_problem(h, FC_NOMEM, "out of memory");
     } else if (kind == RANGE_ONE) {
-        snprintf(text, sizeof text, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, first, last, size);
+        snprintf(text, sizeof text, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, part.first,
+                 part.first + part.count - 1, size);
         fc_http_add_header(h, "Content-Range", text);
     }
 }
