@@ -77,9 +77,77 @@ describe("page", { skip, concurrency: false }, () => {
     assert.equal(await page.locator(".strip-item").count(), 2, "two of three pictures are kept");
     await generate(page, "never finished");
     await page.waitForSelector(".preview:not([hidden])");
-    await page.keyboard.press("Control+Enter");
+    await page.click("#stop");
     await page.waitForSelector("#generate:not([hidden])");
     assert.equal(await page.locator(".strip-item").count(), 2, "a stopped picture is not kept");
+  });
+
+  test("while drawing Ctrl+Enter adds to the queue; Escape stops, unless it is taken back", async () => {
+    const page = await start({ form: { steps: 1000, width: 256, height: 256, count: 3 } });
+    await generate(page, "first");
+    await page.waitForSelector(".preview:not([hidden])");
+    await page.fill("#prompt", "second");
+    await page.keyboard.press("Control+Enter");
+    await page.waitForFunction(() => document.querySelector(".badge").textContent === "2");
+    const running = () => page.evaluate(() => document.querySelector(".queue-running p").textContent);
+    assert.equal(await running(), "first", "the picture in work goes on");
+    const seen = await page.evaluate(() => ({
+      text: document.querySelector(".progress-what").textContent,
+      fraction: Number(document.querySelector(".progress-bar").style.getPropertyValue("--fraction")),
+      parts: document.querySelector(".progress-bar.parted").style.getPropertyValue("--parts"),
+    }));
+    const [, image, step] = /Picture (\d) of 3 · Step (\d+) of 1000/.exec(seen.text).map(Number);
+    assert.equal(seen.parts, "3");
+    assert.ok(
+      Math.abs(seen.fraction - (image - 1 + step / 1000) / 3) < 1e-9,
+      `bar and text: ${JSON.stringify(seen)}`,
+    );
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Go on drawing" }).click();
+    await page.waitForTimeout(4500); // the moment is over
+    assert.equal(await running(), "first");
+    await page.keyboard.press("Escape");
+    await page.waitForFunction(() => document.querySelector(".queue-running p").textContent === "second");
+  });
+
+  test("no click is lost while the server is slow, and a double click is one job", async () => {
+    const page = await start({ form: { steps: 1000, width: 256, height: 256 } });
+    await page.route("**/api/v1/jobs", async (route) => {
+      if (route.request().method() === "POST") await new Promise((resolve) => setTimeout(resolve, 700));
+      await route.continue();
+    });
+    await page.fill("#prompt", "running");
+    await page.dblclick("#generate");
+    await page.waitForSelector("#enqueue:not([hidden])");
+    await page.click("[aria-controls=queue]");
+    for (const prompt of ["one", "two", "three"]) {
+      await page.fill("#prompt", prompt);
+      await page.click("#enqueue");
+    }
+    await page.waitForFunction(() => document.querySelectorAll(".queue-row").length === 3);
+    assert.deepEqual(await page.locator(".queue-row p").allTextContents(), ["one", "two", "three"]);
+  });
+
+  test("warnings stand above the prompt: words the model cannot read, and what the server says", async () => {
+    const page = await start();
+    await page.route("**/api/v1/jobs", async (route) => {
+      if (route.request().method() !== "POST") return route.continue();
+      const response = await route.fetch();
+      return route.fulfill({
+        response,
+        json: { ...(await response.json()), warnings: ["the LoRA x is not used"] },
+      });
+    });
+    await page.fill("#prompt", "a house, 清晨的茶园");
+    const notices = page.locator(".dock-notice");
+    assert.match(await notices.textContent(), /reads English.*“清晨的茶园”/);
+    await page.fill("#prompt", "a tea garden");
+    await page.waitForFunction(() => !document.querySelector(".dock-notice"));
+    await page.click("#generate");
+    await finished(page);
+    assert.match(await notices.textContent(), /the LoRA x is not used/, "it stays when the picture is done");
+    await notices.getByRole("button", { name: "Close" }).click();
+    assert.equal(await notices.count(), 0);
   });
 
   test("three jobs queue, are reordered and removed with undo; a second tab agrees", async () => {
@@ -318,7 +386,10 @@ describe("page", { skip, concurrency: false }, () => {
       { form: own },
       { models: false, env: { FOOOCUS_DEMO: path.join(ROOT, "data/demo") } },
     );
-    await page.waitForSelector(".offer:not([hidden])");
+    assert.equal(await page.locator(".offer:visible").count(), 0, "the best place is for pictures");
+    await page.getByRole("button", { name: "Demo model" }).click();
+    await page.getByText("You are drawing with the demo model").waitFor();
+    await page.getByRole("button", { name: "Hide this note" }).click();
     await page.click(".example >> nth=0");
     const prompt = await page.inputValue("#prompt");
     await page.click("#generate");

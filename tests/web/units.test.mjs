@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
+import { unreadable } from "../../web/js/core/script.js";
 import { changeWeight } from "../../web/js/core/weights.js";
 import { firstBelow, justify } from "../../web/js/widgets/justify.js";
 import { ROOT } from "./program.mjs";
@@ -39,6 +40,21 @@ test("weights: input -> expected", () => {
     assert.equal(shown, expected, marked);
   }
   assert.equal(changeWeight("a , b", 2, 2, 1), null);
+});
+
+test("words that the text encoders cannot read", () => {
+  const cases = [
+    ["a fox, soft rain", ""],
+    ["Ein Fuchs im Café, señor, Łódź", ""],
+    ["清晨的茶园", "清晨的茶园"],
+    ["a 猫 asleep", "猫"],
+    ["α particles, 5 µm", ""],
+    ["a house, тихие холмы at night", "тихие холмы"],
+    ["<lora:水彩:0.8> __颜色__ fox", ""],
+    ["カフェ, 夜", "カフェ, 夜"],
+    ["", ""],
+  ];
+  for (const [prompt, expected] of cases) assert.equal(unreadable(prompt), expected, prompt);
 });
 
 test("rows are full, keep the shapes and never overlap", () => {

@@ -4,7 +4,8 @@ import { api } from "./core/api.js";
 import { app } from "./core/store.js";
 import { announce } from "./core/dom.js";
 import { openEvents } from "./core/events.js";
-import { pictureChanged, putJob, queueOrdered } from "./core/actions.js";
+import { pictureChanged } from "./core/actions.js";
+import { putJob, queueOrdered } from "./core/jobs.js";
 import { loadCatalog, takeDownloads } from "./views/downloads.js";
 import { t } from "./core/i18n.js";
 import { problemText, toast } from "./core/toast.js";
@@ -13,6 +14,7 @@ const RECENT = 48;
 const PAGE = 200; // the most the server gives at once
 const JOB_PAGES = 10;
 const ENDED = ["done", "failed", "cancelled"];
+const MOST_WARNINGS = 3; // shown at once
 const KEPT_ENDED = 20; // jobs that ended stay known for a while, for late events
 
 let known = false;
@@ -94,7 +96,7 @@ const handlers = {
   picture: ({ picture }) => pictureChanged({ picture }), // new, changed, or back from the trash
   picture_removed: ({ id }) => pictureChanged({ removed: id }),
   reset: () => document.dispatchEvent(new CustomEvent("fooocus:resync")), // events were missed
-  warning: (data) => toast(data.text || data.detail || data.title || "", { kind: "warning" }),
+  warning: (data) => app.set({ warnings: [...app.get("warnings"), data].slice(-MOST_WARNINGS) }),
   download: (data) => {
     app.set({ downloads: { ...app.get("downloads"), [data.name]: data } });
     if (data.state === "failed") toast(data.error?.detail || t("download.failed"), { kind: "error" });

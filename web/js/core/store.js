@@ -50,6 +50,7 @@ export const app = new Store({
   order: [], // ids of waiting jobs
   progress: null, // of the running job: {job, image, images, step, steps, fraction, seconds_left, phase}
   preview: null, // {job, seq}
+  warnings: [], // about the jobs sent last: {job, text, code}
   recent: [], // newest pictures first
   shown: null, // id of the picture on the stage; null follows the work
   connected: true,
@@ -58,6 +59,7 @@ export const app = new Store({
   view: "create", // or "history"
   panelOpen: false,
   queueOpen: false,
+  offerOpen: false, // the card about models, asked for
 });
 
 export function runningJob() {

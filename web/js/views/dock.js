@@ -1,12 +1,14 @@
 // The prompt and what starts and stops the work. Under the prompt a line says in short what the
 // side panel is set to.
 
-import { h, icon } from "../core/dom.js";
+import { h, icon, isTyping } from "../core/dom.js";
 import { app, form, prefs, runningJob, setValues, valueOf } from "../core/store.js";
-import { generate, skip, stop } from "../core/actions.js";
+import { generate, skip, stop, stopSoon } from "../core/jobs.js";
 import { changeWeight } from "../core/weights.js";
 import { ratioText, shape } from "../widgets/ratios.js";
-import { applyText, settingsText } from "./metadata.js";
+import { applyText } from "./metadata.js";
+import { notices } from "./notices.js";
+import { settingsText } from "../core/settings_text.js";
 import { t } from "../core/i18n.js";
 
 const MAC = /Mac|iPhone|iPad/.test(navigator.platform);
@@ -69,6 +71,7 @@ function buttons() {
     },
     icon("plus"),
     h("span", {}, t("action.enqueue")),
+    h("kbd", { "aria-hidden": "true" }, `${CTRL} ↵`),
   );
   const skipButton = h(
     "button.secondary",
@@ -82,7 +85,7 @@ function buttons() {
       type: "button",
       id: "stop",
       hidden: true,
-      title: t("action.stopHint", { ctrl: CTRL }),
+      title: t("action.stopHint"),
       onclick: () => stop(),
     },
     icon("stop"),
@@ -91,11 +94,11 @@ function buttons() {
   const run = h("div.dock-run", { hidden: true }, skipButton, stopButton);
   app.watch(["jobs", "progress"], () => {
     const running = Boolean(runningJob());
-    const hadFocus = [go, skipButton, stopButton].includes(document.activeElement);
+    const hadFocus = [go, add, skipButton, stopButton].includes(document.activeElement);
     if (running === go.hidden) return;
     go.hidden = running;
     [add, skipButton, stopButton, run].forEach((b) => (b.hidden = !running));
-    if (hadFocus) (running ? stopButton : go).focus();
+    if (hadFocus) (running ? add : go).focus(); // a second press never ends what the first began
   });
   const load = h(
     "button.primary",
@@ -162,6 +165,7 @@ function advancedToggle() {
 export function dock(root) {
   root.setAttribute("aria-label", t("prompt.label"));
   root.append(
+    notices(),
     h("div.dock-card", {}, promptBox(), buttons()),
     h(
       "div.dock-line",
@@ -173,12 +177,19 @@ export function dock(root) {
   );
 }
 
-/** Ctrl/Cmd+Enter everywhere on the page: generate, or stop what runs; with Shift add to the queue. */
+/** Everywhere: Ctrl/Cmd+Enter generates or adds to the queue, Escape closes the queue, then stops. */
 export function dockKeys() {
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.repeat) return;
+    if (document.querySelector("dialog[open]")) return; // it has keys of its own
     event.preventDefault();
-    if (runningJob() && !event.shiftKey) stop();
-    else generate();
+    generate();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.repeat || event.isComposing || event.defaultPrevented) return;
+    if (document.querySelector("dialog[open]")) return;
+    if (isTyping(event.target) && event.target.id !== "prompt") return; // it clears a search
+    if (app.get("queueOpen")) app.set({ queueOpen: false });
+    else stopSoon();
   });
 }

@@ -5,6 +5,7 @@ import { h } from "../core/dom.js";
 import { openDialog } from "../widgets/dialog.js";
 import { settingsList } from "./details.js";
 import { applyParameters } from "../core/actions.js";
+import { settingsText } from "../core/settings_text.js";
 import { app } from "../core/store.js";
 import { showError, toast } from "../core/toast.js";
 import { t } from "../core/i18n.js";
@@ -52,18 +53,6 @@ export async function readPictureFile(file) {
     settingsList(parameters),
     h("div.dialog-foot", {}, h("button.primary", { type: "button", onclick: use }, t("picture.useSettings"))),
   );
-}
-
-/** The object, when the text is a JSON object; else null. */
-export function settingsText(text) {
-  const trimmed = (text || "").trim();
-  if (!trimmed.startsWith("{") || !trimmed.endsWith("}")) return null;
-  try {
-    const value = JSON.parse(trimmed);
-    return value && typeof value === "object" && !Array.isArray(value) ? value : null;
-  } catch {
-    return null;
-  }
 }
 
 export function applyText(text) {

@@ -1,6 +1,7 @@
-// Before the first real model is there: says so, and fetches the recommended ones after one press.
+// Before the first real model is there: says so, and fetches the recommended ones after one press. While the
+// demo model draws, the card stays behind a button of the bar: the best place belongs to the pictures.
 
-import { h, iconButton, replace } from "../core/dom.js";
+import { h, icon, iconButton, replace } from "../core/dom.js";
 import { app, prefs } from "../core/store.js";
 import { bytes, t } from "../core/i18n.js";
 import { fetchModels, isActive, loadCatalog, progressOf, stopDownloads } from "./downloads.js";
@@ -55,6 +56,29 @@ function body(models, downloads, system) {
   ];
 }
 
+/** A door to the card in the bar, while the demo model draws. */
+export function offerButton() {
+  const button = h(
+    "button.bar-button",
+    { type: "button", id: "offer-button", onclick: () => app.set({ offerOpen: !app.get("offerOpen") }) },
+    icon("download"),
+    h("span.bar-label", {}, t("offer.demoButton")),
+  );
+  app.watch(["system", "offerOpen"], ({ system, offerOpen }) => {
+    button.hidden = !system?.demo || system.models_installed;
+    button.setAttribute("aria-expanded", String(offerOpen));
+  });
+  return button;
+}
+
+function hide() {
+  const hadFocus = document.activeElement?.closest(".offer");
+  prefs.set({ offerHidden: true });
+  app.set({ offerOpen: false });
+  if (hadFocus) document.querySelector("#offer-button:not([hidden]), #prompt").focus();
+}
+
+/** It comes by itself only where nothing can be drawn without a model, or while one is being fetched. */
 export function offerCard() {
   const content = h("div.offer-content");
   const title = h("h2");
@@ -62,14 +86,16 @@ export function offerCard() {
     "section.offer",
     { hidden: true, "aria-label": t("offer.label") },
     h("div.offer-body", {}, title, content),
-    iconButton("close", t("offer.hide"), () => prefs.set({ offerHidden: true })),
+    iconButton("close", t("offer.hide"), hide),
   );
   let asked = false;
   const show = () => {
     const { system, catalog, downloads } = app.state;
     const models = (catalog || []).filter((m) => m.recommended);
     const active = models.some((m) => isActive(downloads[m.name]));
-    const wanted = Boolean(system) && !prefs.get("offerHidden") && (!system.models_installed || active);
+    const needed = system && !system.models_installed && !system.demo;
+    const byItself = !prefs.get("offerHidden") && (needed || active);
+    const wanted = Boolean(system) && (app.get("offerOpen") || byItself);
     if (wanted && !asked) {
       asked = true;
       loadCatalog().catch(() => {}); // what can be done by hand is said anyway
@@ -82,7 +108,7 @@ export function offerCard() {
     }
     card.hidden = !wanted;
   };
-  app.watch(["system", "downloads", "catalog"], show);
+  app.watch(["system", "downloads", "catalog", "offerOpen"], show);
   prefs.watch(["offerHidden"], show);
   return card;
 }

@@ -4,9 +4,9 @@
 import { api } from "../core/api.js";
 import { h, icon, iconButton, announce, replace } from "../core/dom.js";
 import { app, runningJob, waitingJobs } from "../core/store.js";
-import { cancelQueued, moveQueued, putAnswer, stop } from "../core/actions.js";
+import { cancelQueued, moveQueued, putAnswer, stop } from "../core/jobs.js";
 import { duration, t } from "../core/i18n.js";
-import { phaseText } from "../widgets/parts.js";
+import { phaseText, showFraction } from "../widgets/parts.js";
 import { shape } from "../widgets/ratios.js";
 
 const SHOWN = 200; // rows drawn; a longer queue says how many more there are
@@ -128,7 +128,7 @@ function runningCard() {
     note.textContent =
       phaseText(now) +
       (now.seconds_left > 0 ? ` · ${t("progress.left", { time: duration(now.seconds_left) })}` : "");
-    bar.style.setProperty("--fraction", now.fraction || 0);
+    showFraction(bar, now);
   });
   return node;
 }
@@ -150,7 +150,11 @@ export function queue(root) {
     more,
     empty,
   );
-  root.addEventListener("keydown", (event) => event.key === "Escape" && close());
+  root.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault(); // it is done; the page need not stop the work too
+    close();
+  });
   app.watch(["jobs", "order", "queueOpen"], ({ queueOpen }, changed) => {
     root.hidden = !queueOpen;
     if (!queueOpen) return;

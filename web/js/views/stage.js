@@ -8,7 +8,7 @@ import { duration, number, t } from "../core/i18n.js";
 import { downloadPicture, removePicture, toggleFavourite, useSettings } from "../core/actions.js";
 import { openViewer } from "./viewer.js";
 import { offerCard } from "./offer.js";
-import { giveSize, markStar, phaseText } from "../widgets/parts.js";
+import { giveSize, markStar, phaseText, showFraction } from "../widgets/parts.js";
 
 const EXAMPLES = ["example.1", "example.2", "example.3"];
 const STRIP = 24;
@@ -20,7 +20,9 @@ function corners() {
 
 function welcome() {
   const own = app.get("system")?.prompts;
-  const texts = own && own.length ? own.slice(0, 3) : EXAMPLES.map((key) => t(key));
+  const texts = own?.length
+    ? own.slice(0, 3).map((prompt) => ({ prompt, text: prompt }))
+    : EXAMPLES.map((key) => ({ prompt: t(`${key}.prompt`), text: t(key) }));
   const take = (text) => {
     setValues({ prompt: text });
     document.getElementById("prompt").focus();
@@ -34,7 +36,14 @@ function welcome() {
     h(
       "div.examples",
       {},
-      texts.map((text) => h("button.example", { type: "button", onclick: () => take(text) }, text)),
+      texts.map(({ prompt, text }) =>
+        h(
+          "button.example",
+          { type: "button", onclick: () => take(prompt) },
+          text,
+          prompt !== text && h("small", { lang: "en" }, prompt),
+        ),
+      ),
     ),
   );
 }
@@ -52,7 +61,8 @@ function progressLine() {
   const show = (progress) => {
     const percent = Math.round((progress.fraction || 0) * 100);
     bar.setAttribute("aria-valuenow", percent);
-    bar.style.setProperty("--fraction", progress.fraction || 0);
+    bar.setAttribute("aria-valuetext", phaseText(progress));
+    showFraction(bar, progress);
     what.textContent = phaseText(progress);
     const seconds = progress.seconds_left;
     left.textContent =

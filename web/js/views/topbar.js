@@ -2,6 +2,7 @@
 
 import { h, icon, iconButton, replace } from "../core/dom.js";
 import { app, prefs, runningJob, waitingJobs } from "../core/store.js";
+import { offerButton } from "./offer.js";
 import { LANGUAGES, language, switchLanguage, t } from "../core/i18n.js";
 
 const THEMES = ["auto", "light", "dark"];
@@ -108,6 +109,7 @@ export function topbar(root) {
     viewSwitch(),
     h("span.spring"),
     offline,
+    offerButton(),
     queueButton(),
     h("span.bar-tools", {}, languageSelect(), themeButton()),
   );

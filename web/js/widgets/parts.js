@@ -13,7 +13,16 @@ export function phaseText(progress) {
     .replace(/[^a-z0-9]+/g, "-");
   if (slug && !DRAWING.includes(slug)) return has(`phase.${slug}`) ? t(`phase.${slug}`) : String(phase);
   const steps_ = steps ? t("progress.step", { step, steps }) : t("phase.starting");
-  return images > 1 ? `${steps_} · ${t("progress.image", { image, images })}` : steps_;
+  return images > 1 ? `${t("progress.image", { image, images })} · ${steps_}` : steps_;
+}
+
+const MOST_PARTS = 12; // more would be too thin to see
+
+/** A bar for the whole job, cut into one part for each of a few pictures: it says the same as phaseText. */
+export function showFraction(bar, { fraction = 0, images = 1 }) {
+  bar.style.setProperty("--fraction", fraction);
+  bar.style.setProperty("--parts", images);
+  bar.classList.toggle("parted", images > 1 && images <= MOST_PARTS);
 }
 
 /** For the class "fitting", and so that its place is known before it arrives. */
