@@ -17,6 +17,9 @@ KEEP = {
     "pictures": r"gradient|noise|photo|lines|sparse|flat|card|scene_a|portrait|generated|rgba|grey",
     "resize": r"lanczos\.(gradient|grey)\..*|lanczos\.(noise\.31x33|rgba\.60x36|photo\.(1x1|7x200))|"
               r"mode[012]\.gradient\..*|mode[12]\.noise\..*|mode\d\.grey\..*|hwc3\..*|shape_ceil\.card\..*|linear\..*",
+    "inpaint": r"mask\.scene_a\..*|parts\.(fill\.(image|mask|out)|grey|open)|pool\..*|small_k0\.t128\.(image|mask)|"
+               r"small_k0\.(latent_mask|grey_pixels_u8)",
+    "masks": r"canvas|upload\.(small|colours)|out\.(plain|small|colours|dilate8|erode5|float3|invert_erode2|erode64)",
 }
 
 

@@ -16,6 +16,9 @@ void tp_check_tensor(const fc_pixels *got, const fc_safetensors *st, const char 
 /* The same against {"shape": [...], "sha256": "..."}, the entry `name` of a JSON object. */
 void tp_check_sum(const fc_pixels *got, const json_t *sums, const char *name);
 
+/* The same against the sum itself; `what` names the picture. */
+void tp_check_sha256(const fc_pixels *got, const char *sha256, const char *what);
+
 /* The same arithmetic as pattern() in tests/data/images/make.py for three channels: full of edges. */
 fc_pixels tp_pattern(int32_t w, int32_t h, int32_t channels);
 

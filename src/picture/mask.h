@@ -1,0 +1,32 @@
+/* Masks: pictures of one channel, 255 where something is to be painted anew. */
+#ifndef FC_PICTURE_MASK_H
+#define FC_PICTURE_MASK_H
+
+#include <stdbool.h>
+#include "picture/fit.h"
+
+/* What a brush has drawn: the red channel of an RGB canvas, or a copy of a grey one. */
+fc_status fc_mask_from_canvas(fc_pixels *mask, const fc_pixels *canvas, fc_err *err) FC_MUST_USE;
+/* A picture as mask for one of w x h: Lanczos to that size, 255 where the mean of the channels is over 127,
+ * else 0. RGB or grey; flatten others before. */
+fc_status fc_mask_from_picture(fc_pixels *mask, const fc_pixels *picture, int32_t w, int32_t h,
+                               fc_err *err) FC_MUST_USE;
+/* 255 where a RGBA picture is transparent (alpha below 128), else 0: how OpenAI's clients send masks. */
+fc_status fc_mask_from_alpha(fc_pixels *mask, const fc_pixels *rgba, fc_err *err) FC_MUST_USE;
+
+/* a = the larger of both, for any equal sizes and channels; ARG when they differ. */
+fc_status fc_mask_join(fc_pixels *a, const fc_pixels *b, fc_err *err) FC_MUST_USE;
+
+/* The largest |pixels| below: more would cost minutes for nothing. */
+enum { FC_MASK_MAX_GROWTH = 256 };
+/* In place: pixels > 0 widens by so many pixels in all eight directions, < 0 narrows; what lies beyond the
+ * picture changes nothing. Memory: three rows. */
+fc_status fc_mask_grow(fc_pixels *mask, int32_t pixels, fc_err *err) FC_MUST_USE;
+void fc_mask_invert(fc_pixels *mask);       /* in place: 255 - v */
+bool fc_mask_paints(const fc_pixels *mask); /* whether any pixel is over 127 */
+
+/* In place: 255 where the mask is over 127, less around it, 8 levels a pixel (248, 240 ... 8, 0), distances
+ * measured as a king walks. */
+void fc_mask_soften(fc_pixels *mask);
+
+#endif
