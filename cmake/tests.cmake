@@ -43,6 +43,11 @@ if(NOT FC_FUZZ)
     endif()
   endforeach()
 endif()
+# No file calls, through others, itself.
+find_program(FC_PYTHON python3)
+if(FC_PYTHON AND NOT FC_FUZZ)
+  add_test(NAME circles COMMAND ${FC_PYTHON} ${CMAKE_SOURCE_DIR}/tools/check_circles.py ${CMAKE_BINARY_DIR})
+endif()
 # The example in fooocus.h, as somebody else's program: it sees the header and the shared library only.
 if(NOT FC_FUZZ)
   set(EXAMPLE_C ${CMAKE_BINARY_DIR}/generated/example.c)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Fails when a source file includes a higher or a sideways layer, names a backend outside the registry, or calls a function
-that belongs to one owner (malloc, printf, exit, ...). The layers and owners are the tables below."""
+"""Fails when a source file includes a higher or a sideways layer, or a higher room of its own layer, names a backend outside
+the registry, or calls a function that belongs to one owner (malloc, printf, exit, ...). The layers, rooms and owners are the
+tables below."""
 import fnmatch
 import pathlib
 import re
@@ -23,6 +24,19 @@ MAY_INCLUDE = {
     "server": {"base", "format", "picture", "engine", "app"},
     "cli": {"base", "format", "picture", "nn", "model", "engine", "app", "server"},
 }
+# layer -> its rooms (folders) from the ground up, "" for the files that lie in the layer's own folder. A file includes its
+# own room and those before it; rooms in one tuple do not know each other.
+ROOMS = {
+    "app": ["common", ("settings", "prompt"), "models", "plan", "output", "queue", ""],
+    "server": ["http", "access", "api", "compat", ""],
+    "diffusion": ["", "solvers"],
+    "backend": ["", ("ref", "cpu")],
+    "cli": ["", "bench"],
+}
+# what all rooms of its layer know, and the one file that knows all rooms
+SHARED = {"server/server.h", "server/server_impl.h"}
+KNOWS_ALL = {"backend/registry.c"}
+
 BACKENDS = ("ref", "cpu", "cuda")
 
 # regular expression of a call -> files (glob below src) that may contain it, and why
@@ -47,6 +61,39 @@ def code_of(text):
             return re.sub(r"[^\n]", " ", s)
         return s[0] + " " * (len(s) - 2) + s[-1]
     return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', blank, text, flags=re.S)
+
+
+def floor_of(layer, room):
+    """The number of the room's floor, counted from the ground; None: the layer has no such room."""
+    for floor, rooms in enumerate(ROOMS[layer]):
+        if room in (rooms if isinstance(rooms, tuple) else (rooms,)):
+            return floor
+    return None
+
+
+def room_of(relative):
+    """server/api/jobs.c -> api; server/server.c -> "" """
+    parts = relative.split("/")
+    return parts[1] if len(parts) > 2 else ""
+
+
+def check_rooms(path, relative, text, problems):
+    layer, room = relative.split("/")[0], room_of(relative)
+    if layer not in ROOMS:
+        if room:
+            problems.append(f"{path}: {layer} has no rooms in tools/check_layers.py")
+        return
+    own = floor_of(layer, room)
+    if own is None:
+        problems.append(f"{path}: {layer}/{room} is in no order, see ROOMS in tools/check_layers.py")
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        m = re.match(r'\s*#\s*include\s+"(%s/[^"]+)"' % layer, line)
+        if not m or m.group(1) in SHARED or relative in KNOWS_ALL or room_of(m.group(1)) == room:
+            continue
+        target = floor_of(layer, room_of(m.group(1)))
+        if target is None or target >= own:
+            problems.append(f"{path}:{number}: {layer}/{room} must not include {m.group(1)}, which is above or beside it")
 
 
 def check_includes(path, layer, text, problems):
@@ -88,6 +135,7 @@ def main():
         code = code_of(text)
         shown = path.relative_to(ROOT).as_posix()
         check_includes(shown, layer, text, problems)
+        check_rooms(shown, relative, text, problems)
         check_backends(shown, relative, code, problems)
         for pattern, owners, advice in OWNERS:
             if any(fnmatch.fnmatch(relative, o) for o in owners):

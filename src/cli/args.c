@@ -6,13 +6,12 @@
 #include "app/settings/params.h"
 #include "base/str.h"
 
-#define CLI_OPTIONS_DEF "cli/options.def"
-#include "cli/option_table.h"
-
-const cli_option_row *cli_option_at(int index)
-{
-    return index < OPTION_COUNT ? &options[index] : NULL;
-}
+typedef enum option_id {
+#define CLI_OPTION(name, ...) OPTION_##name,
+#include "cli/options.def"
+#undef CLI_OPTION
+    OPTION_COUNT
+} option_id;
 
 typedef struct parser {
     cli_args *args;
@@ -39,7 +38,7 @@ static bool find_long(const char *name, size_t n, named *out)
 {
     *out = (named){0};
     for (int i = 0; i < OPTION_COUNT; i++)
-        if (flag_is(options[i].flag, name, n)) out->option = &options[i];
+        if (flag_is(cli_generate_options[i].flag, name, n)) out->option = &cli_generate_options[i];
     for (size_t i = 0; i < fc_composite_count; i++)
         if (flag_is(fc_composite_table[i].flag, name, n)) out->composite = &fc_composite_table[i];
     for (int i = 0; i < FC_PARAM_COUNT; i++) {
@@ -57,7 +56,7 @@ static bool find_short(char letter, named *out)
 {
     *out = (named){0};
     for (int i = 0; i < OPTION_COUNT; i++)
-        if (options[i].short_flag == letter) out->option = &options[i];
+        if (cli_generate_options[i].short_flag == letter) out->option = &cli_generate_options[i];
     for (int i = 0; i < FC_PARAM_COUNT; i++)
         if (fc_param_table[i].short_flag == letter) out->param = &fc_param_table[i];
     return out->option || out->param;
@@ -68,7 +67,7 @@ static fc_status unknown_flag(const char *argument, size_t n, fc_err *err)
     const char *names[FC_PARAM_COUNT + OPTION_COUNT + 16];
     char wanted[64];
     size_t count = 0;
-    for (int i = 0; i < OPTION_COUNT; i++) names[count++] = options[i].flag;
+    for (int i = 0; i < OPTION_COUNT; i++) names[count++] = cli_generate_options[i].flag;
     for (size_t i = 0; i < fc_composite_count && i < 16; i++) names[count++] = fc_composite_table[i].flag;
     for (int i = 0; i < FC_PARAM_COUNT; i++)
         if (fc_param_table[i].flag) names[count++] = fc_param_table[i].flag;
@@ -178,6 +177,8 @@ static fc_status set_option(cli_args *args, option_id id, const char *value, fc_
     case OPTION_isa:
         args->engine.isa = value;
         return FC_OK;
+    case OPTION_COUNT:
+        break;
     case OPTION_help:
         args->help = value && strcmp(value, "all") == 0 ? CLI_HELP_ALL : CLI_HELP_SHORT;
         return FC_OK;
@@ -191,7 +192,7 @@ static int find_engine_option(const char *name, size_t size)
                                     OPTION_weights,   OPTION_threads, OPTION_backend,
                                     OPTION_isa};
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
-        if (flag_is(options[ids[i]].flag, name, size)) return (int)ids[i];
+        if (flag_is(cli_generate_options[ids[i]].flag, name, size)) return (int)ids[i];
     return -1;
 }
 
@@ -237,7 +238,7 @@ static fc_status apply_option(parser *p, const named *f, const char *shown, size
                               const char *attached)
 {
     const char *value = attached;
-    option_id id = (option_id)(f->option - options);
+    option_id id = (option_id)(f->option - cli_generate_options);
     fc_status status = FC_OK;
     if (id == OPTION_help) {
         if (!value && p->at + 1 < p->argc && strcmp(p->argv[p->at + 1], "all") == 0) value = p->argv[++p->at];

@@ -4,13 +4,7 @@
 
 #include <stdbool.h>
 #include "base/status.h"
-
-typedef struct cli_option_row {
-    const char *name, *flag, *value, *help; /* value NULL: a switch */
-    char short_flag;
-} cli_option_row;
-/* NULL behind the last. */
-const cli_option_row *cli_option_at(int index);
+#include "cli/flag_tables.h"
 
 typedef enum cli_help { CLI_HELP_NO, CLI_HELP_SHORT, CLI_HELP_ALL } cli_help;
 

@@ -7,10 +7,7 @@
 #include "app/settings/params.h"
 #include "base/str.h"
 #include "cli/args.h"
-#include "cli/bench/args.h"
 #include "cli/cli.h"
-#include "cli/models_args.h"
-#include "cli/serve_args.h"
 
 typedef enum value_kind { VALUE_NONE, VALUE_ANY, VALUE_FILE, VALUE_DIR, VALUE_CHOICE } value_kind;
 

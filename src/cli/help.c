@@ -6,10 +6,7 @@
 #include "app/settings/params.h"
 #include "base/status.h"
 #include "cli/args.h"
-#include "cli/bench/args.h"
 #include "cli/cli.h"
-#include "cli/models_args.h"
-#include "cli/serve_args.h"
 #include "cli/tty.h"
 
 enum { LEFT_WIDTH = 26, MIN_WIDTH = 60, MAX_WIDTH = 100 };

@@ -29,41 +29,12 @@ const atomic_int *models_cancel(void)
 
 /* ---- flags ---- */
 
-static const struct {
-    cli_option_row row;
-    const char *commands; /* "setup models" */
-} options[] = {
-#define SMALL_OPTION(name_, flag_, short_, value_, commands_, text)                                          \
-    {{.name = #name_, .flag = flag_, .value = value_, .help = text, .short_flag = short_}, commands_},
-#include "cli/small_options.def"
-#undef SMALL_OPTION
-};
-enum { OPTION_COUNT = sizeof options / sizeof *options };
-
 typedef enum option_id {
 #define SMALL_OPTION(name, ...) OPTION_##name,
 #include "cli/small_options.def"
 #undef SMALL_OPTION
+    OPTION_COUNT
 } option_id;
-
-static bool is_of(int option, const char *command)
-{
-    size_t n = strlen(command);
-    const char *commands = options[option].commands;
-    for (const char *p = commands; *p; p += strspn(p, " ")) {
-        size_t length = strcspn(p, " ");
-        if (length == n && memcmp(p, command, n) == 0) return true;
-        p += length;
-    }
-    return false;
-}
-
-const cli_option_row *small_option_at(const char *command, int index)
-{
-    for (int i = 0; i < OPTION_COUNT; i++)
-        if (is_of(i, command) && index-- == 0) return &options[i].row;
-    return NULL;
-}
 
 static void set_option(models_args *a, option_id id, const char *value)
 {
@@ -92,6 +63,8 @@ static void set_option(models_args *a, option_id id, const char *value)
     case OPTION_hf_mirror:
         a->fetch.mirror = value;
         break;
+    case OPTION_COUNT:
+        break;
     case OPTION_help:
         a->help = true;
         break;
@@ -105,8 +78,8 @@ fc_status models_args_parse(models_args *a, int argc, char **argv, fc_err *err)
     cli_flags flags = {argv[0], rows, 0};
     *a = (models_args){.command = argv[0], .home = ""};
     for (int i = 0; i < OPTION_COUNT; i++) {
-        if (!is_of(i, argv[0])) continue;
-        rows[flags.count] = options[i].row;
+        if (!small_option_is_of(i, argv[0])) continue;
+        rows[flags.count] = cli_small_options[i];
         ids[flags.count++] = (option_id)i;
     }
     for (int i = 1; i < argc; i++) {

@@ -20,9 +20,6 @@ typedef struct models_args {
     int name_count;
 } models_args;
 
-/* The flags of one of these commands, one by one; NULL behind the last. */
-const cli_option_row *small_option_at(const char *command, int index);
-
 /* argv[0] is the command's name; --help is answered by the caller. */
 fc_status models_args_parse(models_args *a, int argc, char **argv, fc_err *err) FC_MUST_USE;
 

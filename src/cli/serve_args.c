@@ -6,13 +6,12 @@
 
 enum { DEFAULT_PORT = 7865, PORT_TRIES = 100 };
 
-#define CLI_OPTIONS_DEF "cli/serve_options.def"
-#include "cli/option_table.h"
-
-const cli_option_row *cli_serve_option_at(int index)
-{
-    return index < OPTION_COUNT ? &options[index] : NULL;
-}
+typedef enum option_id {
+#define CLI_OPTION(name, ...) OPTION_##name,
+#include "cli/serve_options.def"
+#undef CLI_OPTION
+    OPTION_COUNT
+} option_id;
 
 /* ---- values ---- */
 
@@ -95,6 +94,8 @@ static fc_status set_option(cli_serve_args *a, option_id id, const char *value, 
     case OPTION_web:
         a->server.web = value;
         return FC_OK;
+    case OPTION_COUNT:
+        break;
     case OPTION_help:
         a->help = true;
         return FC_OK;
@@ -106,7 +107,7 @@ static fc_status set_option(cli_serve_args *a, option_id id, const char *value, 
 
 fc_status cli_serve_args_parse(cli_serve_args *args, int argc, char **argv, fc_err *err)
 {
-    const cli_flags flags = {"serve", options, OPTION_COUNT};
+    const cli_flags flags = {"serve", cli_serve_options, OPTION_COUNT};
     fc_status status = FC_OK;
     *args = (cli_serve_args){.server = {.port = DEFAULT_PORT, .port_tries = PORT_TRIES}};
     for (int at = 1; at < argc && status == FC_OK; at++) {

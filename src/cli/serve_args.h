@@ -13,8 +13,6 @@ typedef struct cli_serve_args {
     bool open, help, yes, offline;
 } cli_serve_args;
 
-/* NULL behind the last. */
-const cli_option_row *cli_serve_option_at(int index);
 /* What texts point to is argv, or the struct itself. */
 fc_status cli_serve_args_parse(cli_serve_args *args, int argc, char **argv, fc_err *err) FC_MUST_USE;
 

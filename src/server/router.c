@@ -1,8 +1,11 @@
 /* The table of all routes. {x} stands for one part of a path, {x*} for the rest of it. */
+#include "server/router.h"
+
 #include <stdio.h>
 #include <string.h>
+#include "server/access/access.h"
 #include "server/api/api.h"
-#include "server/server_impl.h"
+#include "server/compat/compat.h"
 
 #define PUBLIC FC_ROUTE_PUBLIC
 #define UPLOAD FC_ROUTE_UPLOAD
@@ -127,14 +130,4 @@ const fc_route *fc_route_find(fc_http *h, char *allow, size_t size)
         add_allowed(routes[i].method, allow, size);
     }
     return NULL;
-}
-
-size_t fc_route_count(void)
-{
-    return sizeof routes / sizeof routes[0];
-}
-
-const fc_route *fc_route_at(size_t index)
-{
-    return &routes[index];
 }

@@ -18,6 +18,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "server/access/access.h"
+#include "server/api/api.h"
+#include "server/router.h"
 #include "server/server_impl.h"
 
 enum {

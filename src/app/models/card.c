@@ -1,4 +1,4 @@
-/* See modelcard.h. */
+/* See card.h. */
 #include "app/models/card.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* See outpath.h. */
+/* See path.h. */
 #include "app/output/path.h"
 
 #include "app/settings/config.h"

@@ -1,4 +1,4 @@
-/* See loratags.h. */
+/* See lora_tags.h. */
 #include "app/prompt/lora_tags.h"
 
 #include <stdio.h>

@@ -52,6 +52,8 @@ struct fc_jobs {
     int64_t watched_until; /* fc_unix_millis() */
 };
 
+/* ---- waiting.c ---- */
+
 /* Tells everybody about the job as the library has it now, and about the queue. `queue` is held. */
 void fc_jobs_announce(fc_jobs *j, const char *id);
 void fc_jobs_announce_queue(fc_jobs *j);
@@ -61,10 +63,14 @@ void fc_jobs_remove(fc_jobs *j, size_t at);
 /* Index among the waiting ones, or count. `queue` is held. */
 size_t fc_jobs_find(const fc_jobs *j, const char *id);
 
-void *fc_jobs_work(void *jobs); /* the worker thread */
+/* Whether previews are wanted now. `live` is held. */
 void fc_jobs_update_watch(fc_jobs *j);
 
-/* jobs_picture.c */
+/* ---- worker.c ---- */
+
+void *fc_jobs_work(void *jobs); /* the thread */
+
+/* ---- finished_picture.c ---- */
 /* Saves what a finished picture tells into the library, makes its thumbnail, announces it. */
 fc_status fc_jobs_keep_picture(fc_jobs *j, const fc_event *event, fc_err *err) FC_MUST_USE;
 /* The preview as JPEG of moderate size; allocated with fc_alloc. */

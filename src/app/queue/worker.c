@@ -13,14 +13,6 @@ static const double speed_weight = 0.2;     /* of the newest step in the running
 
 /* ---- events of the engine ---- */
 
-/* `live` is held. */
-void fc_jobs_update_watch(fc_jobs *j)
-{
-    bool watched = __atomic_load_n(&j->watchers, __ATOMIC_RELAXED) > 0 ||
-                   fc_unix_millis() < __atomic_load_n(&j->watched_until, __ATOMIC_RELAXED);
-    __atomic_store_n(&j->want_preview, watched && j->current.wants_preview, __ATOMIC_RELAXED);
-}
-
 static void publish_progress(fc_jobs *j)
 {
     pthread_mutex_lock(&j->live);

@@ -76,17 +76,6 @@ static void cpu_info(const fc_dev *dev, fc_backend_info *out)
     out->fast_bf16 = dev->isa >= FC_ISA_AVX512BF16;
 }
 
-void *fc_cpu_scratch(fc_dev *dev, fc_scratch kind, size_t size)
-{
-    if (size <= dev->scratch[kind].size) return dev->scratch[kind].p;
-    void *p = fc_alloc_aligned(FC_HOST_ALIGN, size);
-    if (!p) return NULL;
-    fc_free(dev->scratch[kind].p);
-    dev->scratch[kind].p = p;
-    dev->scratch[kind].size = size;
-    return p;
-}
-
 const fc_backend fc_backend_cpu = {
     .name = "cpu",
     .open = cpu_open,

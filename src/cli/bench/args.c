@@ -7,13 +7,12 @@
 
 enum { DEFAULT_REPEAT = 5, MAX_REPEAT = 1000 };
 
-#define CLI_OPTIONS_DEF "cli/bench/options.def"
-#include "cli/option_table.h"
-
-const cli_option_row *cli_bench_option_at(int index)
-{
-    return index < OPTION_COUNT ? &options[index] : NULL;
-}
+typedef enum option_id {
+#define CLI_OPTION(name, ...) OPTION_##name,
+#include "cli/bench_options.def"
+#undef CLI_OPTION
+    OPTION_COUNT
+} option_id;
 
 static fc_status set_repeat(cli_bench_args *a, const char *value, fc_err *err)
 {
@@ -32,7 +31,7 @@ static fc_status set_option(cli_bench_args *a, option_id id, const char *value, 
     case OPTION_home:
     case OPTION_size:
     case OPTION_steps:
-        return fc_request_set(a->request, options[id].name, value, err);
+        return fc_request_set(a->request, cli_bench_options[id].name, value, err);
     case OPTION_repeat:
         return set_repeat(a, value, err);
     case OPTION_only:
@@ -44,6 +43,8 @@ static fc_status set_option(cli_bench_args *a, option_id id, const char *value, 
     case OPTION_json:
         a->json = true;
         return FC_OK;
+    case OPTION_COUNT:
+        break;
     case OPTION_help:
         a->help = true;
         return FC_OK;
@@ -81,7 +82,7 @@ static fc_status finish(cli_bench_args *a, fc_err *err)
 
 fc_status cli_bench_args_parse(cli_bench_args *a, int argc, char **argv, fc_err *err)
 {
-    const cli_flags flags = {"bench", options, OPTION_COUNT};
+    const cli_flags flags = {"bench", cli_bench_options, OPTION_COUNT};
     fc_status status = FC_OK;
     *a = (cli_bench_args){.request = fc_request_new(), .repeat = DEFAULT_REPEAT};
     if (!a->request) return fc_fail(err, FC_NOMEM, "out of memory");

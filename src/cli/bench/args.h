@@ -23,8 +23,6 @@ typedef struct cli_bench_args {
     bool cpu_time, json, help;
 } cli_bench_args;
 
-/* NULL behind the last. */
-const cli_option_row *cli_bench_option_at(int index);
 /* What texts point to is argv. The request is made here and freed by cli_bench_args_fini. */
 fc_status cli_bench_args_parse(cli_bench_args *args, int argc, char **argv, fc_err *err) FC_MUST_USE;
 void cli_bench_args_fini(cli_bench_args *args);

@@ -32,7 +32,7 @@ fc_status bench_vae(bench *b, fc_err *err) FC_MUST_USE;
 fc_status bench_load(bench *b, fc_err *err) FC_MUST_USE;
 fc_status bench_e2e(bench *b, fc_err *err) FC_MUST_USE;
 
-/* bench_measure.c: the limits of the machine, into b->peak and b->copy_rate. */
+/* measure.c: the limits of the machine, into b->peak and b->copy_rate. */
 fc_status bench_measure_machine(bench *b, fc_err *err) FC_MUST_USE;
 /* FLOP/s that products of these operands cannot exceed; 0: not known. */
 double bench_peak_of(const bench *b, fc_dtype operands);
@@ -52,7 +52,7 @@ typedef struct bench_memory {
 void bench_memory_start(bench_memory *m);
 void bench_memory_stop(bench_memory *m);
 
-/* bench_report.c: tables for people; silent with --json. */
+/* report.c: tables for people; silent with --json. */
 void bench_print(const bench *b, const char *format, ...) FC_PRINTF(2, 3);
 /* "anonymous memory 6.1 GB, ..." */
 void bench_print_memory(const bench *b, const bench_memory *m);

@@ -1,4 +1,4 @@
-/* Private to the solver_*.c files: what a solver sees of a run. Errors are sticky: after the first one
+/* Private to this folder: what a solver sees of a run. Errors are sticky: after the first one
  * denoise, step and noise do nothing, and loops end at the next test of `status`. */
 #ifndef FC_DIFFUSION_SOLVERS_SOLVER_IMPL_H
 #define FC_DIFFUSION_SOLVERS_SOLVER_IMPL_H

@@ -1,4 +1,6 @@
 /* Who asks: by cookie, token, password or signed link. Without --auth everybody may do everything. */
+#include "server/access/access.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -6,7 +8,6 @@
 #include <sys/socket.h>
 #include "base/base64.h"
 #include "base/str.h"
-#include "server/api/api.h"
 #include "server/server_impl.h"
 
 #define COOKIE "fooocus_session"

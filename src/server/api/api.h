@@ -1,12 +1,11 @@
-/* The handlers of all routes (router.c), and what they share. */
+/* The handlers of /api/v1, and what those of other APIs share with them. */
 #ifndef FC_SERVER_API_API_H
 #define FC_SERVER_API_API_H
 
 #include "app/prompt/styles.h"
-#include "app/queue/library.h"
+#include "app/queue/jobs.h"
 #include "server/http/http.h"
 
-/* ---- /api/v1 ---- */
 void fc_api_system(fc_http *h);
 void fc_api_openapi(fc_http *h);
 void fc_api_parameters(fc_http *h);
@@ -37,47 +36,6 @@ void fc_api_picture_favourite(fc_http *h);
 void fc_api_picture_delete(fc_http *h);
 void fc_api_picture_restore(fc_http *h);
 
-void fc_api_login(fc_http *h);
-void fc_api_logout(fc_http *h);
-void fc_api_session(fc_http *h);
-
-/* ---- what other clients speak ---- */
-void fc_openai_images(fc_http *h);
-void fc_openai_models(fc_http *h);
-void fc_openai_model(fc_http *h);
-
-void fc_a1111_txt2img(fc_http *h);
-void fc_a1111_img2img(fc_http *h);
-void fc_a1111_get_options(fc_http *h);
-void fc_a1111_set_options(fc_http *h);
-void fc_a1111_progress(fc_http *h);
-void fc_a1111_interrupt(fc_http *h);
-void fc_a1111_skip(fc_http *h);
-void fc_a1111_models(fc_http *h);
-void fc_a1111_vaes(fc_http *h);
-void fc_a1111_loras(fc_http *h);
-void fc_a1111_embeddings(fc_http *h);
-void fc_a1111_samplers(fc_http *h);
-void fc_a1111_schedulers(fc_http *h);
-void fc_a1111_styles(fc_http *h);
-void fc_a1111_upscalers(fc_http *h);
-void fc_a1111_png_info(fc_http *h);
-void fc_a1111_refresh(fc_http *h);
-void fc_a1111_memory(fc_http *h);
-void fc_a1111_cmd_flags(fc_http *h);
-
-void fc_fooocus_ping(fc_http *h);
-void fc_fooocus_text_to_image(fc_http *h);
-void fc_fooocus_unsupported(fc_http *h);
-void fc_fooocus_query_job(fc_http *h);
-void fc_fooocus_job_queue(fc_http *h);
-void fc_fooocus_job_history(fc_http *h);
-void fc_fooocus_stop(fc_http *h);
-void fc_fooocus_all_models(fc_http *h);
-void fc_fooocus_styles(fc_http *h);
-void fc_fooocus_clean_vram(fc_http *h);
-void fc_fooocus_file(fc_http *h);
-
 /* ---- defaults.c ---- */
 
 /* Sets the fields of request that the server's preset, config.txt or the environment speak of and that are
@@ -88,7 +46,7 @@ fc_status fc_server_fill(const fc_server *s, fc_request *request, fc_err *err) F
 fc_status fc_server_describe_defaults(fc_http *h, json_t **defaults, json_t **sizes, json_t **prompts,
                                       fc_err *err) FC_MUST_USE;
 
-/* ---- api_catalog.c ---- */
+/* ---- catalog.c ---- */
 
 /* A value for each style of 2.5.5's list; with_default: before them the one that recipe 1.0 begins with.
  * NULL: err tells why. */
@@ -136,5 +94,11 @@ const char *fc_picture_url(fc_http *h, const fc_picture_row *p);
 const char *fc_picture_files_url(fc_http *h, const fc_picture_row *p);
 /* prefix and the data in base64; NULL when out of memory. */
 json_t *fc_base64_json(const char *prefix, const void *data, size_t size);
+
+/* ---- engine_job.c ---- */
+
+fc_status fc_engine_job(void *server, const fc_job_work *work, const fc_hooks *hooks, fc_err *err);
+/* Whether the request could be run: everything that can be known without a model. */
+fc_status fc_engine_job_check(fc_server *s, const char *parameters, fc_err *err) FC_MUST_USE;
 
 #endif

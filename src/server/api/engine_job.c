@@ -7,6 +7,7 @@
 #include "app/models/files.h"
 #include "app/settings/request.h"
 #include "base/file.h"
+#include "server/api/api.h"
 #include "server/server_impl.h"
 
 enum { REQUEST_MEMORY = 16 << 20 };

@@ -1,5 +1,5 @@
 /* What clients of AUTOMATIC1111's web UI speak: making pictures. Lists and options are in
- * compat_a1111_lists.c. */
+ * a1111_lists.c. */
 #include "server/compat/a1111.h"
 
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include "app/queue/trash.h"
 #include "app/settings/params.h"
 #include "base/str.h"
+#include "server/compat/compat.h"
 #include "server/server_impl.h"
 
 enum { MAX_FILE = 512 << 20, DEFAULT_STEPS = 20, MAX_PICTURES = 100 };

@@ -1,4 +1,4 @@
-/* Inside compat_a1111*.c. */
+/* Between the a1111*.c files. */
 #ifndef FC_SERVER_COMPAT_A1111_H
 #define FC_SERVER_COMPAT_A1111_H
 

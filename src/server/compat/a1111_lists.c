@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "server/compat/a1111.h"
+#include "server/compat/compat.h"
 #include "server/server_impl.h"
 
 /* ---- schedulers ---- */

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "server/api/api.h"
+#include "server/compat/compat.h"
 #include "server/server_impl.h"
 
 enum { MAX_FILE = 512 << 20, MAX_PICTURES = 32, MAX_HISTORY = 200 };

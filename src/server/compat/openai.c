@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "server/api/api.h"
+#include "server/compat/compat.h"
 #include "server/server_impl.h"
 
 enum { MAX_PICTURES = 10, MAX_FILE = 512 << 20 };

@@ -27,7 +27,7 @@ static const struct {
     {".ogg", "audio/ogg"},
 };
 
-const char *fc_asset_type(const char *name)
+static const char *type_of(const char *name)
 {
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         if (fc_str_ends_nocase(name, types[i].ending)) return types[i].type;
@@ -38,7 +38,7 @@ static void get_from_folder(fc_http *h, const char *name)
 {
     char path[FC_PATH_SIZE];
     if (fc_path_join_safe(path, sizeof path, h->server->config.web, name, NULL) != FC_OK ||
-        !fc_http_file(h, path, fc_asset_type(name), "no-cache"))
+        !fc_http_file(h, path, type_of(name), "no-cache"))
         fc_http_problem(h, FC_NOT_FOUND, "there is no such page");
 }
 
@@ -57,5 +57,5 @@ void fc_asset_get(fc_http *h)
         return;
     }
     snprintf(etag, sizeof etag, "\"%016" PRIx64 "\"", fc_fnv1a(file->data, file->size));
-    fc_http_static(h, fc_asset_type(name), file->data, file->size, etag);
+    fc_http_static(h, type_of(name), file->data, file->size, etag);
 }

@@ -10,21 +10,16 @@
 #include <stdbool.h>
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/embed.h"
+#include "server/http/wait.h"
 #include "server/server.h"
 
 struct fc_route;
-struct fc_conn;
-
-/* A suspended connection. */
-typedef struct fc_waiter {
-    struct MHD_Connection *connection;
-    struct fc_waiter *next, *prev;
-} fc_waiter;
 
 typedef struct fc_http {
     fc_server *server;
     struct MHD_Connection *connection;
-    struct fc_conn *conn;
+    fc_conn *conn;
     const struct fc_route *route;
     const char *method, *path; /* path: decoded, without the query */
     const char *captures[2];   /* what stands at {...} of the route's pattern */
@@ -40,6 +35,15 @@ typedef struct fc_http {
 } fc_http;
 
 typedef void (*fc_handler)(fc_http *h);
+
+/* PUBLIC: needs no login. SIGNED: a signature in the address does instead. UPLOAD: the body may be large. */
+enum { FC_ROUTE_PUBLIC = 1, FC_ROUTE_SIGNED = 2, FC_ROUTE_UPLOAD = 4 };
+
+typedef struct fc_route {
+    const char *method, *pattern;
+    fc_handler handler;
+    unsigned flags;
+} fc_route;
 
 /* ---- reading ---- */
 
@@ -79,5 +83,13 @@ bool fc_http_peer_gone(fc_http *h);
 
 /* "http://host:port" as the client named it; in the arena. */
 const char *fc_http_base_url(fc_http *h);
+
+/* Host, Origin and the like; false: refused, and the answer is set. (guard.c) */
+bool fc_guard_check(fc_http *h);
+
+/* ---- the page (assets.c) ---- */
+
+extern const fc_embedded_set fc_web; /* web/, built in */
+void fc_asset_get(fc_http *h);
 
 #endif

@@ -1,4 +1,6 @@
-/* Suspended connections, deadlines of connections, and the ticker thread that looks after both. */
+/* See wait.h. */
+#include "server/http/wait.h"
+
 #include <errno.h>
 #include <sys/socket.h>
 #include <time.h>

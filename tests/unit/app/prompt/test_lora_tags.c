@@ -1,4 +1,4 @@
-/* app/loratags: LoRAs named in prompts. */
+/* app/prompt/lora_tags: LoRAs named in prompts. */
 #include <string.h>
 
 #include "app/prompt/lora_tags.h"
