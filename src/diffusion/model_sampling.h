@@ -3,15 +3,23 @@
  * latent's scale. x lives in "sigma space" (x = clean + sigma * noise) everywhere outside the network. Pure
  * functions.
  *
- * FC_SAMPLING_EPS  SDXL: 1000 levels, the network predicts the noise
+ * What the network's output y means is the model's (model/prediction.h); d is sigma_data, s is sigma:
+ *   eps    clean = x - s y
+ *   v      clean = x / (s^2 + 1) - y s / sqrt(s^2 + 1)           (Salimans and Ho 2022; x is unscaled here)
+ *   edm    clean = x d^2 / (s^2 + d^2) + y s d / sqrt(s^2 + d^2)  (Karras et al. 2022), d = 0.5
+ *   edm v  the same with the other sign of y, d = 1: v at continuous levels
+ * Which levels there are is the scheduler's:
+ * FC_SAMPLING_EPS  the model's own: 1000, or continuous ones
  * FC_SAMPLING_LCM  50 levels of a distilled model and its consistency boundary condition
- * FC_SAMPLING_TCD  the same 50 levels, the network predicts the noise
- * FC_SAMPLING_EDM  continuous levels 0.002..120, Playground v2.5's latent format
+ * FC_SAMPLING_TCD  the same 50 levels
+ * FC_SAMPLING_EDM  continuous levels 0.002..120, Playground v2.5's prediction and latent format
  */
 #ifndef FC_DIFFUSION_MODEL_SAMPLING_H
 #define FC_DIFFUSION_MODEL_SAMPLING_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include "model/prediction.h"
 
 typedef enum fc_sampling_kind {
     FC_SAMPLING_EPS,
@@ -32,7 +40,9 @@ typedef struct fc_latent_format {
 } fc_latent_format;
 
 typedef struct fc_model_sampling {
-    fc_sampling_kind kind;
+    fc_prediction_kind predicts;
+    bool consistency; /* LCM's boundary condition on top */
+    bool continuous;  /* any sigma between the lowest and the highest; the table only samples them */
     fc_table_rounding rounding;
     int levels;          /* used entries of sigmas */
     int level_timesteps; /* training timesteps per level; timestep of level i = (i + 1) * level_timesteps - 1
@@ -43,7 +53,13 @@ typedef struct fc_model_sampling {
     fc_latent_format latent;
 } fc_model_sampling;
 
+/* Of a model that predicts noise. */
 void fc_model_sampling_init(fc_model_sampling *ms, fc_sampling_kind kind, fc_table_rounding rounding);
+/* Of any model. UNSUPPORTED where the scheduler's levels are not for what the model predicts. With zero
+ * terminal SNR the table is shifted and stretched so that the last level is noise alone (Lin et al. 2023,
+ * algorithm 1), but for a rest that keeps sigma finite: 4519. */
+fc_status fc_model_sampling_init_for(fc_model_sampling *ms, fc_sampling_kind kind, fc_table_rounding rounding,
+                                     const fc_prediction *prediction, fc_err *err) FC_MUST_USE;
 
 float fc_model_sampling_sigma_min(const fc_model_sampling *ms);
 float fc_model_sampling_sigma_max(const fc_model_sampling *ms);

@@ -2,6 +2,7 @@
  * positive] with texts repeated to a common length, or two runs, positive first, when that would make a text
  * more than four times longer. */
 #include "diffusion/predict.h"
+#include "diffusion/model_sampling.h"
 
 #include <string.h>
 
@@ -68,8 +69,11 @@ fc_status fc_predictor_init(fc_predictor *p, fc_cx *cx, const fc_unet *unet, int
                             const fc_prompt_side *positive, const fc_prompt_side *negative, fc_arena *arena,
                             fc_err *err)
 {
-    *p = (fc_predictor){
-        .cx = cx, .unet = unet, .h = h, .w = w, .channels = fc_unet_layout_get(unet)->in_channels};
+    const fc_unet_layout *layout = fc_unet_layout_get(unet);
+    *p = (fc_predictor){.cx = cx, .unet = unet, .h = h, .w = w, .channels = FC_LATENT_CHANNELS};
+    if (layout->in_channels != FC_LATENT_CHANNELS || layout->out_channels != FC_LATENT_CHANNELS)
+        return fc_fail(err, FC_UNSUPPORTED, "a UNet of %d channels in and %d out; 4 are wanted",
+                       (int)layout->in_channels, (int)layout->out_channels);
     p->guided = negative != NULL;
     size_t pixels = 2 * (size_t)h * (size_t)w;
     p->input = fc_arena_array(arena, pixels * (size_t)p->channels, sizeof(float));

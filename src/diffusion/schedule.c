@@ -112,17 +112,17 @@ static void fill_align_your_steps(const fc_model_sampling *ms, int steps, float 
 }
 
 static const fc_scheduler schedulers[] = {
-    {"normal", FC_SAMPLING_EPS, "even timesteps", fill_normal},
-    {"karras", FC_SAMPLING_EPS, "dense at low noise (rho 7)", fill_karras},
-    {"exponential", FC_SAMPLING_EPS, "even in log sigma", fill_exponential},
-    {"sgm_uniform", FC_SAMPLING_EPS, "even timesteps, stops above the lowest", fill_sgm_uniform},
-    {"simple", FC_SAMPLING_EPS, "every n-th training level", fill_simple},
-    {"ddim_uniform", FC_SAMPLING_EPS, "every n-th training level from the bottom", fill_ddim_uniform},
-    {"lcm", FC_SAMPLING_LCM, "for latent consistency models", fill_sgm_uniform},
-    {"turbo", FC_SAMPLING_EPS, "for SDXL Turbo, at most 10 steps", fill_turbo},
-    {"align_your_steps", FC_SAMPLING_EPS, "optimised for few steps", fill_align_your_steps},
-    {"tcd", FC_SAMPLING_TCD, "for trajectory consistency models", fill_sgm_uniform},
-    {"edm_playground_v2.5", FC_SAMPLING_EDM, "for Playground v2.5", fill_karras},
+    {"normal", FC_SAMPLING_EPS, "even timesteps", fill_normal, false},
+    {"karras", FC_SAMPLING_EPS, "dense at low noise (rho 7)", fill_karras, false},
+    {"exponential", FC_SAMPLING_EPS, "even in log sigma", fill_exponential, false},
+    {"sgm_uniform", FC_SAMPLING_EPS, "even timesteps, stops above the lowest", fill_sgm_uniform, false},
+    {"simple", FC_SAMPLING_EPS, "every n-th training level", fill_simple, false},
+    {"ddim_uniform", FC_SAMPLING_EPS, "every n-th training level from the bottom", fill_ddim_uniform, false},
+    {"lcm", FC_SAMPLING_LCM, "for latent consistency models", fill_sgm_uniform, false},
+    {"turbo", FC_SAMPLING_EPS, "for SDXL Turbo, at most 10 steps", fill_turbo, true},
+    {"align_your_steps", FC_SAMPLING_EPS, "optimised for few steps", fill_align_your_steps, false},
+    {"tcd", FC_SAMPLING_TCD, "for trajectory consistency models", fill_sgm_uniform, false},
+    {"edm_playground_v2.5", FC_SAMPLING_EDM, "for Playground v2.5", fill_karras, false},
 };
 enum { SCHEDULERS = sizeof schedulers / sizeof schedulers[0] };
 
@@ -165,6 +165,12 @@ fc_status fc_schedule_make(const fc_schedule_request *request, const fc_model_sa
     if (!err) err = &local;
     int steps = whole_steps(request, err);
     if (!steps) return err->status;
+    if (request->scheduler->wants_timesteps && ms->continuous)
+        return fc_fail(
+            err, FC_UNSUPPORTED,
+            "the scheduler %s is for models with 1000 noise levels, and this one has continuous ones "
+            "(EDM); choose karras or exponential",
+            request->scheduler->name);
     if (request->discard_penultimate) steps++;
     int count = capacity(steps);
     float *sigmas = fc_arena_array(arena, (size_t)count, sizeof *sigmas);

@@ -18,6 +18,7 @@ typedef struct fc_scheduler {
     const char *help;          /* half a sentence */
     /* Writes at most *count sigmas for `steps` steps and says in *count how many; the final 0 included. */
     void (*fill)(const fc_model_sampling *ms, int steps, float *sigmas, int *count);
+    bool wants_timesteps; /* works for models with 1000 numbered levels alone */
 } fc_scheduler;
 
 const fc_scheduler *fc_scheduler_find(const char *name); /* NULL: unknown */

@@ -51,12 +51,24 @@ static fc_status bind_text(fc_model *m, fc_err *err)
     return s ? s : bind_encoder(m, &m->clip_g, FC_CLIP_G_PREFIX, err);
 }
 
+/* Pictures have eight pixels a side for each of the latent's, and that has four channels: all buffers rely on
+ * it. */
+static fc_status bind_vae(fc_model *m, fc_err *err)
+{
+    fc_status s = fc_vae_open(&m->vae, m->weights, FC_VAE_DECODER, err);
+    if (s || (fc_vae_latent_channels(m->vae) == 4 && fc_vae_factor(m->vae) == 8)) return s;
+    return fc_fail(
+        err, FC_UNSUPPORTED,
+        "its VAE has %d channels and a factor of %d, SDXL's has 4 and 8; choose an SDXL VAE with --vae "
+        "FILE",
+        (int)fc_vae_latent_channels(m->vae), (int)fc_vae_factor(m->vae));
+}
+
 static fc_status bind_base(fc_model *m, fc_err *err)
 {
     fc_status s = m->info.kind == FC_MODEL_SDXL_UNET ? FC_OK : bind_text(m, err);
     if (!s) s = fc_unet_open(&m->unet, m->weights, err);
-    if (!s && fc_weights_has_prefix(m->weights, "first_stage_model.decoder."))
-        s = fc_vae_open(&m->vae, m->weights, FC_VAE_DECODER, err);
+    if (!s && fc_weights_has_prefix(m->weights, "first_stage_model.decoder.")) s = bind_vae(m, err);
     return s;
 }
 
@@ -77,7 +89,7 @@ static fc_status bind(fc_model *m, fc_err *err)
     case FC_ROLE_TEXT:
         return bind_text(m, err);
     case FC_ROLE_VAE:
-        return fc_vae_open(&m->vae, m->weights, FC_VAE_DECODER, err);
+        return bind_vae(m, err);
     default:
         return fc_taesd_open(&m->taesd, m->weights, err);
     }

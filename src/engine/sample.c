@@ -15,7 +15,8 @@ typedef struct run {
     const fc_hooks *hooks;
     fc_arena *arena;
     const fc_recipe *recipe;
-    fc_model_sampling sampling;
+    fc_model_sampling sampling, refiner_sampling;
+    const fc_model_sampling *current; /* of the model whose turn it is */
     fc_schedule schedule;
     fc_guidance guidance;
     fc_predictor predictor; /* of the model whose turn it is */
@@ -48,6 +49,8 @@ static fc_status take_over(run *r, fc_model_role role, fc_err *err)
     }
     fc_engine_rest_encoders(e);
     fc_engine_activate(e, e->model[role]);
+    r->current = refiner ? &r->refiner_sampling : &r->sampling;
+    r->guidance.sampling = r->current;
     fc_prompt_side sides[2];
     for (int i = 0; i < 2; i++)
         sides[i] = (fc_prompt_side){side[i].context, side[i].tokens, side[i].label, side[i].label_later};
@@ -60,7 +63,7 @@ static fc_status take_over(run *r, fc_model_role role, fc_err *err)
 static fc_status denoise(void *user, const float *x, float sigma, float *denoised, fc_err *err)
 {
     run *r = user;
-    const fc_model_sampling *ms = &r->sampling;
+    const fc_model_sampling *ms = r->current;
     float timestep = fc_model_sampling_timestep(ms, sigma);
     bool later = !fc_adm_emphasised(r->recipe, r->task->adm_end, timestep);
     fc_model_sampling_input(ms, sigma, x, r->scaled, r->count);
@@ -104,6 +107,24 @@ static fc_status on_step(void *user, const fc_sample_step *step, fc_err *err)
 
 /* ---- the run ---- */
 
+/* How the models are sampled: the scheduler's levels, each model's own prediction. */
+static fc_status prepare_sampling(run *r, const fc_scheduler *scheduler, fc_err *err)
+{
+    const fc_model *refiner = r->engine->model[FC_ROLE_REFINER];
+    const fc_prediction *base = &r->engine->model[FC_ROLE_BASE]->info.prediction;
+    fc_status s =
+        fc_model_sampling_init_for(&r->sampling, scheduler->sampling, r->recipe->rounding, base, err);
+    if (s || !refiner) return s;
+    s = fc_model_sampling_init_for(&r->refiner_sampling, scheduler->sampling, r->recipe->rounding,
+                                   &refiner->info.prediction, err);
+    bool same_latent =
+        (r->sampling.predicts == FC_PREDICTS_EDM) == (refiner->info.prediction.kind == FC_PREDICTS_EDM);
+    if (s || same_latent) return s;
+    return fc_fail(err, FC_UNSUPPORTED,
+                   "the refiner and the model have latents of different kinds (Playground v2.5 has its own); "
+                   "leave the refiner out");
+}
+
 static fc_status prepare(run *r, const fc_sampler **sampler, fc_err *err)
 {
     const fc_task *t = r->task;
@@ -111,13 +132,14 @@ static fc_status prepare(run *r, const fc_sampler **sampler, fc_err *err)
     *sampler = fc_sampler_find(t->sampler, r->recipe);
     if (!scheduler) return fc_fail(err, FC_ARG, "unknown scheduler %.40s", t->scheduler);
     if (!*sampler) return fc_fail(err, FC_ARG, "unknown sampler %.40s", t->sampler);
-    fc_model_sampling_init(&r->sampling, scheduler->sampling, r->recipe->rounding);
+    fc_status s = prepare_sampling(r, scheduler, err);
+    if (s) return s;
     const fc_schedule_request request = {.scheduler = scheduler,
                                          .steps = t->steps,
                                          .denoise = t->start.latent ? t->start.denoise : 1,
                                          .discard_penultimate =
                                              ((*sampler)->flags & FC_SAMPLER_DISCARD_PENULTIMATE) != 0};
-    fc_status s = fc_schedule_make(&request, &r->sampling, r->arena, &r->schedule, err);
+    s = fc_schedule_make(&request, &r->sampling, r->arena, &r->schedule, err);
     if (s) return s;
     const fc_guidance_params params = {.recipe = r->recipe,
                                        .sampling = &r->sampling,

@@ -21,6 +21,7 @@ struct rule {
 
 #define UNET "model.diffusion_model."
 #define ANY  0, -1
+enum { LATENT_CHANNELS = 4 };
 
 /* More telling ones first: a LoRA may have tensors named like a model's, a checkpoint contains a VAE. */
 static const struct rule rules[] = {
@@ -199,7 +200,6 @@ static const char *variant(fc_weights *w)
 
 static void write_line(fc_weights *w, fc_model_info *m)
 {
-    static const char *const predictions[] = {"eps", "v", "edm"};
     fc_buf b;
     fc_buf_init(&b, 4096);
     fc_buf_puts(&b, kinds[m->kind].title);
@@ -214,7 +214,7 @@ static void write_line(fc_weights *w, fc_model_info *m)
         add_amount(&b, ": ", "values", m->elements);
     }
     fc_buf_printf(&b, "; %s", fc_dtype_name(m->dtype));
-    if (m->unet) fc_buf_printf(&b, "; %s", predictions[m->prediction]);
+    if (m->unet) fc_buf_printf(&b, "; %s", fc_prediction_name(&m->prediction));
     snprintf(m->line, sizeof m->line, "%s", fc_buf_cstr(&b));
     fc_buf_fini(&b);
 }
@@ -231,12 +231,33 @@ void fc_model_describe(fc_weights *w, fc_model_info *out)
     out->elements = elements_below(w, "");
     bool whole = out->kind == FC_MODEL_SDXL_BASE || refiner;
     if (whole && !out->unet) out->kind = FC_MODEL_TEXT_ENCODER;
-    if (fc_weights_find(w, "v_pred")) out->prediction = FC_PREDICTS_V;
-    if (fc_weights_find(w, "edm_mean")) out->prediction = FC_PREDICTS_EDM;
+    if (fc_prediction_read(w, &out->prediction, NULL) != FC_OK) out->prediction = (fc_prediction){0};
     write_line(w, out);
 }
 
 /* ---- refusal ---- */
+
+/* channels: -1 when the layer is missing, which the binder says better */
+static fc_status check_channels(int64_t channels, const char *side, fc_err *err)
+{
+    if (channels < 0 || channels == LATENT_CHANNELS) return FC_OK;
+    return fc_fail(err, FC_UNSUPPORTED,
+                   "this UNet has %lld %s channels, 4 are wanted%s; choose the ordinary version of the model",
+                   (long long)channels, side, channels == 8 ? " (8 are those of instruct-pix2pix)" : "");
+}
+
+fc_status fc_model_check_unet(fc_weights *w, fc_err *err)
+{
+    fc_prediction prediction;
+    fc_status status = check_channels(fc_weights_dim(w, UNET "input_blocks.0.0.weight", 1), "input", err);
+    if (status == FC_OK) status = check_channels(fc_weights_dim(w, UNET "out.2.weight", 0), "output", err);
+    if (status != FC_OK) return status;
+    if (fc_weights_find(w, UNET "time_embed.cond_proj.weight"))
+        return fc_fail(err, FC_UNSUPPORTED,
+                       "this UNet wants the guidance scale as an input (a distilled model, LCM say), which "
+                       "this program does not give it; choose the ordinary model with the LCM LoRA");
+    return fc_prediction_read(w, &prediction, err);
+}
 
 fc_status fc_model_require(fc_weights *w, fc_model_use use, fc_model_info *info, fc_err *err)
 {
@@ -254,13 +275,9 @@ fc_status fc_model_require(fc_weights *w, fc_model_use use, fc_model_info *info,
     fc_model_describe(w, info);
     bool vae_inside = use == FC_USE_VAE && info->kind == FC_MODEL_SDXL_BASE && info->vae > 0;
     bool unet_alone = (use == FC_USE_BASE || use == FC_USE_REFINER) && info->kind == FC_MODEL_SDXL_UNET;
-    if (info->kind == uses[use].kind || vae_inside || unet_alone) {
-        if (info->prediction != FC_PREDICTS_V) return FC_OK;
-        return fc_fail(err, FC_UNSUPPORTED,
-                       "this model predicts velocity (v_pred), which this program cannot sample yet; choose "
-                       "a version of "
-                       "it that predicts noise (eps)");
-    }
+    bool samples = use == FC_USE_BASE || use == FC_USE_REFINER;
+    if (info->kind == uses[use].kind || vae_inside || unet_alone)
+        return samples ? fc_model_check_unet(w, err) : FC_OK;
     return fc_fail(err, FC_UNSUPPORTED, "this is %s, but %s is needed here; %s", kinds[info->kind].name,
                    uses[use].wanted, kinds[info->kind].advice);
 }

@@ -1,9 +1,10 @@
-/* What a model file holds: recognised from names and shapes of tensors alone, before anything is bound, so
- * that a file that cannot be used is refused with what it is and what to do. */
+/* What a model file holds: recognised from names and shapes of tensors and from what is written beside them,
+ * before anything is bound, so that a file that cannot be used is refused with what it is and what to do. */
 #ifndef FC_MODEL_DETECT_H
 #define FC_MODEL_DETECT_H
 
 #include "base/buf.h"
+#include "model/prediction.h"
 #include "nn/weights.h"
 
 typedef enum fc_model_kind {
@@ -34,13 +35,6 @@ typedef enum fc_model_kind {
     FC_MODEL_KIND_COUNT
 } fc_model_kind;
 
-/* What the UNet's result means. */
-typedef enum fc_prediction {
-    FC_PREDICTS_EPS, /* the noise: SDXL and nearly all models made from it */
-    FC_PREDICTS_V,   /* velocity; the file has a tensor "v_pred" */
-    FC_PREDICTS_EDM  /* Playground v2.5; the file has tensors "edm_mean" and "edm_std" */
-} fc_prediction;
-
 typedef struct fc_model_info {
     fc_model_kind kind;
     fc_prediction prediction;
@@ -67,6 +61,10 @@ typedef enum fc_model_use {
 /* FC_OK when the file can be used so; else UNSUPPORTED with one sentence that says what it is and what to do.
  */
 fc_status fc_model_require(fc_weights *w, fc_model_use use, fc_model_info *info, fc_err *err) FC_MUST_USE;
+
+/* Whether the UNet can be sampled: 4 channels in and out, no input that nobody feeds, a known prediction.
+ * UNSUPPORTED says what is different. */
+fc_status fc_model_check_unet(fc_weights *w, fc_err *err) FC_MUST_USE;
 
 /* For `fooocus doctor FILE`: what it is, tensors by type, what is missing from it and which tensors nothing
  * uses. Appends lines to out; fails only when the file cannot be opened or memory runs out. */

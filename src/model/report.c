@@ -39,8 +39,10 @@ static void report_part(fc_buf *out, const char *name, fc_status s, const fc_err
 static void report_unet(fc_weights *w, fc_buf *out)
 {
     fc_err err = {0};
-    fc_unet *u;
-    report_part(out, "UNet", fc_unet_open(&u, w, &err), &err);
+    fc_unet *u = NULL;
+    fc_status status = fc_model_check_unet(w, &err); /* says more than what does not fit together then */
+    if (status == FC_OK) status = fc_unet_open(&u, w, &err);
+    report_part(out, "UNet", status, &err);
     fc_unet_close(u);
 }
 
@@ -87,9 +89,17 @@ static bool report_parts(fc_weights *w, const fc_model_info *m, fc_buf *out)
 /* Constants and leftovers of training that checkpoints carry and nobody reads. */
 static bool is_expected_leftover(const char *name)
 {
-    static const char *const ends[] = {"position_ids", "logit_scale", "alphas_cumprod",
-                                       "betas",        "v_pred",      "ztsnr",
-                                       "edm_mean",     "edm_std",     "denoiser.sigmas"};
+    static const char *const ends[] = {"position_ids",
+                                       "logit_scale",
+                                       "alphas_cumprod",
+                                       "betas",
+                                       "v_pred",
+                                       "ztsnr",
+                                       "edm_mean",
+                                       "edm_std",
+                                       "denoiser.sigmas",
+                                       "edm_vpred.sigma_min",
+                                       "edm_vpred.sigma_max"};
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
         if (fc_str_ends(name, ends[i])) return true;
     return fc_str_starts(name, "model_ema.");

@@ -102,6 +102,7 @@ static bool map_unet(const fc_names *n, const char *name, char *out)
                                {"conv_out.", "out.2."},
                                {"time_embedding.linear_1.", "time_embed.0."},
                                {"time_embedding.linear_2.", "time_embed.2."},
+                               {"time_embedding.cond_proj.", "time_embed.cond_proj."},
                                {"add_embedding.linear_1.", "label_emb.0.0."},
                                {"add_embedding.linear_2.", "label_emb.0.2."},
                                {"mid_block.attentions.0.", "middle_block.1."}};

@@ -18,12 +18,6 @@ void fc_json_write(const json_t *value, size_t flags, fc_buf *out)
     if (failed && out->status == FC_OK) out->status = FC_NOMEM;
 }
 
-const json_t *fc_json_member(const json_t *object, const char *name)
-{
-    const json_t *value = json_object_get(object, name);
-    return json_is_null(value) ? NULL : value;
-}
-
 /* ---- texts ---- */
 
 static json_t *repaired(const char *text, size_t size)

@@ -2,13 +2,11 @@
 #ifndef FC_APP_COMMON_JSON_TEXT_H
 #define FC_APP_COMMON_JSON_TEXT_H
 
-#include <jansson.h>
 #include "base/buf.h"
+#include "format/json.h"
 
 /* Appends value as JSON (flags of json_dumps; any kind of value); a failure makes out sticky. */
 void fc_json_write(const json_t *value, size_t flags, fc_buf *out);
-/* A member of an object; NULL when it is absent or null, which clients mean alike. */
-const json_t *fc_json_member(const json_t *object, const char *name);
 
 /* A text as JSON; bad bytes of what is no UTF-8 (names of files may be anything) are replaced. NULL when out
  * of memory. */

@@ -81,7 +81,7 @@ static fc_status check_job(const fc_sample_job *job, fc_err *err)
     }
     if ((flags & FC_SAMPLER_RANDOM) && !job->rng)
         return fc_fail(err, FC_ARG, "this sampler needs a generator");
-    if ((flags & FC_SAMPLER_OWN_SPACE) && job->sampling->kind == FC_SAMPLING_EDM) {
+    if ((flags & FC_SAMPLER_OWN_SPACE) && job->sampling->continuous) {
         return fc_fail(err, FC_UNSUPPORTED, "%s cannot sample this kind of model; choose another sampler",
                        job->sampler->name);
     }
