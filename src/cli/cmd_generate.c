@@ -132,6 +132,20 @@ static void on_warning(void *user, const char *text)
 
 /* ---- the command ---- */
 
+/* Settings without a prompt would give a random picture. */
+static fc_status check_prompt(const fc_request *from_picture, const fc_request *given, fc_err *err)
+{
+    fc_params params;
+    fc_arena arena;
+    if (fc_request_is_set(given, FC_P_prompt)) return FC_OK;
+    fc_arena_init(&arena, 1 << 20);
+    fc_status status = fc_request_resolve(from_picture, &arena, &params, err);
+    if (status == FC_OK && !*params.prompt)
+        status = fc_fail(err, FC_ARG, "the settings in the picture have no prompt: write one beside --from");
+    fc_arena_fini(&arena);
+    return status;
+}
+
 /* --from: the picture's settings first, then the flags over them. */
 static fc_status merge_picture(cli_args *args, screen *s, fc_err *err)
 {
@@ -140,6 +154,7 @@ static fc_status merge_picture(cli_args *args, screen *s, fc_err *err)
     if (!request) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_status status = fc_metadata_read_file(args->from, &record, err);
     if (status == FC_OK) status = fc_record_apply(record, request, (fc_warn){on_warning, s}, err);
+    if (status == FC_OK) status = check_prompt(request, args->request, err);
     if (status == FC_OK) status = fc_request_merge(request, args->request, err);
     if (status == FC_OK) {
         fc_request_free(args->request);

@@ -6,11 +6,12 @@
 #include <string.h>
 #include "app/common/json_text.h"
 #include "app/common/number_text.h"
+#include "app/output/foreign.h"
 #include "app/output/record.h"
 #include "base/file.h"
 #include "base/str.h"
 
-enum { MAX_TEXT = 1 << 20, MIN_PAIRS = 3 };
+enum { MAX_TEXT = 1 << 20, MIN_PAIRS = 3, MAX_TRAILING_LINES = 8 };
 
 static const struct {
     const char *label, *key;
@@ -213,6 +214,22 @@ static bool is_label_letter(char c)
            strchr(" _-/", c) != NULL;
 }
 
+/* Behind the list or object that begins at s. */
+static const char *json_end(const char *s, const char *end)
+{
+    int depth = 0;
+    for (bool quoted = false; s < end; s++) {
+        if (quoted && *s == '\\' && s + 1 < end)
+            s++;
+        else if (*s == '"')
+            quoted = !quoted;
+        else if (!quoted)
+            depth += (*s == '[' || *s == '{') - (*s == ']' || *s == '}');
+        if (!quoted && depth <= 0) return s + 1;
+    }
+    return end;
+}
+
 /* Reads "Label: value" at *at, whose value may be a JSON text in quotes, and moves behind the comma. */
 static bool next_pair(const char **at, const char *end, span *label, span *value)
 {
@@ -225,7 +242,9 @@ static bool next_pair(const char **at, const char *end, span *label, span *value
     s++;
     while (s < end && *s == ' ') s++;
     value->at = s;
-    if (s < end && *s == '"') {
+    if (s < end && (*s == '[' || *s == '{')) {
+        s = json_end(s, end);
+    } else if (s < end && *s == '"') {
         for (s++; s < end && *s != '"'; s++)
             if (*s == '\\' && s + 1 < end) s++;
         if (s < end) s++;
@@ -319,6 +338,10 @@ static void take_pair(json_t *record, const span *label, const span *value)
         json_object_set_new(record, key, read_size(plain));
     } else if (key) {
         json_object_set(record, key, text);
+    } else {
+        char name[80];
+        snprintf(name, sizeof name, "%.*s", (int)(label->size < 79 ? label->size : 79), label->at);
+        fc_foreign_take_label(record, name, plain);
     }
     json_decref(text);
 }
@@ -361,17 +384,37 @@ static void take_texts(json_t *record, const char *text, const char *end)
     json_object_set_new(record, "styles", json_string("[]"));
 }
 
+/* The line of settings: the last one, but for what extensions put behind it. *end becomes its end. */
+static const char *settings_line(const char *text, const char **end)
+{
+    const char *last = *end;
+    while (last > text && last[-1] != '\n') last--;
+    const char *line = last, *line_end = *end;
+    for (int i = 0; i < MAX_TRAILING_LINES; i++) {
+        if (fc_str_starts(line, "Steps: ")) {
+            *end = line_end;
+            return line;
+        }
+        if (line == text) break;
+        line_end = --line;
+        while (line > text && line[-1] != '\n') line--;
+    }
+    return last;
+}
+
 json_t *fc_a1111_read(const char *text)
 {
     const char *end = text + strlen(text);
     if (end - text > MAX_TEXT) return NULL;
     while (end > text && (end[-1] == '\n' || end[-1] == '\r' || end[-1] == ' ')) end--;
-    const char *last = end;
-    while (last > text && last[-1] != '\n') last--;
+    const char *last = settings_line(text, &end);
     if (read_pairs(last, end, NULL) < MIN_PAIRS) return NULL;
     json_t *record = json_object();
     if (!record) return NULL;
     read_pairs(last, end, record);
-    if (!json_object_get(record, "styles")) take_texts(record, text, last);
+    if (!json_object_get(record, "styles")) {
+        take_texts(record, text, last);
+        fc_foreign_finish_labels(record);
+    }
     return record;
 }

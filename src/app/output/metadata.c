@@ -4,8 +4,10 @@
 #include <string.h>
 #include "app/common/json_text.h"
 #include "app/output/a1111.h"
+#include "app/output/foreign.h"
 #include "app/output/record.h"
 #include "base/file.h"
+#include "base/text.h"
 
 enum { MAX_TEXT = 4 << 20, MAX_PICTURE = 256 << 20 };
 
@@ -78,21 +80,53 @@ fc_status fc_metadata_notes(const json_t *record, const char *scheme, fc_arena *
     return FC_OK;
 }
 
+static fc_status parse(const char *text, size_t size, json_t **record, fc_err *err)
+{
+    json_t *object = NULL;
+    const char *start = text + strspn(text, " \t\n");
+    if (*start == '{' && fc_json_read(text, size, FC_JSON_OBJECT, &object, NULL) == FC_OK) {
+        fc_status status = fc_foreign_read(object, record, err);
+        json_decref(object);
+        return status;
+    }
+    *record = fc_a1111_read(text);
+    return *record ? FC_OK : fc_fail(err, FC_FORMAT, "the settings in the picture are of a kind not known");
+}
+
 fc_status fc_metadata_parse(const char *text, json_t **record, fc_err *err)
 {
-    size_t n = strlen(text);
+    fc_buf clean;
     *record = NULL;
-    if (n > MAX_TEXT) return fc_fail(err, FC_LIMIT, "the settings in the picture are too long");
-    const char *start = text + strspn(text, " \t\r\n");
-    if (*start == '{') {
-        *record = json_loads(start, 0, NULL);
-        if (!json_is_object(*record)) {
-            json_decref(*record);
-            *record = NULL;
-        }
+    fc_buf_init(&clean, MAX_TEXT);
+    fc_status status = fc_text_read(text, strlen(text), &clean, err);
+    if (status == FC_OK)
+        status = parse(fc_buf_cstr(&clean), clean.len, record, err);
+    else
+        fc_fail_prefix(err, "the settings in the picture");
+    fc_buf_fini(&clean);
+    return status;
+}
+
+/* Where programs keep settings: the first that can be read counts. found: as it stands there; NULL: there are
+ * none. */
+static fc_status parse_notes(const fc_image_notes *notes, const char **found, json_t **record, fc_err *err)
+{
+    static const char *const keys[] = {"parameters", "invokeai_metadata", "prompt",     "workflow",
+                                       "Comment",    "sd-metadata",       "Description"};
+    fc_status first = FC_NOT_FOUND;
+    fc_err own;
+    *found = NULL;
+    for (size_t i = 0; i <= sizeof keys / sizeof keys[0]; i++) {
+        /* EXIF comes second */
+        const char *text = i == 1 ? notes->exif.user_comment : fc_image_note(notes, keys[i > 1 ? i - 1 : i]);
+        if (!text) continue;
+        fc_status status = fc_metadata_parse(text, record, first == FC_NOT_FOUND ? err : &own);
+        if (!*found || status == FC_OK) *found = text;
+        if (first == FC_NOT_FOUND || status == FC_OK) first = status;
+        if (status == FC_OK) return FC_OK;
     }
-    if (!*record) *record = fc_a1111_read(text);
-    return *record ? FC_OK : fc_fail(err, FC_FORMAT, "the settings in the picture are of no known kind");
+    if (*found) return first;
+    return fc_fail(err, FC_NOT_FOUND, "the picture has no settings in it; --metadata fooocus writes them");
 }
 
 fc_status fc_metadata_read(const void *data, size_t size, json_t **record, fc_buf *text, fc_err *err)
@@ -104,12 +138,9 @@ fc_status fc_metadata_read(const void *data, size_t size, json_t **record, fc_bu
     fc_arena_init(&arena, 64 << 20);
     fc_status status = fc_image_decode(&image, data, size, FC_IMAGE_MAX_PIXELS, &arena, &notes, err);
     if (status == FC_OK) {
-        const char *found = fc_image_note(&notes, "parameters");
-        if (!found) found = notes.exif.user_comment;
+        const char *found;
+        status = parse_notes(&notes, &found, record, err);
         if (found && text) fc_buf_puts(text, found);
-        status = found ? fc_metadata_parse(found, record, err)
-                       : fc_fail(err, FC_NOT_FOUND,
-                                 "the picture has no settings in it; --metadata fooocus writes them");
     }
     fc_image_fini(&image);
     fc_arena_fini(&arena);

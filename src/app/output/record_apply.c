@@ -6,6 +6,7 @@
 #include "app/common/home.h"
 #include "app/common/number_text.h"
 #include "app/common/python_literal.h"
+#include "app/output/foreign.h"
 #include "app/output/record.h"
 #include "app/settings/performance.h"
 #include "base/mem.h"
@@ -188,6 +189,17 @@ static void apply_lora_rows(const reader *r)
     }
 }
 
+/* What the reader of another program's settings left out. */
+static void tell_notes(const reader *r)
+{
+    size_t i;
+    json_t *note;
+    const char *prompt = json_string_value(json_object_get(r->record, "prompt"));
+    json_array_foreach(json_object_get(r->record, FC_FOREIGN_NOTES), i, note) if (json_is_string(note))
+        fc_warn_emit(r->warn, "the picture's settings: %s", json_string_value(note));
+    if (!prompt || !*prompt) fc_warn_emit(r->warn, "the picture's settings have no prompt");
+}
+
 fc_status fc_record_apply(const json_t *record, fc_request *request, fc_warn warn, fc_err *err)
 {
     static const fc_param_id size[] = {FC_P_width, FC_P_height};
@@ -202,5 +214,6 @@ fc_status fc_record_apply(const json_t *record, fc_request *request, fc_warn war
     apply_numbers(&r, "adm_guidance", adm, 3);
     fc_request_unset(request, FC_P_loras);
     if (!apply_lora_list(&r)) apply_lora_rows(&r);
+    tell_notes(&r);
     return FC_OK;
 }

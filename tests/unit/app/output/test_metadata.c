@@ -288,13 +288,21 @@ static void test_foreign_settings(void **state)
 static void test_no_settings(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"", "a fox", "[1, 2]", "{\"a\": ", "Steps: 1, Seed: 2"};
+    static const char *const texts[] = {"",
+                                        "a fox",
+                                        "[1, 2]",
+                                        "{\"a\": ",
+                                        "Steps: 1, Seed: 2",
+                                        "{}",
+                                        "{\"a\": 1, \"b\": 2, \"c\": 3, \"d\": 4}",
+                                        "{\"prompt\": \"x\"}",
+                                        "{\"prompt\": \"x\", \"seed\": 1, \"other\": 3}"};
     uint8_t pixels[3] = {0};
     json_t *record;
     fc_err err = {0};
     fc_buf file;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        assert_fails(fc_metadata_parse(texts[i], &record, &err), FC_FORMAT, &err, "no known kind");
+        assert_fails(fc_metadata_parse(texts[i], &record, &err), FC_FORMAT, &err, "kind not known");
         assert_null(record);
     }
     fc_buf_init(&file, 1 << 16);
@@ -308,6 +316,47 @@ static void test_no_settings(void **state)
     assert_fails(fc_metadata_read_file(fc_test_tmp_path("none.png"), &record, &err), FC_NOT_FOUND, &err,
                  "none.png");
     fc_buf_fini(&file);
+}
+
+/* What is a workflow and cannot be read is told as one. */
+static void test_workflows_that_are_not_read(void **state)
+{
+    (void)state;
+#define SAMPLER                                                                                              \
+    "{\"class_type\": \"KSampler\", \"inputs\": {\"positive\": [\"2\", 0], \"negative\": [\"2\", 0]}}"
+    static const char *const texts[] = {
+        "{\"1\": " SAMPLER ", \"3\": " SAMPLER
+        ", \"2\": {\"class_type\": \"CLIPTextEncode\", \"inputs\": {\"text\": \"x\"}}}",
+        "{\"1\": " SAMPLER ", \"2\": {\"class_type\": \"ConditioningCombine\", \"inputs\": {}}}",
+        "{\"1\": " SAMPLER
+        ", \"2\": {\"class_type\": \"CLIPTextEncode\", \"inputs\": {\"text\": [\"2\", 0]}}}",
+        "{\"1\": " SAMPLER "}",
+        "{\"1\": {\"class_type\": \"A\", \"inputs\": {}}}",
+        "{\"nodes\": [], \"links\": [], \"version\": 0.4}"};
+#undef SAMPLER
+    fc_err err = {0};
+    json_t *record;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        assert_fails(fc_metadata_parse(texts[i], &record, &err), FC_UNSUPPORTED, &err, "ComfyUI workflow");
+        assert_null(record);
+    }
+}
+
+/* Pictures as those programs write them. */
+static void test_pictures_of_others(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"swarm", "comfyui", "a1111_schedule_type"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[100];
+        json_t *record;
+        fc_err err = {0};
+        snprintf(path, sizeof path, "tests/data/field/pictures/%s.png", names[i]);
+        assert_ok(fc_metadata_read_file(fc_test_source_path(path), &record, &err), &err);
+        assert_string_equal(json_string_value(json_object_get(record, "prompt")), "a blue boat");
+        assert_string_equal(json_string_value(json_object_get(record, "negative_prompt")), "night");
+        json_decref(record);
+    }
 }
 
 static planned tortured;
@@ -349,6 +398,8 @@ int main(void)
         cmocka_unit_test(test_written_form),
         cmocka_unit_test(test_foreign_settings),
         cmocka_unit_test(test_no_settings),
+        cmocka_unit_test(test_workflows_that_are_not_read),
+        cmocka_unit_test(test_pictures_of_others),
         cmocka_unit_test(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,348 @@
+/* See foreign.h. One table of names serves all flat objects. */
+#include "app/output/foreign.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "app/common/number_text.h"
+#include "app/output/a1111.h"
+#include "app/output/record.h"
+#include "app/settings/params.h"
+#include "base/buf.h"
+#include "base/str.h"
+#include "format/json.h"
+
+enum { MAX_TEXT = 1 << 20, MAX_NOTES = 20 };
+
+/* ---- for readers ---- */
+
+void fc_foreign_note(json_t *record, const char *format, ...)
+{
+    char text[400];
+    json_t *notes = json_object_get(record, FC_FOREIGN_NOTES);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (!notes) {
+        notes = json_array();
+        json_object_set_new(record, FC_FOREIGN_NOTES, notes);
+    }
+    size_t n = strlen(text);
+    while (n > 0 && !fc_utf8_valid(text, n)) text[--n] = '\0'; /* cut in the middle of a character */
+    if (json_array_size(notes) < MAX_NOTES) json_array_append_new(notes, json_string(text));
+}
+
+void fc_foreign_put_file(json_t *record, const char *key, const char *name)
+{
+    char path[4096];
+    size_t n = strlen(name);
+    if (n >= sizeof path) return;
+    for (size_t i = 0; i <= n; i++) path[i] = name[i] == '\\' ? '/' : name[i];
+    json_object_set_new(record, key, json_string(path));
+}
+
+void fc_foreign_add_lora(json_t *record, const char *name, double weight)
+{
+    json_t *list = json_object_get(record, "loras"), *holder = json_object();
+    if (!json_is_array(list)) {
+        list = json_array();
+        json_object_set_new(record, "loras", list);
+    }
+    fc_foreign_put_file(holder, "x", name);
+    json_array_append_new(list, json_pack("[O?, f]", json_object_get(holder, "x"), weight));
+    json_decref(holder);
+}
+
+void fc_foreign_put_size(json_t *record, long long width, long long height)
+{
+    json_object_set_new(record, "resolution", json_sprintf("(%lld, %lld)", width, height));
+}
+
+/* Schedules as AUTOMATIC1111, Forge, SwarmUI and others show them, in small letters without blanks and '_'.
+ */
+static const struct {
+    const char *shown, *id;
+} schedules[] = {
+    {"karras", "karras"},
+    {"exponential", "exponential"},
+    {"sgmuniform", "sgm_uniform"},
+    {"simple", "simple"},
+    {"normal", "normal"},
+    {"uniform", "normal"},
+    {"ddim", "ddim_uniform"},
+    {"ddimuniform", "ddim_uniform"},
+    {"alignyoursteps", "align_your_steps"},
+    {"ays", "align_your_steps"},
+    {"turbo", "turbo"},
+    {"lcm", "lcm"},
+    {"tcd", "tcd"},
+};
+
+static void squeeze(const char *name, char out[40])
+{
+    size_t n = 0;
+    for (; *name && n < 39; name++)
+        if (*name != ' ' && *name != '_' && *name != '-')
+            out[n++] = *name >= 'A' && *name <= 'Z' ? (char)(*name + 32) : *name;
+    out[n] = '\0';
+}
+
+static const char *schedule_id(const char *shown)
+{
+    char name[40];
+    squeeze(shown, name);
+    for (size_t i = 0; i < sizeof schedules / sizeof schedules[0]; i++)
+        if (strcmp(schedules[i].shown, name) == 0) return schedules[i].id;
+    return NULL;
+}
+
+/* "k_euler_a", "sample_dpmpp_2m", "dpmpp_2m_k" -> an id of ours, with the schedule that the ending means. */
+static const char *sampler_id(const char *shown, const char **scheduler)
+{
+    static const char *const prefixes[] = {"k_", "sample_", ""};
+    static const char *const others[][2] = {
+        {"euler_a", "euler_ancestral"},       {"euler ancestral", "euler_ancestral"},
+        {"dpm_2_a", "dpm_2_ancestral"},       {"dpmpp_2s", "dpmpp_2s_ancestral"},
+        {"dpmpp_2s_a", "dpmpp_2s_ancestral"}, {"dpm++ 2s ancestral", "dpmpp_2s_ancestral"},
+        {"dpm++ 2m sde", "dpmpp_2m_sde"},     {"unipc", "uni_pc"}};
+    for (size_t p = 0; p < sizeof prefixes / sizeof prefixes[0]; p++) {
+        char name[64];
+        const char *rest = fc_str_starts(shown, prefixes[p]) ? shown + strlen(prefixes[p]) : shown;
+        snprintf(name, sizeof name, "%s", rest);
+        bool karras = fc_str_ends(name, "_k");
+        if (karras) name[strlen(name) - 2] = '\0';
+        if (karras && scheduler) *scheduler = "karras";
+        for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+            if (fc_str_eq_nocase(name, others[i][0])) return others[i][1];
+        const char *found = NULL, *id = fc_a1111_sampler_id(name, &found);
+        if (id && found && scheduler) *scheduler = found;
+        if (id) return id;
+    }
+    return NULL;
+}
+
+void fc_foreign_put_sampler(json_t *record, const char *sampler, const char *scheduler)
+{
+    const char *meant = NULL, *id = sampler ? sampler_id(sampler, &meant) : NULL;
+    if (sampler) json_object_set_new(record, "sampler", json_string(id ? id : sampler));
+    if (scheduler && fc_str_eq_nocase(scheduler, "automatic"))
+        meant = id && fc_str_starts(id, "dpmpp") ? "karras" : "normal";
+    else if (scheduler && *scheduler)
+        meant = schedule_id(scheduler) ? schedule_id(scheduler) : scheduler;
+    if (meant) json_object_set_new(record, "scheduler", json_string(meant));
+}
+
+/* ---- flat objects ---- */
+
+typedef enum what {
+    PROMPT,
+    NEGATIVE,
+    SEED,
+    STEPS,
+    CFG,
+    WIDTH,
+    HEIGHT,
+    SAMPLER,
+    SCHEDULE,
+    MODEL,
+    VAE,
+    SKIP
+} what;
+
+/* Names that mean the same, of whatever program; compared without case, blanks and '_'. */
+static const struct {
+    const char *name;
+    what is;
+} names[] = {
+    {"prompt", PROMPT},
+    {"positiveprompt", PROMPT},
+    {"positive", PROMPT},
+    {"negativeprompt", NEGATIVE},
+    {"negative", NEGATIVE},
+    {"uc", NEGATIVE},
+    {"seed", SEED},
+    {"noiseseed", SEED},
+    {"steps", STEPS},
+    {"numinferencesteps", STEPS},
+    {"cfg", CFG},
+    {"cfgscale", CFG},
+    {"guidancescale", CFG},
+    {"scale", CFG},
+    {"width", WIDTH},
+    {"height", HEIGHT},
+    {"sampler", SAMPLER},
+    {"samplername", SAMPLER},
+    {"scheduler", SCHEDULE},
+    {"scheduletype", SCHEDULE},
+    {"model", MODEL},
+    {"basemodelname", MODEL},
+    {"basemodel", MODEL},
+    {"usestablediffusionmodel", MODEL},
+    {"vae", VAE},
+    {"usevaemodel", VAE},
+    {"clipskip", SKIP},
+    {"clipstopatlayer", SKIP},
+};
+
+static const char *const record_keys[] = {
+    [PROMPT] = "prompt", [NEGATIVE] = "negative_prompt", [SEED] = "seed",
+    [STEPS] = "steps",   [CFG] = "guidance_scale",       [SKIP] = "clip_skip"};
+
+typedef struct flat {
+    const json_t *of[SKIP + 1]; /* by meaning; NULL: not there */
+    int known;
+} flat;
+
+static flat sort_members(const json_t *object)
+{
+    flat f = {0};
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
+        char name[40];
+        squeeze(key, name);
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+            if (strcmp(names[i].name, name) != 0 || json_is_null(value) || f.of[names[i].is]) continue;
+            f.of[names[i].is] = value;
+            f.known++;
+        }
+    }
+    return f;
+}
+
+/* A model by its name, or an object with a name (InvokeAI). */
+static const char *model_name(const json_t *value)
+{
+    if (json_is_object(value)) value = json_object_get(value, "name");
+    return json_string_value(value);
+}
+
+static void take_size(const flat *f, json_t *record)
+{
+    double size[2];
+    for (int i = 0; i < 2; i++) {
+        const json_t *value = f->of[i ? HEIGHT : WIDTH];
+        const char *text = json_string_value(value);
+        size[i] = json_number_value(value);
+        if (text && !fc_parse_f64(text, &size[i])) return;
+        if (!(size[i] >= 1 && size[i] <= 1e6)) return;
+    }
+    fc_foreign_put_size(record, (long long)size[0], (long long)size[1]);
+}
+
+/* "loras": names or [name, weight], "loraweights": numbers or texts beside them. */
+static void take_loras(const json_t *object, json_t *record)
+{
+    const json_t *list = json_object_get(object, "loras"), *weights = json_object_get(object, "loraweights");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *item = json_array_get(list, i), *pair = json_array_get(weights, i);
+        const char *name = json_string_value(item);
+        if (json_is_array(item)) {
+            name = json_string_value(json_array_get(item, 0));
+            pair = json_array_get(item, 1);
+        } else if (json_is_object(item)) {
+            name = model_name(json_object_get(item, "model") ? json_object_get(item, "model") : item);
+            pair = json_object_get(item, "weight");
+        }
+        double weight = json_is_number(pair) ? json_number_value(pair) : 1;
+        if (json_is_string(pair) && !fc_parse_f64(json_string_value(pair), &weight)) weight = 1;
+        if (name)
+            fc_foreign_add_lora(record, name, weight);
+        else
+            fc_foreign_note(record, "its LoRA %zu has no name and was left out", i + 1);
+    }
+}
+
+static json_t *new_record(void)
+{
+    return json_pack("{s:s, s:s}", "styles", "[]", "negative_prompt", "");
+}
+
+static void take_flat(const flat *f, const json_t *object, json_t *record)
+{
+    for (int i = PROMPT; i <= SKIP; i++)
+        if (f->of[i] && record_keys[i])
+            json_object_set(record, record_keys[i], (json_t *)(uintptr_t)f->of[i]);
+    take_size(f, record);
+    const char *sampler = json_string_value(f->of[SAMPLER]), *schedule = json_string_value(f->of[SCHEDULE]);
+    /* programs with one name for both call it scheduler */
+    if (!sampler && schedule && sampler_id(schedule, NULL))
+        fc_foreign_put_sampler(record, schedule, NULL);
+    else
+        fc_foreign_put_sampler(record, sampler, schedule);
+    if (json_integer_value(f->of[SKIP]) < 0) /* counted from the end by some */
+        json_object_set_new(record, "clip_skip", json_integer(-json_integer_value(f->of[SKIP])));
+    if (model_name(f->of[MODEL])) fc_foreign_put_file(record, "base_model", model_name(f->of[MODEL]));
+    const char *vae = model_name(f->of[VAE]);
+    if (vae && !fc_str_eq_nocase(vae, "automatic")) fc_foreign_put_file(record, "vae", vae);
+    take_loras(object, record);
+}
+
+/* ---- which kind ---- */
+
+/* Keys of records that other programs do not write. */
+static bool is_record(const json_t *object)
+{
+    static const char *const own[] = {"metadata_scheme", "performance",     "adm_guidance", "sharpness",
+                                      "resolution",      "lora_combined_1", "full_prompt",  "base_model_hash",
+                                      "refiner_switch",  "styles",          "recipe",       "guidance_scale"};
+    int found = 0;
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) found += json_object_get(object, own[i]) != NULL;
+    return found >= 2;
+}
+
+/* "Guidance Scale" -> guidance_scale; NULL: no label of a record. */
+static const char *key_of_label(const char *label)
+{
+    const fc_record_row *row;
+    for (size_t i = 0; (row = fc_record_row_at(i)); i++)
+        if (fc_str_eq_nocase(row->label, label)) return row->key;
+    return NULL;
+}
+
+/* Members that stand under their labels; "LoRA 1": "name : weight" too. */
+static json_t *read_labels(const json_t *object)
+{
+    const char *label;
+    json_t *value, *record = new_record();
+    int found = 0, lora = 0;
+    json_object_foreach((json_t *)(uintptr_t)object, label, value)
+    {
+        const char *key = key_of_label(label);
+        bool is_lora = fc_str_starts(label, "LoRA ") && json_is_string(value);
+        char lora_key[32];
+        if (is_lora) snprintf(lora_key, sizeof lora_key, "lora_combined_%d", ++lora);
+        if (!key && !is_lora) continue;
+        json_object_set(record, is_lora ? lora_key : key, value);
+        found++;
+    }
+    if (found >= 4 && is_record(record) && json_object_get(object, "Performance")) return record;
+    json_decref(record);
+    return NULL;
+}
+
+static fc_status unknown(fc_err *err)
+{
+    return fc_fail(err, FC_FORMAT,
+                   "the settings in the picture are of a kind not known; write the prompt yourself");
+}
+
+fc_status fc_foreign_read(const json_t *object, json_t **record, fc_err *err)
+{
+    const json_t *swarm = json_object_get(object, "sui_image_params");
+    *record = NULL;
+    if (fc_comfyui_is_graph(object)) return fc_comfyui_read(object, record, err);
+    if (is_record(object)) {
+        *record = json_copy((json_t *)(uintptr_t)object);
+        json_object_del(*record, FC_FOREIGN_NOTES); /* a stranger's are none of ours */
+    } else if (!(*record = read_labels(object))) {
+        const json_t *members = json_is_object(swarm) ? swarm : object;
+        flat f = sort_members(members);
+        if (!json_is_string(f.of[PROMPT]) || f.known < 4) return unknown(err);
+        *record = new_record();
+        take_flat(&f, members, *record);
+    }
+    return *record ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory for the settings of the picture");
+}
