@@ -18,8 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fc_buf_init(&twice, 1 << 20);
     if (fc_text_read(data, size, &once, &err) == FC_OK) {
         const char *text = fc_buf_cstr(&once);
-        if (!fc_utf8_valid(text, once.len) || strlen(text) != once.len || strchr(text, '\r'))
-            abort();
+        if (!fc_utf8_valid(text, once.len) || strlen(text) != once.len || strchr(text, '\r')) abort();
         /* a second byte order mark is a character of the text */
         bool marked = once.len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
         if (fc_text_read(text, once.len, &twice, &err) != FC_OK) abort();
