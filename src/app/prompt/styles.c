@@ -2,7 +2,6 @@
  * style_name.c. */
 #include "app/prompt/styles.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include "app/common/app_data.h"
@@ -12,6 +11,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "format/json.h"
 
 enum { FIRST_WITH_TEXT = 2 }; /* behind "Fooocus V2" and "Random Style" */
 
@@ -125,17 +125,16 @@ static fc_status load_entry(loader *l, const json_t *entry, size_t number)
 /* Warnings instead of errors, but for memory and limits. */
 static fc_status load_text(loader *l, const char *json, size_t size)
 {
-    json_error_t e;
-    json_t *root = json_loadb(json, size, 0, &e);
-    fc_status s = FC_OK;
-    if (!root && json_error_code(&e) == json_error_out_of_memory) return FC_NOMEM;
-    if (!root)
-        fc_warn_emit(l->warn, "%s:%d: %s; the file was left out", l->where, e.line, e.text);
-    else if (!json_is_array(root))
-        fc_warn_emit(l->warn, "%s:1: a style file is an array of styles; the file was left out", l->where);
-    else
-        for (size_t i = 0; i < json_array_size(root) && !s; i++)
-            s = load_entry(l, json_array_get(root, i), i + 1);
+    json_t *root;
+    fc_err why = {0};
+    fc_status s = fc_json_read(json, size, FC_JSON_ARRAY, &root, &why);
+    if (s == FC_NOMEM) return s;
+    if (s) {
+        fc_warn_emit(l->warn, "%s: %s; the file was left out", l->where, why.message);
+        return FC_OK;
+    }
+    for (size_t i = 0; i < json_array_size(root) && !s; i++)
+        s = load_entry(l, json_array_get(root, i), i + 1);
     json_decref(root);
     return s;
 }

@@ -49,14 +49,21 @@ static void complain(const fc_config *c, const fc_config_row *row, const json_t 
     fc_buf_fini(&allowed);
 }
 
-/* null and "" stand for "None", but not in prompts. */
+/* null means "not set", and so does a folder without a name ("None" is how Python writes it). */
+static bool is_unset(const fc_config_row *row, const json_t *json)
+{
+    const char *text = json_string_value(json);
+    bool folder = row->kind == FC_CONFIG_DIRS || row->kind == FC_CONFIG_DIR;
+    return json_is_null(json) || (folder && text && (!*text || strcmp(text, "None") == 0));
+}
+
+/* "" stands for "None", but not in prompts. */
 static json_t *normalised(const fc_config_row *row, json_t *json)
 {
     const char *text = json_string_value(json);
-    bool texty = row->kind != FC_CONFIG_BOOL && row->kind != FC_CONFIG_INT && row->kind != FC_CONFIG_NUM;
-    if (row->kind == FC_CONFIG_PROMPT) return json_is_null(json) ? json_string("") : json_incref(json);
-    if (texty && (json_is_null(json) || (text && !*text))) return json_string("None");
-    return json_incref(json);
+    bool texty = row->kind != FC_CONFIG_BOOL && row->kind != FC_CONFIG_INT && row->kind != FC_CONFIG_NUM &&
+                 row->kind != FC_CONFIG_PROMPT;
+    return texty && text && !*text ? json_string("None") : json_incref(json);
 }
 
 /* "models/loras" counts from the home folder. False: too long. */
@@ -92,6 +99,7 @@ static bool is_nowhere(const fc_config *c, size_t row, const json_t *json)
 
 static void set(fc_config *c, size_t row, json_t *given, fc_config_source source)
 {
+    if (is_unset(&fc_config_table[row], given)) return;
     json_t *json = normalised(&fc_config_table[row], given);
     if (json && fc_config_is_valid(&fc_config_table[row], json) && is_nowhere(c, row, json)) {
         json_decref(json);
@@ -116,42 +124,50 @@ static void set_all(fc_config *c, const json_t *object, fc_config_source source)
 
 /* ---- sources ---- */
 
-static json_t *parse(const fc_config *c, const char *name, const char *text, size_t size)
+static json_t *read_json(const char *path, fc_err *err)
 {
-    json_error_t e;
-    json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &e);
-    if (root && json_is_object(root)) return root;
-    fc_warn_emit(c->warn, "%s: line %d: %s; the whole file was left out", name, root ? 1 : e.line,
-                 root ? "there must be an object {...}" : e.text);
-    json_decref(root);
-    return NULL;
-}
-
-static json_t *read_json(const fc_config *c, const char *path)
-{
-    fc_buf text;
-    fc_err err;
     json_t *root = NULL;
-    fc_buf_init(&text, MAX_FILE);
-    if (fc_file_read(path, &text, &err) == FC_OK)
-        root = parse(c, path, fc_buf_cstr(&text), text.len);
-    else
-        fc_warn_emit(c->warn, "%s; it was left out", err.message);
-    fc_buf_fini(&text);
-    return root;
+    return fc_json_read_file(path, MAX_FILE, FC_JSON_OBJECT, &root, err) == FC_OK ? root : NULL;
 }
 
-/* home/presets/NAME.json, else the built-in one. NULL: there is none, or it is broken. */
-static json_t *read_preset(const fc_config *c, const char *name, bool *exists)
+/* "mine" in any folder below home/presets, "sub/mine", "sub\\mine". */
+static bool find_preset(const fc_config *c, const char *name, char path[PATH_SIZE + 300])
+{
+    static const char *const endings[] = {".json", NULL};
+    char folder[PATH_SIZE], wanted[256];
+    fc_arena arena;
+    fc_lines files;
+    bool found = false;
+    if (strlen(name) >= sizeof wanted) return false;
+    for (size_t i = 0; i <= strlen(name); i++) wanted[i] = name[i] == '\\' ? '/' : name[i];
+    snprintf(folder, sizeof folder, "%.4000s/presets", c->home);
+    snprintf(path, PATH_SIZE + 300, "%s/%s.json", folder, wanted);
+    if (fc_name_is_plain(wanted) && fc_path_exists(path)) return true;
+    fc_arena_init(&arena, 16 << 20);
+    fc_lines_init(&files, &arena);
+    fc_status status = fc_walk(folder, endings, &files, NULL);
+    for (size_t i = 0; status == FC_OK && i < files.count && !found; i++) {
+        size_t n;
+        const char *stem = fc_path_stem(files.items[i], &n);
+        found = strlen(wanted) == n && memcmp(stem, wanted, n) == 0;
+        if (found) snprintf(path, PATH_SIZE + 300, "%s/%s", folder, files.items[i]);
+    }
+    fc_arena_fini(&arena);
+    return found;
+}
+
+/* home/presets/NAME.json, else the built-in one. NULL: there is none, or it is broken, which err says. */
+static json_t *read_preset(const fc_config *c, const char *name, bool *exists, fc_err *err)
 {
     char path[PATH_SIZE + 300], built_in[300];
-    snprintf(path, sizeof path, "%s/presets/%.255s.json", c->home, name);
+    json_t *root = NULL;
     snprintf(built_in, sizeof built_in, "presets/%.255s.json", name);
     const fc_embedded_file *file = fc_embedded_find(&fc_app_data, built_in);
-    bool own = fc_name_is_plain(name) && fc_path_exists(path);
+    bool own = find_preset(c, name, path);
     *exists = own || file != NULL;
-    if (own) return read_json(c, path);
-    return file ? parse(c, built_in, file->data, file->size) : NULL;
+    if (own) return read_json(path, err);
+    bool read = file && fc_json_read(file->data, file->size, FC_JSON_OBJECT, &root, err) == FC_OK;
+    return read ? root : NULL;
 }
 
 static void use_environment(fc_config *c)
@@ -194,13 +210,17 @@ static const char recipe_key[] = "default_recipe";
 static fc_status use_preset(fc_config *c, const char *name, fc_config_source source, fc_err *err)
 {
     bool exists = false;
+    fc_err broken = {0};
     if (strcmp(name, "initial") == 0) return FC_OK; /* nothing but the start-up settings */
-    json_t *root = read_preset(c, name, &exists);
+    json_t *root = read_preset(c, name, &exists, &broken);
     /* presets are made for the version that has them */
     if (root && source == FC_CONFIG_PRESET && !json_object_get(root, recipe_key))
         json_object_set_new(root, recipe_key, json_string("2.5"));
     if (root) set_all(c, root, source);
     json_decref(root);
+    if (exists && !root && source == FC_CONFIG_PRESET) /* asked for by name: not to be left out in silence */
+        return fc_fail(err, broken.status, "the preset %.100s cannot be read: %s", name, broken.message);
+    if (exists && !root) fc_warn_emit(c->warn, "%s; it was left out", broken.message);
     return exists || source == FC_CONFIG_DEFAULT_PRESET ? FC_OK : preset_not_found(c, name, err);
 }
 
@@ -209,7 +229,9 @@ static fc_status fill(fc_config *c, const char *preset, fc_err *err)
     fc_status status = use_defaults(c, err);
     if (status == FC_OK) status = use_preset(c, "default", FC_CONFIG_DEFAULT_PRESET, err);
     if (status == FC_OK && fc_path_exists(c->file)) {
-        json_t *root = read_json(c, c->file);
+        fc_err broken = {0};
+        json_t *root = read_json(c->file, &broken);
+        if (!root) fc_warn_emit(c->warn, "%s; the whole file was left out", broken.message);
         set_all(c, root, FC_CONFIG_FILE);
         json_decref(root);
     }

@@ -144,6 +144,59 @@ static void test_broken_files(void **state)
     fc_config_close(open_config("initial"));
 }
 
+/* The same settings in every dress in which people save them. */
+static void test_dresses(void **state)
+{
+    (void)state;
+    static const char *const same[] = {
+        "{\"default_cfg_scale\": 5.5}", "\xef\xbb\xbf{\"default_cfg_scale\": 5.5}\r\n",
+        "{\r\n\"default_cfg_scale\": 9.0,\r\n\"default_cfg_scale\": 5.5\r\n}",
+        "{\"default_cfg_scale\": 5.5, \"path_outputs\": null, \"default_refiner\": null, \"path_loras\": "
+        "null}",
+        "{\"default_cfg_scale\": 5.5, \"path_outputs\": \"None\", \"path_wildcards\": \"\"}"};
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
+        app_home_write("config.txt", same[i]);
+        fc_config *c = open_config(NULL);
+        assert_string_equal(warnings.text, "");
+        assert_true(number(c, "default_cfg_scale") == 5.5);
+        assert_string_equal(text(c, "path_outputs"), "outputs");
+        assert_string_equal(text(c, "default_refiner"), "None");
+        fc_config_close(c);
+    }
+    app_home_write("config.txt", "{}");
+}
+
+/* A preset that was asked for by name is never left out in silence; its file may lie in a folder. */
+static void test_presets_by_name(void **state)
+{
+    (void)state;
+    fc_config *c;
+    fc_err err = {0};
+    app_home_write("presets/duplicate.json", "{\"default_cfg_scale\": 9.0, \"default_cfg_scale\": 5.5}");
+    app_home_write("presets/my own/deep.json", "{\"default_cfg_scale\": 6.5}");
+    app_home_write("presets/comma.json", "{\"default_cfg_scale\": 5.5, \"default_styles\": [],}");
+    app_home_write("presets/list.json", "[]");
+    static const char *const deep[] = {"deep", "my own/deep", "my own\\deep"};
+    c = open_config("duplicate");
+    assert_true(number(c, "default_cfg_scale") == 5.5);
+    fc_config_close(c);
+    for (int i = 0; i < 3; i++) {
+        c = open_config(deep[i]);
+        assert_true(number(c, "default_cfg_scale") == 6.5);
+        fc_config_close(c);
+    }
+    assert_fails(fc_config_open(&c, app_home(), "comma", app_warn(&warnings), &err), FC_FORMAT, &err,
+                 "line 1");
+    assert_fails(fc_config_open(&c, app_home(), "list", app_warn(&warnings), &err), FC_FORMAT, &err,
+                 "object");
+    for (int i = 0; i < 4; i++) {
+        static const char *const made[] = {"duplicate", "my own/deep", "comma", "list"};
+        char path[300];
+        snprintf(path, sizeof path, "%s/presets/%s.json", app_home(), made[i]);
+        assert_int_equal(remove(path), 0);
+    }
+}
+
 static void test_presets(void **state)
 {
     fc_arena arena;
@@ -307,9 +360,9 @@ static void test_torture(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {T(test_defaults),     T(test_table),           T(test_precedence),
-                                       T(test_bad_values),   T(test_broken_files),    T(test_presets),
-                                       T(test_apply_preset), T(test_previous_models), T(test_existing_folder),
-                                       T(test_torture)};
+    const struct CMUnitTest tests[] = {T(test_dresses),         T(test_presets_by_name), T(test_defaults),
+                                       T(test_table),           T(test_precedence),      T(test_bad_values),
+                                       T(test_broken_files),    T(test_presets),         T(test_apply_preset),
+                                       T(test_previous_models), T(test_existing_folder), T(test_torture)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
