@@ -1,6 +1,5 @@
 /* Opening models: single files as they are, what is of the many-files layout under canonical names. */
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,6 +7,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "format/json.h"
 #include "format/sniff.h"
 #include "nn/names.h"
 #include "nn/weights_impl.h"
@@ -234,12 +234,9 @@ static fc_status add_shard(shards *s, const char *name, fc_err *err)
 /* {"weight_map": {"tensor": "file", ...}} */
 static fc_status read_index(shards *s, const char *path, fc_err *err)
 {
-    fc_buf text;
     const char *tensor;
-    json_t *file;
-    fc_buf_init(&text, MAX_INDEX);
-    fc_status status = fc_file_read(path, &text, err);
-    json_t *root = status ? NULL : json_loadb(fc_buf_cstr(&text), text.len, 0, NULL);
+    json_t *file, *root;
+    fc_status status = fc_json_read_file(path, MAX_INDEX, FC_JSON_OBJECT, &root, err);
     json_t *map = json_object_get(root, "weight_map");
     if (!status && json_object_size(map) == 0)
         status = fc_fail(err, FC_FORMAT, "%s lists no tensors; download it again", path);
@@ -249,7 +246,6 @@ static fc_status read_index(shards *s, const char *path, fc_err *err)
         status = add_shard(s, json_is_string(file) ? json_string_value(file) : "", err);
     }
     json_decref(root);
-    fc_buf_fini(&text);
     return status;
 }
 

@@ -4,6 +4,8 @@
 #include <string.h>
 #include "app/common/json_text.h"
 #include "base/file.h"
+#include "base/text.h"
+#include "format/json.h"
 
 enum { MAX_CARD = 1 << 20 };
 
@@ -63,20 +65,18 @@ static fc_status check(const fc_model_card *card, fc_err *err)
 fc_status fc_model_card_open(fc_model_card *card, const char *model, fc_err *err)
 {
     fc_buf text;
-    json_error_t where;
     *card = (fc_model_card){0};
     if (fc_path_is_dir(model) || !card_path(model, card->path, sizeof card->path) ||
         !fc_path_exists(card->path))
         return FC_OK;
     fc_buf_init(&text, MAX_CARD);
-    fc_status s = fc_file_read(card->path, &text, NULL);
+    fc_status s = fc_text_read_file(card->path, &text, NULL);
     bool is_card = s == FC_OK && strstr(fc_buf_cstr(&text), "\"fooocus_card\"");
     s = FC_OK; /* what cannot be read, or is another program's, is no card */
     if (is_card) {
-        card->root = json_loadb(fc_buf_cstr(&text), text.len, JSON_REJECT_DUPLICATES, &where);
-        s = card->root ? check(card, err)
-                       : fc_fail(err, FC_FORMAT, "%s is no valid JSON: line %d: %s", card->path, where.line,
-                                 where.text);
+        s = fc_json_read(fc_buf_cstr(&text), text.len, FC_JSON_ANY, &card->root, err);
+        if (s != FC_OK) fc_fail_prefix(err, "%s is no valid JSON", card->path);
+        if (s == FC_OK) s = check(card, err);
     }
     fc_buf_fini(&text);
     if (s != FC_OK) fc_model_card_close(card);

@@ -9,6 +9,7 @@
 #include "app/settings/performance.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "format/json.h"
 
 enum {
     MAX_FILE = 4 << 20,
@@ -109,12 +110,13 @@ static void read_entry(fc_catalog *c, const char *file, const json_t *entry, fc_
 
 static void read_text(fc_catalog *c, const char *file, const char *text, size_t size, fc_warn warn)
 {
-    json_error_t e;
+    fc_err why = {0};
     size_t i;
-    json_t *entry, *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &e);
+    json_t *entry, *root;
+    bool read = fc_json_read(text, size, FC_JSON_OBJECT, &root, &why) == FC_OK;
     const json_t *models = json_object_get(root, "models");
-    if (!root)
-        fc_warn_emit(warn, "%s: line %d: %s; the whole file was left out", file, e.line, e.text);
+    if (!read)
+        fc_warn_emit(warn, "%s: %s; the whole file was left out", file, why.message);
     else if (!json_is_array(models))
         fc_warn_emit(warn, "%s: there is no list \"models\"; the file was left out", file);
     json_array_foreach(models, i, entry) if (c->count < MAX_MODELS) read_entry(c, file, entry, warn);

@@ -7,6 +7,7 @@
 #include "app/common/number_text.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "format/json.h"
 
 enum { MAX_ITEMS = 64, MAX_JSON = 1 << 20 };
 
@@ -281,14 +282,13 @@ static fc_status set_member_json(fc_request *request, const char *name, const js
 
 static fc_status load_json(const char *json, size_t size, json_t **root, fc_err *err)
 {
-    json_error_t where;
+    fc_err why = {0};
     *root = NULL;
     if (size > MAX_JSON)
         return fc_fail(err, FC_LIMIT, "the request has %zu bytes, at most %d are allowed", size, MAX_JSON);
-    *root = json_loadb(json, size, JSON_REJECT_DUPLICATES, &where);
-    if (!*root)
-        return fc_fail(err, FC_ARG, "the request is no valid JSON: line %d, column %d: %s", where.line,
-                       where.column, where.text);
+    fc_status status = fc_json_read(json, size, FC_JSON_ANY, root, &why);
+    if (status == FC_NOMEM) return fc_fail(err, FC_NOMEM, "%s", why.message);
+    if (status != FC_OK) return fc_fail(err, FC_ARG, "the request is no valid JSON: %s", why.message);
     if (json_is_object(*root)) return FC_OK;
     return fc_fail(err, FC_ARG, "the request must be a JSON object, it is %s", json_kind(*root));
 }

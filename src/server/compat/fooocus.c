@@ -26,11 +26,12 @@ typedef struct wish {
 
 static json_t *body_of(fc_http *h, fc_err *err)
 {
-    json_error_t where;
-    json_t *body =
-        h->body.len ? json_loadb(h->body.data, h->body.len, JSON_REJECT_DUPLICATES, &where) : json_object();
+    fc_err why = {0};
+    json_t *body = NULL;
+    if (h->body.len == 0) return json_object();
+    fc_status status = fc_json_read(h->body.data, h->body.len, FC_JSON_ANY, &body, &why);
     if (json_is_object(body)) return body;
-    fc_fail(err, FC_ARG, "the body is no JSON object: %s", body ? "another type" : where.text);
+    fc_fail(err, FC_ARG, "the body is no JSON object: %s", status == FC_OK ? "another type" : why.message);
     json_decref(body);
     return NULL;
 }

@@ -139,10 +139,11 @@ static void check_members(wish *w)
 
 static json_t *read_body(fc_http *h, fc_err *err)
 {
-    json_error_t where;
-    json_t *body = json_loadb(fc_buf_cstr(&h->body), h->body.len, JSON_REJECT_DUPLICATES, &where);
+    fc_err why = {0};
+    json_t *body;
+    fc_status status = fc_json_read(h->body.data, h->body.len, FC_JSON_ANY, &body, &why);
     if (json_is_object(body)) return body;
-    fc_fail(err, FC_ARG, "the body is no JSON object: %s", body ? "another type" : where.text);
+    fc_fail(err, FC_ARG, "the body is no JSON object: %s", status == FC_OK ? "another type" : why.message);
     json_decref(body);
     return NULL;
 }

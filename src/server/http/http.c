@@ -40,16 +40,16 @@ bool fc_http_query_int(fc_http *h, const char *name, int64_t lowest, int64_t hig
 
 json_t *fc_http_body_json(fc_http *h, bool optional)
 {
-    json_error_t where;
-    char message[300];
+    fc_err why = {0};
+    char message[sizeof why.message + 40];
+    json_t *root;
     if (optional && h->body.len == 0) return json_object();
-    json_t *root = json_loadb(fc_buf_cstr(&h->body), h->body.len, JSON_REJECT_DUPLICATES, &where);
+    fc_status status = fc_json_read(h->body.data, h->body.len, FC_JSON_ANY, &root, &why);
     if (json_is_object(root)) return root;
-    if (root)
+    if (status == FC_OK)
         snprintf(message, sizeof message, "the body must be a JSON object");
     else
-        snprintf(message, sizeof message, "the body is no valid JSON: line %d, column %d: %s", where.line,
-                 where.column, where.text);
+        snprintf(message, sizeof message, "the body is no valid JSON: %s", why.message);
     json_decref(root);
     fc_http_problem(h, FC_ARG, message);
     return NULL;
