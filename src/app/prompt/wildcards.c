@@ -9,12 +9,14 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/text.h"
 #include "text/unicode.h"
 
 enum { MAX_MISSING = 100 }; /* names that are warned about */
 
 typedef struct wildcard {
-    const char *name;
+    const char *name;                /* of the file, without ending */
+    const char *place;               /* the same below its folder: "sub/beast" */
     const char *path;                /* of the user's file, or NULL */
     const fc_embedded_file *builtin; /* the built-in file, or NULL */
     fc_lines lines;                  /* options, once read */
@@ -25,11 +27,19 @@ struct fc_wildcards {
     fc_arena arena;
     wildcard *items; /* sorted by name */
     size_t count;
+    wildcard *others; /* whose name another file has: found by their place alone */
+    size_t other_count;
     fc_strmap missing; /* names that were warned about */
     fc_warn warn;
 };
 
 /* ---- the set ---- */
+
+/* "sub/color.txt" -> "sub/color" */
+static const char *place_of(fc_arena *arena, const char *path)
+{
+    return fc_arena_strndup(arena, path, strlen(path) - strlen(".txt"));
+}
 
 /* "sub/color.txt" -> "color" */
 static const char *stem_of(fc_arena *arena, const char *path)
@@ -43,9 +53,10 @@ static const char *stem_of(fc_arena *arena, const char *path)
 static fc_status add(fc_wildcards *w, fc_strmap *seen, wildcard card)
 {
     bool known = false;
-    if (!card.name) return FC_NOMEM;
+    if (!card.name || !card.place) return FC_NOMEM;
     fc_status s = fc_strmap_put(seen, card.name, strlen(card.name), 0, &known);
     if (!s && !known) w->items[w->count++] = card;
+    if (!s && known) w->others[w->other_count++] = card;
     return s;
 }
 
@@ -54,10 +65,28 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const wildcard *)a)->name, ((const wildcard *)b)->name);
 }
 
+/* "sub/beast" for sub/beast.txt; Windows writes sub\\beast. */
+static bool is_place(const char *place, const char *name)
+{
+    for (; *place && *name; place++, name++)
+        if (*place != (*name == '\\' ? '/' : *name)) return false;
+    return *place == *name;
+}
+
+static wildcard *find_place(const fc_wildcards *w, const char *name)
+{
+    for (size_t i = 0; i < w->count; i++)
+        if (is_place(w->items[i].place, name)) return &w->items[i];
+    for (size_t i = 0; i < w->other_count; i++)
+        if (is_place(w->others[i].place, name)) return &w->others[i];
+    return NULL;
+}
+
 static wildcard *find(const fc_wildcards *w, const char *name)
 {
     wildcard key = {.name = name};
-    return bsearch(&key, w->items, w->count, sizeof key, by_name);
+    wildcard *found = bsearch(&key, w->items, w->count, sizeof key, by_name);
+    return found ? found : find_place(w, name);
 }
 
 static fc_status add_user_files(fc_wildcards *w, fc_strmap *seen, const char *folder, const fc_lines *found)
@@ -67,6 +96,7 @@ static fc_status add_user_files(fc_wildcards *w, fc_strmap *seen, const char *fo
     for (size_t i = 0; i < found->count && !s; i++) {
         if (fc_path_join(path, sizeof path, folder, found->items[i])) continue;
         wildcard card = {.name = stem_of(&w->arena, found->items[i]),
+                         .place = place_of(&w->arena, found->items[i]),
                          .path = fc_arena_strdup(&w->arena, path)};
         s = card.path ? add(w, seen, card) : FC_NOMEM;
     }
@@ -79,7 +109,10 @@ static fc_status add_builtin_files(fc_wildcards *w, fc_strmap *seen)
     for (size_t i = 0; i < fc_app_data.count && !s; i++) {
         const fc_embedded_file *file = &fc_app_data.files[i];
         if (fc_str_starts(file->name, "wildcards/"))
-            s = add(w, seen, (wildcard){.name = stem_of(&w->arena, file->name), .builtin = file});
+            s = add(w, seen,
+                    (wildcard){.name = stem_of(&w->arena, file->name),
+                               .place = place_of(&w->arena, file->name + strlen("wildcards/")),
+                               .builtin = file});
     }
     return s;
 }
@@ -98,6 +131,7 @@ static fc_status fill(fc_wildcards *w, const char *const *folders, size_t folder
         count += found[i].count;
     }
     w->items = fc_arena_array(&w->arena, count, sizeof *w->items);
+    w->others = fc_arena_array(&w->arena, count, sizeof *w->others);
     if (!s) s = w->arena.status;
     for (size_t i = 0; i < folder_count && !s; i++) s = add_user_files(w, &seen, folders[i], &found[i]);
     if (!s) s = add_builtin_files(w, &seen);
@@ -148,15 +182,14 @@ const char *fc_wildcards_name(const fc_wildcards *w, size_t index)
 
 /* ---- the options of one wildcard ---- */
 
+/* Every line but empty ones and those that begin with '#', which are comments. */
 static void add_options(fc_lines *lines, const char *text, size_t size)
 {
     const char *at = text, *end = text + size;
-    if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
-        at += 3; /* a byte order mark is no part of the first word */
     while (at < end) {
         const char *line = at;
         size_t n = fc_line_next(&at, end);
-        if (n) fc_lines_add(lines, line, n);
+        if (n && *line != '#') fc_lines_add(lines, line, n);
     }
 }
 
@@ -166,16 +199,12 @@ static fc_status read_user_file(fc_wildcards *w, wildcard *card, bool *told)
     fc_err why = {0};
     fc_buf content;
     fc_buf_init(&content, FC_WILDCARD_MAX_FILE);
-    fc_status s = fc_file_read(card->path, &content, &why);
-    bool usable = !s && fc_utf8_valid(fc_buf_cstr(&content), content.len) &&
-                  !memchr(fc_buf_cstr(&content), 0, content.len);
-    if (usable)
+    fc_status s = fc_text_read_file(card->path, &content, &why);
+    if (!s)
         add_options(&card->lines, fc_buf_cstr(&content), content.len);
-    else if (s)
-        fc_warn_emit(w->warn, "the wildcard %s cannot be read: %s", card->name, why.message);
     else
-        fc_warn_emit(w->warn, "%s is not UTF-8 text and cannot be a wildcard", card->path);
-    *told = !usable;
+        fc_warn_emit(w->warn, "the wildcard %s cannot be read: %s", card->name, why.message);
+    *told = s != FC_OK;
     fc_buf_fini(&content);
     return s == FC_NOMEM ? s : FC_OK;
 }
@@ -225,9 +254,50 @@ static const char *last_mark(const char *from, const char *end)
     return NULL;
 }
 
+/* Once for every name. */
+static void warn_missing(fc_wildcards *w, const char *name, const char *what)
+{
+    bool known = fc_strmap_get(&w->missing, name, strlen(name), NULL);
+    const char *copy = known || w->missing.count >= MAX_MISSING ? NULL : fc_arena_strdup(&w->arena, name);
+    if (!copy || fc_strmap_put(&w->missing, copy, strlen(copy), 0, NULL)) return;
+    fc_warn_emit(w->warn, "there is no wildcard file %s.txt; %s", name, what);
+}
+
+enum { MAX_NAME = 200 };
+
+/* A name that no regular expression of Fooocus finds, with a folder or a blank in it: what stands between the
+ * "__" at `open` and the next one of the line. 0: there is none. */
+static size_t long_name(const char *open, const char *end)
+{
+    const char *name = open + 2, *close = name;
+    while (close + 1 < end && close - name < MAX_NAME && *close != '\n' &&
+           !(close[0] == '_' && close[1] == '_'))
+        close++;
+    bool closed = close + 1 < end && close[0] == '_' && close[1] == '_';
+    size_t n = (size_t)(close - name);
+    return closed && n > 0 && name[0] != ' ' && name[n - 1] != ' ' ? n : 0;
+}
+
+/* Adds the name at `open` when there is such a file; else what looks like one is told. -> behind it, or NULL
+ */
+static const char *add_long_name(fc_wildcards *w, const char *open, const char *end, fc_lines *names)
+{
+    char name[MAX_NAME + 1];
+    size_t n = long_name(open, end);
+    if (!n) return NULL;
+    memcpy(name, open + 2, n);
+    name[n] = '\0';
+    if (find(w, name))
+        fc_lines_add(names, name, n);
+    else
+        warn_missing(w, name, "it stays in the prompt");
+    return open + n + 4;
+}
+
 /* Adds the names of all wildcards in text, as re.findall("__([\w-]+)__") finds them: inside a run of name
- * characters from the first "__" to the last one, as much as possible. */
-static void find_names(const char *text, size_t size, fc_lines *names)
+ * characters from the first "__" to the last one, as much as possible. Names with folders and blanks count
+ * where that finds nothing. */
+static void find_names(fc_wildcards *w, const char *text, size_t size, fc_lines *names)
 {
     const char *at = text, *end = text + size;
     while (at < end) {
@@ -236,11 +306,12 @@ static void find_names(const char *text, size_t size, fc_lines *names)
         while (open + 1 < stop && !(open[0] == '_' && open[1] == '_')) open++;
         /* the name has at least one character, and the closing mark may share no byte with it */
         const char *close = open + 5 <= stop ? last_mark(open + 3, stop) : NULL;
+        const char *behind = close || open + 1 >= stop ? NULL : add_long_name(w, open, end, names);
         if (close) fc_lines_add(names, open + 2, (size_t)(close - open - 2));
         /* a second match in the rest of the run would need a "__" behind the last one */
         uint32_t c;
-        at = stop;
-        if (at < end) at += fc_utf8_decode(at, (size_t)(end - at), &c);
+        at = behind ? behind : stop;
+        if (!behind && at < end) at += fc_utf8_decode(at, (size_t)(end - at), &c);
     }
 }
 
@@ -274,15 +345,6 @@ static fc_status replace(job *j, const char *name, const char *word, size_t time
     return j->mark.status ? j->mark.status : j->text.status;
 }
 
-/* Once for every name. */
-static void warn_missing(fc_wildcards *w, const char *name)
-{
-    bool known = fc_strmap_get(&w->missing, name, strlen(name), NULL);
-    const char *copy = known || w->missing.count >= MAX_MISSING ? NULL : fc_arena_strdup(&w->arena, name);
-    if (!copy || fc_strmap_put(&w->missing, copy, strlen(copy), 0, NULL)) return;
-    fc_warn_emit(w->warn, "there is no wildcard file %s.txt; the bare word is used", name);
-}
-
 static fc_status replace_one(job *j, const char *name)
 {
     wildcard *card = find(j->w, name);
@@ -293,7 +355,7 @@ static fc_status replace_one(job *j, const char *name)
                        "more than %u wildcards in one prompt; do they name each other in a circle?",
                        FC_WILDCARD_MAX_DRAWS);
     if (!card || card->lines.count == 0) {
-        if (!card) warn_missing(j->w, name);
+        if (!card) warn_missing(j->w, name, "the bare word is used");
         return replace(j, name, name, SIZE_MAX);
     }
     uint64_t count = card->lines.count;
@@ -308,7 +370,7 @@ static fc_status replace_pass(job *j, bool *any)
     fc_lines names;
     fc_arena_init(&arena, 4 * FC_WILDCARD_MAX_TEXT + ((size_t)1 << 20));
     fc_lines_init(&names, &arena);
-    find_names(fc_buf_cstr(&j->text), j->text.len, &names);
+    find_names(j->w, fc_buf_cstr(&j->text), j->text.len, &names);
     fc_status s = arena.status;
     for (size_t i = 0; i < names.count && !s; i++) s = replace_one(j, names.items[i]);
     *any = names.count > 0;

@@ -24,8 +24,9 @@ enum { FC_WILDCARD_MAX_PASSES = 64 };
 typedef struct fc_wildcards fc_wildcards;
 
 /* The files *.txt anywhere below the folders (missing ones are fine), then the built-in ones; of files with
- * the same name without ending the first counts. Files are read when they are used and kept: open a new set
- * to see changes on disk. Used by one thread at a time. */
+ * the same name without ending the first counts, the others go by their place: "__sub/color__". Lines that
+ * begin with '#' are comments. Files are read when they are used and kept: open a new set to see changes on
+ * disk. Used by one thread at a time. */
 fc_status fc_wildcards_open(const char *const *folders, size_t folder_count, fc_warn warn,
                             fc_wildcards **wildcards, fc_err *err) FC_MUST_USE;
 void fc_wildcards_close(fc_wildcards *w);

@@ -95,7 +95,7 @@ static void files_of_the_user_come_before_built_in_ones(void **state)
     assert_string_equal(resolve(w, "__color__ __animal__", 5, 0, false), "mauve hedgehog");
     assert_int_equal(warnings.count, 0);
     assert_string_equal(resolve(w, "__bad__ __nothing__ __notes__", 5, 0, false), "bad nothing notes");
-    assert_non_null(strstr(warnings.text, "bad.txt is not UTF-8"));
+    assert_non_null(strstr(warnings.text, "bad.txt: it is not UTF-8"));
     assert_non_null(strstr(warnings.text, "nothing has no lines"));
     assert_non_null(strstr(warnings.text, "notes.txt"));
     assert_int_equal(warnings.count, 3);
@@ -200,6 +200,37 @@ static void arrays_know_their_combinations(void **state)
     fc_buf_fini(&out);
 }
 
+/* However a person writes a file's name and a file its lines; what is no wildcard stays, and is told. */
+static void names_and_lines_of_every_kind(void **state)
+{
+    (void)state;
+    app_write("field/sub/beast.txt", "a cat\n");
+    app_write("field/other/beast.txt", "a dog\n");
+    app_write("field/my own/two words.txt", "an owl\n");
+    app_write("field/commented.txt", "# a comment\nred\n\n#blue\n");
+    app_write("field/marked.txt", "\xef\xbb\xbfgreen\r\n");
+    static const char *const cases[][2] = {
+        {"a __sub/beast__", "a a cat"},
+        {"a __sub\\beast__", "a a cat"},
+        {"__sub/beast__/__other/beast__", "a cat/a dog"},
+        {"__my own/two words__!", "an owl!"},
+        {"__two words__", "an owl"},
+        {"__commented__ __marked__", "red green"},
+        {"a __sub/bird__ flies", "a __sub/bird__ flies"},
+        {"snake__case and __ alone", "snake__case and __ alone"},
+    };
+    fc_wildcards *w;
+    app_warnings warnings;
+    fc_err err;
+    const char *folder = fc_test_tmp_path("field");
+    assert_ok(fc_wildcards_open(&folder, 1, app_warn(&warnings), &w, &err), &err);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_string_equal(resolve(w, cases[i][0], 1, 0, false), cases[i][1]);
+    assert_int_equal(warnings.count, 1);
+    assert_non_null(strstr(warnings.text, "sub/bird"));
+    fc_wildcards_close(w);
+}
+
 static fc_status apply_once(void *user)
 {
     (void)user;
@@ -231,6 +262,7 @@ int main(void)
         cmocka_unit_test(built_in_wildcards_work_without_files),
         cmocka_unit_test(files_of_the_user_come_before_built_in_ones),
         cmocka_unit_test(names_cannot_leave_the_folder),
+        cmocka_unit_test(names_and_lines_of_every_kind),
         cmocka_unit_test(growth_is_bounded),
         cmocka_unit_test(circles_of_links_end),
         cmocka_unit_test(arrays_count_as_in_the_reference),
