@@ -24,7 +24,7 @@ test("a wrong request: status, field", async () => {
     ["[]", 400, null],
     ["{}", 400, "parameters"],
     [DEEP, 400, null],
-    ['{"parameters":{},"parameters":{}}', 400, null],
+    ['{"parameters":{},"parameters":7}', 400, "parameters"], // the last of two counts
     ['{"parameters":{"prompt":"\\ud800"}}', 400, null],
     [Buffer.from('{"parameters":{"prompt":"\xff"}}', "latin1"), 400, null],
     [{ parameters: 7 }, 400, "parameters"],

@@ -14,10 +14,10 @@ const char *fc_home_dir(const char *chosen)
 
 bool fc_name_is_plain(const char *name)
 {
-    if (*name == '/' || strchr(name, '\\')) return false;
-    for (const char *part = name; part; part = strchr(part, '/')) {
-        if (*part == '/') part++;
-        if (fc_str_starts(part, "..") && (part[2] == '/' || part[2] == '\0')) return false;
+    if (*name == '/' || *name == '\\' || (*name && name[1] == ':')) return false;
+    for (const char *part = name; part; part = strpbrk(part, "/\\")) {
+        if (*part == '/' || *part == '\\') part++;
+        if (fc_str_starts(part, "..") && strchr("/\\", part[2])) return false; /* strchr finds the end, too */
     }
     return true;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "app/common/demo.h"
+#include "app/common/file_name.h"
 #include "app/common/home.h"
 #include "app/common/walk.h"
 #include "app/models/card.h"
@@ -102,26 +103,11 @@ fc_status fc_model_folder_open(const char *home, const char *kind, fc_arena *are
     return status;
 }
 
-/* "ink" and "style/ink" mean style/ink.safetensors. */
-static bool stem_is(const char *file, const char *name)
-{
-    size_t n, size = strlen(name);
-    const char *stem = fc_path_stem(file, &n), *end = stem + n;
-    bool whole = size == (size_t)(end - file) && memcmp(file, name, size) == 0;
-    return whole || (size == n && memcmp(stem, name, n) == 0);
-}
-
-/* The relative name that `name` means: itself, a file name in a sub-folder, or a stem. */
+/* The relative name that `name` means; NULL: none. */
 static const char *find_in(const fc_model_folder *folder, const char *name)
 {
-    const fc_lines *all = &folder->names;
-    for (size_t i = 0; i < all->count; i++)
-        if (strcmp(all->items[i], name) == 0) return all->items[i];
-    for (size_t i = 0; i < all->count; i++)
-        if (strcmp(fc_path_basename(all->items[i]), name) == 0) return all->items[i];
-    for (size_t i = 0; i < all->count; i++)
-        if (stem_is(all->items[i], name)) return all->items[i];
-    return NULL;
+    size_t i = fc_file_name_find(folder->names.items, folder->names.count, name);
+    return i < folder->names.count ? folder->names.items[i] : NULL;
 }
 
 /* name: an item of the folder's list. */
@@ -161,6 +147,17 @@ static fc_status not_found(const fc_model_folder *folder, const char *field, con
                    folder->dir);
 }
 
+/* A file of a kind that is in no list (model.gguf): opening it says what it is. NULL: there is none. */
+static const char *find_unlisted(const fc_model_folder *folder, const char *name)
+{
+    char path[4096];
+    if (!folder->dir || !fc_name_is_plain(name) ||
+        fc_path_join(path, sizeof path, folder->dir, name) != FC_OK)
+        return NULL;
+    bool is_file = fc_path_exists(path) && !fc_path_is_dir(path);
+    return is_file ? fc_arena_strdup(folder->names.arena, path) : NULL;
+}
+
 /* One chosen file -> its path. */
 static fc_status find_one(const fc_model_folder *folder, const char *field, const char *name, bool names_only,
                           const char **path, fc_err *err)
@@ -177,7 +174,7 @@ static fc_status find_one(const fc_model_folder *folder, const char *field, cons
         *path = fc_arena_strdup(folder->names.arena, name);
     else if (found)
         *path = path_in(folder, found);
-    else
+    else if (!(*path = find_unlisted(folder, name)))
         return not_found(folder, field, name, err);
     return *path ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory");
 }

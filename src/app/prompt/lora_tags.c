@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "app/common/file_name.h"
 #include "base/buf.h"
-#include "base/file.h"
 #include "base/str.h"
 
 static const char opening[] = "<lora:";
@@ -171,22 +171,14 @@ fc_status fc_lora_tags_parse(const char *line, fc_arena *arena, fc_lora_tags *ou
 
 /* ---- from names to files ---- */
 
-/* "style/paint.safetensors" has the stem "paint". */
-static bool has_stem(const char *file, const char *stem)
+static const char *find_file(const fc_lora_merge *with, const char *name)
 {
-    const char *base = fc_path_basename(file);
-    const char *dot = strrchr(base, '.');
-    size_t n = dot && dot != base && dot[1] ? (size_t)(dot - base) : strlen(base);
-    return strlen(stem) == n && !memcmp(base, stem, n);
-}
-
-static const char *find_file(const fc_lora_merge *with, const char *stem)
-{
-    for (size_t i = 0; i < with->file_count; i++) {
-        bool excluded = with->excluded && !strcmp(with->files[i], with->excluded);
-        if (!excluded && has_stem(with->files[i], stem)) return with->files[i];
+    size_t count = with->file_count, i = fc_file_name_find(with->files, count, name);
+    if (i < count && with->excluded && strcmp(with->files[i], with->excluded) == 0) {
+        size_t rest = count - i - 1;
+        i += 1 + fc_file_name_find(with->files + i + 1, rest, name);
     }
-    return NULL;
+    return i < count ? with->files[i] : NULL;
 }
 
 /* The user's rows win over a tag for the same file; a tag that says the same twice counts once. */
