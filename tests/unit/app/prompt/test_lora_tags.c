@@ -93,9 +93,9 @@ static void tags_become_files(void **state)
 
     merge(&m, "<lora:paint.safetensors:1> <lora:style/paint:1> <lora:fast:1> <lora:own:2> <lora:hidden:1>",
           5);
-    assert_int_equal(m.count,
-                     2); /* one file under two names; the file of the mode and unknown ones are not taken */
-    assert_string_equal(m.items[1].path, "style/paint.safetensors");
+    assert_int_equal(m.count, 3); /* the file of the performance mode and unknown ones are left out */
+    assert_string_equal(m.items[1].path, "paint.safetensors");
+    assert_string_equal(m.items[2].path, "style/paint.safetensors");
     assert_int_equal(m.warnings.count, 3);
     assert_non_null(strstr(m.warnings.text, "\"fast\""));
     fc_arena_fini(&m.arena);
