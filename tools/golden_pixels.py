@@ -20,6 +20,8 @@ KEEP = {
     "inpaint": r"mask\.scene_a\..*|parts\.(fill\.(image|mask|out)|grey|open)|pool\..*|small_k0\.t128\.(image|mask)|"
                r"small_k0\.(latent_mask|grey_pixels_u8)",
     "masks": r"canvas|upload\.(small|colours)|out\.(plain|small|colours|dilate8|erode5|float3|invert_erode2|erode64)",
+    "canny": r"plain\.(gradient|noise|lines)\..*|parts\.(input|edge)|(gradient|noise|photo|sparse|flat|card)\.[0-9.]*",
+    "cpds": r"lab\..*|(gradient|noise|photo|lines|sparse|flat)(\.density)?|gradient\.blurred|big\.final\.sub8",
 }
 
 
