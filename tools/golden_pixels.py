@@ -22,6 +22,7 @@ KEEP = {
     "masks": r"canvas|upload\.(small|colours)|out\.(plain|small|colours|dilate8|erode5|float3|invert_erode2|erode64)",
     "canny": r"plain\.(gradient|noise|lines)\..*|parts\.(input|edge)|(gradient|noise|photo|sparse|flat|card)\.[0-9.]*",
     "cpds": r"lab\..*|(gradient|noise|photo|lines|sparse|flat)(\.density)?|gradient\.blurred|big\.final\.sub8",
+    "face": r".*\.crop\.224",
 }
 
 
