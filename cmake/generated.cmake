@@ -20,7 +20,7 @@ list(APPEND FC_GENERATED_SOURCES ${CLIP_VOCAB_C})
 
 # data/ -> a table of embedded files, fc_app_data.
 file(GLOB_RECURSE APP_DATA RELATIVE ${CMAKE_SOURCE_DIR}/data CONFIGURE_DEPENDS data/styles/*.json data/presets/*.json
-     data/wildcards/*.txt data/catalog.json data/openapi.json)
+     data/wildcards/*.txt data/glossary/*.txt data/catalog.json data/openapi.json)
 list(TRANSFORM APP_DATA PREPEND ${CMAKE_SOURCE_DIR}/data/ OUTPUT_VARIABLE APP_DATA_FILES)
 add_executable(gen_embed tools/gen_embed.c src/base/buf.c src/base/file.c src/base/mem.c src/base/path.c src/base/status.c
                src/base/str.c)
