@@ -100,6 +100,7 @@ fc_status fc_composer_init(fc_composer *c, const fc_plan_input *input, fc_warn w
         .input = input, .recipe = fc_recipe_from_name(input->params->recipe), .warn = warn, .arena = arena};
     fc_lines_init(&c->positive, arena);
     fc_lines_init(&c->negative, arena);
+    fc_lines_init(&c->unknown, arena);
     if (is_raw(c)) return FC_OK;
     fc_status status = init_styles(c, err);
     return status == FC_OK ? init_prompts(c, err) : status;
@@ -161,6 +162,49 @@ static fc_status resolve_lines(fc_composer *c, const fc_wildcard_draw *draw, fc_
     for (size_t i = 1; i < c->negative.count && status == FC_OK; i++)
         status = resolve_line(c, c->negative.items[i], draw, false, negative, err);
     return status;
+}
+
+/* ---- Chinese to English ---- */
+
+static bool is_told(const fc_composer *c, const char *word)
+{
+    for (size_t i = 0; i < c->unknown.count; i++)
+        if (strcmp(c->unknown.items[i], word) == 0) return true;
+    return false;
+}
+
+/* Names the words that stay Chinese, each once in a job. */
+static void tell_unknown(fc_composer *c, const fc_lines *unknown)
+{
+    fc_buf list;
+    fc_buf_init(&list, MAX_TEXT);
+    for (size_t i = 0; i < unknown->count; i++) {
+        if (is_told(c, unknown->items[i])) continue;
+        fc_buf_printf(&list, "%s%s", list.len ? ", " : "", unknown->items[i]);
+        fc_lines_add(&c->unknown, unknown->items[i], strlen(unknown->items[i]));
+    }
+    if (list.len > 0)
+        fc_warn_emit(c->warn, "no English word is known for: %s; write it in English to have it drawn",
+                     fc_buf_cstr(&list));
+    fc_buf_fini(&list);
+}
+
+/* Chinese lines become English ones, which is told for the first image. */
+static fc_status translate(fc_composer *c, const char *field, bool is_first, fc_lines *lines, fc_err *err)
+{
+    fc_status status = FC_OK;
+    for (size_t i = 0; i < lines->count; i++) {
+        fc_translation english;
+        if (!fc_text_is_chinese(lines->items[i])) continue;
+        if (c->glossary.count == 0) status = fc_glossary_open(c->arena, &c->glossary, err);
+        if (status == FC_OK)
+            status = fc_glossary_translate(&c->glossary, lines->items[i], c->arena, &english, err);
+        if (status != FC_OK) return status;
+        lines->items[i] = english.english;
+        if (is_first) fc_warn_emit(c->warn, "%s, in English: %s", field, english.english);
+        tell_unknown(c, &english.unknown);
+    }
+    return FC_OK;
 }
 
 /* Empty texts are no texts; when nothing is left, the main prompt is the only one. */
@@ -245,6 +289,11 @@ static fc_status compose_lines(fc_composer *c, int32_t index, fc_plan_image *out
     if (c->arena->status != FC_OK) return full(c, err);
     out->prompt = joined(&own_positive, c->arena);
     out->negative_prompt = joined(&own_negative, c->arena);
+    if (c->input->params->translate) {
+        status = translate(c, "prompt", index == 0, &own_positive, err);
+        if (status == FC_OK) status = translate(c, "negative_prompt", index == 0, &own_negative, err);
+        if (status != FC_OK) return status;
+    }
     if (old && style_count == 0) styles[style_count++] = c->none;
     set_style_names(c, styles, style_count, out);
     if (old && style_count == 1) return join_one(c, styles[0], &own_positive, &own_negative, out, err);

@@ -7,6 +7,7 @@
 #define FC_APP_PLAN_COMPOSE_H
 
 #include "app/plan/plan.h"
+#include "app/prompt/glossary.h"
 #include "app/prompt/lora_tags.h"
 
 typedef struct fc_composer {
@@ -18,6 +19,8 @@ typedef struct fc_composer {
     fc_lora_tags tags;
     const fc_style **styles;
     int32_t style_count;
+    fc_glossary glossary; /* empty until a prompt is Chinese */
+    fc_lines unknown;     /* words that it does not have, told once each */
     const fc_style *none; /* what recipe 1.0 does without a style */
 } fc_composer;
 

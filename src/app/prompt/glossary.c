@@ -9,8 +9,8 @@
 
 enum {
     MAX_SENTENCE = 64 << 10,
-    MAX_WORD = 64,    /* bytes */
-    COST_WORD = 10,   /* of a word; one of a single character costs more, so that longer ones win */
+    MAX_WORD = 64,  /* bytes */
+    COST_WORD = 10, /* of a word; one of a single character costs more, so that longer ones win */
     COST_SINGLE = 14,
     COST_PHRASE = 16, /* "under the tree", unless it cuts a longer word: 樱花树|下, not 樱花|树下 */
     COST_UNKNOWN = 100
@@ -287,7 +287,8 @@ fc_status fc_glossary_cut(const fc_glossary *g, const char *sentence, fc_arena *
                        MAX_SENTENCE);
     place *places = fc_arena_array(arena, size + 1, sizeof *places);
     *tokens = fc_arena_array(arena, size + 1, sizeof **tokens);
-    if (!places || !*tokens) return fc_fail(err, arena->status, "no memory for cutting the prompt into words");
+    if (!places || !*tokens)
+        return fc_fail(err, arena->status, "no memory for cutting the prompt into words");
     for (size_t i = 0; i < size; n++) {
         places[n].at = sentence + i;
         i += fc_utf8_decode(sentence + i, size - i, &places[n].c);

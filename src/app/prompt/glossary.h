@@ -35,8 +35,8 @@ typedef struct fc_word {
 } fc_word;
 
 typedef struct fc_glossary {
-    const fc_word *words; /* sorted by chinese; a word of two classes stands twice */
-    size_t count, longest; /* of the Chinese words, in characters */
+    const fc_word *words;        /* sorted by chinese; a word of two classes stands twice */
+    size_t count, longest;       /* of the Chinese words, in characters */
     const uint32_t *traditional; /* pairs of code points, sorted by the first: traditional, simplified */
     size_t pairs;
 } fc_glossary;

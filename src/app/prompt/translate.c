@@ -1,5 +1,5 @@
-/* From cut Chinese to English: a reader of noun phrases. A clause is read from left to right; places and times
- * are said at its end, as English does. See glossary.h. */
+/* From cut Chinese to English: a reader of noun phrases. A clause is read from left to right; places and
+ * times are said at its end, as English does. See glossary.h. */
 #include <string.h>
 #include "app/prompt/glossary.h"
 #include "base/buf.h"
@@ -61,14 +61,14 @@ static bool is_any(const char *word, const char *const *list, size_t count)
 /* ---- English: plurals and articles ---- */
 
 static const char *const irregular[][2] = {
-    {"man", "men"},         {"woman", "women"},     {"child", "children"}, {"person", "people"},
-    {"mouse", "mice"},      {"goose", "geese"},     {"wolf", "wolves"},    {"leaf", "leaves"},
-    {"foot", "feet"},       {"tooth", "teeth"},     {"knife", "knives"},   {"fish", "fish"},
-    {"goldfish", "goldfish"}, {"sheep", "sheep"},   {"deer", "deer"},      {"koi", "koi"},
-    {"elf", "elves"},       {"gentleman", "gentlemen"}, {"bread", "bread"}, {"water", "water"},
-    {"grass", "grass"},     {"snow", "snow"},       {"light", "light"},    {"people", "people"},
-    {"clothes", "clothes"}, {"hair", "hair"},       {"rain", "rain"},      {"smoke", "smoke"},
-    {"fruit", "fruit"},     {"food", "food"},       {"gold", "gold"},      {"bamboo", "bamboo"},
+    {"man", "men"},           {"woman", "women"},         {"child", "children"}, {"person", "people"},
+    {"mouse", "mice"},        {"goose", "geese"},         {"wolf", "wolves"},    {"leaf", "leaves"},
+    {"foot", "feet"},         {"tooth", "teeth"},         {"knife", "knives"},   {"fish", "fish"},
+    {"goldfish", "goldfish"}, {"sheep", "sheep"},         {"deer", "deer"},      {"koi", "koi"},
+    {"elf", "elves"},         {"gentleman", "gentlemen"}, {"bread", "bread"},    {"water", "water"},
+    {"grass", "grass"},       {"snow", "snow"},           {"light", "light"},    {"people", "people"},
+    {"clothes", "clothes"},   {"hair", "hair"},           {"rain", "rain"},      {"smoke", "smoke"},
+    {"fruit", "fruit"},       {"food", "food"},           {"gold", "gold"},      {"bamboo", "bamboo"},
 };
 
 static bool ends_any(const char *word, const char *const *ends, size_t count)
@@ -103,8 +103,8 @@ static void put_plural(fc_buf *b, const char *noun)
 
 static bool is_one(const char *number)
 {
-    static const char *const singular[] = {"a", "half", "every", "a cup of", "a bowl of", "a bottle of",
-                                           "a plate of", "a piece of", "a pot of"};
+    static const char *const singular[] = {"a",           "half",       "every",      "a cup of", "a bowl of",
+                                           "a bottle of", "a plate of", "a piece of", "a pot of"};
     return IS_ANY(number, singular);
 }
 
@@ -198,8 +198,10 @@ static size_t read_modifier(parser *p, size_t i, size_t high, noun_phrase *n, bo
     case FC_WORD_ADJECTIVE:
         put_token(&n->before, t);
         return is_class(p, i + 1, high, FC_WORD_POSSESSIVE) ? i + 2 : i + 1;
-    case FC_WORD_POSSESSIVE: return i + 1;
-    case FC_WORD_PARTICLE: return *t->english ? i : i + 1;
+    case FC_WORD_POSSESSIVE:
+        return i + 1;
+    case FC_WORD_PARTICLE:
+        return *t->english ? i : i + 1;
     case FC_WORD_VERB:
         if (is_class(p, i + 1, high, FC_WORD_POSSESSIVE) && i + 2 < high) {
             put_token(strchr(t->english, ' ') ? &n->after : &n->before, t); /* "boy playing piano" */
@@ -216,14 +218,16 @@ static size_t read_modifier(parser *p, size_t i, size_t high, noun_phrase *n, bo
         if (!is_class(p, i + 1, high, FC_WORD_POSSESSIVE) || i + 2 >= high) return i;
         put_token(&n->after, t);
         return i + 2;
-    default: return i;
+    default:
+        return i;
     }
 }
 
 /* Puts "a", or "an" where what follows begins with a vowel, and other numbers as they are. */
 static void put_number(fc_buf *out, const char *number, const char *next)
 {
-    bool vowel = *next && strchr("aeiou", *next) && !fc_str_starts(next, "uni") && !fc_str_starts(next, "one");
+    bool vowel =
+        *next && strchr("aeiou", *next) && !fc_str_starts(next, "uni") && !fc_str_starts(next, "one");
     put_text(out, strcmp(number, "a") == 0 && vowel ? "an" : number);
 }
 
@@ -324,8 +328,10 @@ static size_t read_one(parser *p, size_t i, size_t high, clause_state *c)
         if (describes_next(p, i, high)) return read_thing(p, i, high, c);
         put_token(t->class == FC_WORD_TIME ? &c->times : &c->places, t);
         return is_class(p, i + 1, high, FC_WORD_HAVE) ? i + 2 : i + 1;
-    case FC_WORD_PREPOSITION: return read_preposition(p, i, high, c);
-    case FC_WORD_CONJUNCTION: break;
+    case FC_WORD_PREPOSITION:
+        return read_preposition(p, i, high, c);
+    case FC_WORD_CONJUNCTION:
+        break;
     case FC_WORD_VERB:
         if (c->has_verb) flush(c);
         c->has_subject = c->has_verb = true;
@@ -335,9 +341,12 @@ static size_t read_one(parser *p, size_t i, size_t high, clause_state *c)
         break;
     case FC_WORD_COPULA:
     case FC_WORD_PLACE:
-    case FC_WORD_POSSESSIVE: return i + 1;
-    case FC_WORD_PARTICLE: break;
-    default: return read_thing(p, i, high, c);
+    case FC_WORD_POSSESSIVE:
+        return i + 1;
+    case FC_WORD_PARTICLE:
+        break;
+    default:
+        return read_thing(p, i, high, c);
     }
     put_token(&c->out, t);
     if (t->class == FC_WORD_CONJUNCTION) c->has_subject = false;
@@ -366,8 +375,9 @@ static const char *clause(parser *p, size_t low, size_t high)
 static const struct {
     const char *chinese, *ascii;
 } marks[] = {
-    {"，", ", "}, {"、", ", "}, {"。", ". "}, {"；", "; "}, {"：", ":"}, {"！", "! "}, {"？", "? "}, {"（", "("},
-    {"）", ")"},  {"【", "("},  {"】", ")"},  {"“", "\""},  {"”", "\""}, {"《", "\""}, {"》", "\""}, {"…", "..."},
+    {"，", ", "}, {"、", ", "}, {"。", ". "}, {"；", "; "}, {"：", ":"}, {"！", "! "},
+    {"？", "? "}, {"（", "("},  {"）", ")"},  {"【", "("},  {"】", ")"}, {"“", "\""},
+    {"”", "\""},  {"《", "\""}, {"》", "\""}, {"…", "..."},
 };
 
 static void put_mark(fc_buf *out, const token *t)
@@ -396,7 +406,8 @@ static void put_clause(parser *p, size_t low, size_t high, fc_buf *out)
 {
     if (low == high) return;
     if (!has_chinese(p->t, low, high)) {
-        fc_buf_append(out, p->t[low].text, (size_t)(p->t[high - 1].text + p->t[high - 1].size - p->t[low].text));
+        fc_buf_append(out, p->t[low].text,
+                      (size_t)(p->t[high - 1].text + p->t[high - 1].size - p->t[low].text));
         return;
     }
     const char *english = clause(p, low, high);
@@ -432,7 +443,8 @@ fc_status fc_glossary_translate(const fc_glossary *glossary, const char *text, f
         put_mark(&out, &tokens[i]);
     }
     result->english = keep(&p, &out);
-    return arena->status == FC_OK ? FC_OK : fc_fail(err, arena->status, "no memory for translating the prompt");
+    return arena->status == FC_OK ? FC_OK
+                                  : fc_fail(err, arena->status, "no memory for translating the prompt");
 }
 
 bool fc_text_is_chinese(const char *text)
