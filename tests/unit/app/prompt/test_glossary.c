@@ -36,31 +36,43 @@ static const struct {
     {"傍晚海边有一座白色的灯塔", "a white lighthouse by the sea at dusk", ""},
     {"桌子上有三个苹果和一杯咖啡", "three apples and a cup of coffee on the table", ""},
     {"两只蝴蝶在花园里飞舞", "two butterflies dancing in the garden", ""},
-    {"穿着汉服的少女站在樱花树下，电影感，柔和的光线", "young girl wearing hanfu standing under the cherry blossom tree, cinematic, soft light", ""},
-    {"赛博朋克城市夜景，霓虹灯，下雨，反射", "cyberpunk city night, neon lights, in the rain, reflection", ""},
-    {"森林里的小木屋，清晨，薄雾，阳光洒在草地上", "cabin in the forest, early morning, mist, sunlight shining on in the meadow", ""},
-    {"一位白发老人在江边钓鱼，水墨画风格", "a white hair old man fishing by the river, ink wash painting style", ""},
-    {"宇航员骑着马在火星上，高清，细节丰富", "astronaut riding horse on the planet mars, high resolution, rich details", ""},
+    {"穿着汉服的少女站在樱花树下，电影感，柔和的光线",
+     "young girl wearing hanfu standing under the cherry blossom tree, cinematic, soft light", ""},
+    {"赛博朋克城市夜景，霓虹灯，下雨，反射", "cyberpunk city night, neon lights, in the rain, reflection",
+     ""},
+    {"森林里的小木屋，清晨，薄雾，阳光洒在草地上",
+     "cabin in the forest, early morning, mist, sunlight shining on in the meadow", ""},
+    {"一位白发老人在江边钓鱼，水墨画风格",
+     "a white hair old man fishing by the river, ink wash painting style", ""},
+    {"宇航员骑着马在火星上，高清，细节丰富",
+     "astronaut riding horse on the planet mars, high resolution, rich details", ""},
     {"可爱的小女孩抱着一只毛茸茸的兔子", "cute little girl hugging a fluffy rabbit", ""},
     {"古老的城堡，(红色:1.3)的旗帜", "ancient castle, (red:1.3) flag", ""},
     {"貓咪躺在沙發上睡覺", "cat lying on the sofa sleeping", ""},
-    {"雪山下的湖泊，倒影，超高清，8k画质", "lake under the snowy mountain, reflection, ultra hd, 8k quality", ""},
+    {"雪山下的湖泊，倒影，超高清，8k画质", "lake under the snowy mountain, reflection, ultra hd, 8k quality",
+     ""},
     {"a photo of 一只猫, best quality", "a photo of a cat, best quality", ""},
     {"黑色的龙飞过燃烧的村庄，史诗感", "black dragon flying over burning village, epic", ""},
-    {"中国古代宫殿，金色屋顶，蓝天白云", "chinese ancient palace, golden rooftop, blue sky and white clouds", ""},
+    {"中国古代宫殿，金色屋顶，蓝天白云", "chinese ancient palace, golden rooftop, blue sky and white clouds",
+     ""},
     {"魔法森林中发光的蘑菇", "glowing mushroom in the magical forest", ""},
-    {"雨夜的东京街头，一个撑着红伞的女孩", "tokyo on a rainy night on the street, a girl holding up red umbrella", ""},
+    {"雨夜的东京街头，一个撑着红伞的女孩",
+     "tokyo on a rainy night on the street, a girl holding up red umbrella", ""},
     {"竹林里的大熊猫在吃竹子", "panda in the bamboo forest eating bamboo", ""},
     {"水晶球里的小城市", "small city in the crystal ball", ""},
-    {"一座漂浮在空中的岛屿，瀑布从岛上落下", "an island floating in the sky, waterfall falling on the island", ""},
+    {"一座漂浮在空中的岛屿，瀑布从岛上落下", "an island floating in the sky, waterfall falling on the island",
+     ""},
     {"正在弹钢琴的小男孩，温暖的灯光", "boy playing piano, warm lighting", ""},
-    {"中国山水画，远处的山峰，云雾缭绕，一叶小舟", "chinese shan shui landscape painting, mountain peak in the distance, misty, small boat", ""},
+    {"中国山水画，远处的山峰，云雾缭绕，一叶小舟",
+     "chinese shan shui landscape painting, mountain peak in the distance, misty, small boat", ""},
     {"戴着墨镜的柴犬开着跑车", "shiba inu wearing sunglasses driving sports car", ""},
     {"未来城市，飞行汽车，夕阳", "futuristic city, flying car, sunset", ""},
     {"一杯热咖啡放在木桌上，旁边有一本书", "a cup of hot coffee placed on the wooden table, a book", ""},
     {"穿西装的兔子先生，油画，巴洛克风格", "rabbit gentleman wearing suit, oil painting, baroque style", ""},
-    {"少年剑客站在悬崖边，风吹动他的长袍", "teenage boy swordsman standing beside the cliff, wind stirring robe", ""},
-    {"一群羊在草原上吃草，蓝天白云", "a group of sheep eating grass on the grassland, blue sky and white clouds", ""},
+    {"少年剑客站在悬崖边，风吹动他的长袍",
+     "teenage boy swordsman standing beside the cliff, wind stirring robe", ""},
+    {"一群羊在草原上吃草，蓝天白云",
+     "a group of sheep eating grass on the grassland, blue sky and white clouds", ""},
     {"圣诞树下的礼物，壁炉，温馨的房间", "gift under the christmas tree, fireplace, warm room", ""},
     {"机械蝴蝶，蒸汽朋克，齿轮，高度精细", "mechanical butterfly, steampunk, gears, highly detailed", ""},
     {"沙漠中的紫色帐篷，夜晚，星空", "purple tent in the desert, at night, starry sky", ""},
@@ -90,8 +102,13 @@ static void plain_sentences_are_translated(void **state)
 static void what_is_not_chinese_stays(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"",       "a (red:1.2) fox, [[a, b]] <lora:x:0.5>", "a  b ,c\n d",
-                                        "caf\xc3\xa9", "(((", "\xd0\xba\xd0\xbe\xd1\x82", "\xe7\x8c x"};
+    static const char *const texts[] = {"",
+                                        "a (red:1.2) fox, [[a, b]] <lora:x:0.5>",
+                                        "a  b ,c\n d",
+                                        "caf\xc3\xa9",
+                                        "(((",
+                                        "\xd0\xba\xd0\xbe\xd1\x82",
+                                        "\xe7\x8c x"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         fc_translation t;
         fc_err err = {0};
@@ -120,7 +137,8 @@ static void a_long_text_is_refused(void **state)
     size_t size = (64 << 10) + 3;
     char *text = fc_arena_alloc(&arena, size + 1);
     for (size_t i = 0; i < size; i += 3) memcpy(text + i, "猫", 3);
-    assert_fails(fc_glossary_translate(&glossary, text, &arena, &t, &err), FC_LIMIT, &err, "can be translated");
+    assert_fails(fc_glossary_translate(&glossary, text, &arena, &t, &err), FC_LIMIT, &err,
+                 "can be translated");
 }
 
 /* Sentences of nothing but words that hold others inside do not go on for ever or nest without end. */
@@ -138,9 +156,9 @@ static void deep_sentences_end(void **state)
     fc_buf_fini(&text);
 }
 
-static const char *const classes[] = {"[noun]",   "[adjective]", "[verb]",        "[number]",     "[measure]",
-                                      "[place]",  "[preposition]", "[conjunction]", "[possessive]", "[have]",
-                                      "[copula]", "[particle]",  "[phrase]",      "[time]"};
+static const char *const classes[] = {
+    "[noun]",        "[adjective]",  "[verb]", "[number]", "[measure]",  "[place]",  "[preposition]",
+    "[conjunction]", "[possessive]", "[have]", "[copula]", "[particle]", "[phrase]", "[time]"};
 
 static void check_line(const char *name, const char *line, size_t size)
 {
@@ -156,7 +174,8 @@ static void check_line(const char *name, const char *line, size_t size)
         if ((unsigned char)*s >= 128) fail_msg("%s: English in %.*s", name, (int)size, line);
 }
 
-/* The lists themselves: known classes, English of ASCII, Chinese words with a Chinese character, none twice in a class. */
+/* The lists themselves: known classes, English of ASCII, Chinese words with a Chinese character, none twice
+ * in a class. */
 static void the_lists_are_in_order(void **state)
 {
     (void)state;
