@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/mem.h"
 #include "base/str.h"
+#include "format/bytes.h"
 #include "format/pickle.h"
 #include "format/sniff.h"
 #include "format/zip.h"
@@ -13,10 +14,17 @@ enum { MAX_NAME = 1024, MAX_DEPTH = 8, SHOWN_NAME = 100 };
 static const size_t MAX_VISITS = (size_t)1 << 20; /* shared values can make a small pickle a huge tree */
 static const size_t MAX_MEMORY = (size_t)512 << 20;
 
+typedef struct bytes {
+    const uint8_t *data; /* NULL: there are none */
+    size_t size;
+} bytes;
+
 typedef struct reader {
     fc_ckpt *c;
-    fc_zip zip;
+    fc_zip zip;       /* empty in the older layout: */
     char folder[256]; /* of data.pkl in the archive, with its slash */
+    bytes *old;       /* storages by number */
+    fc_strmap old_index;
     size_t visits;
     uint64_t copied;
     fc_err *err;
@@ -123,18 +131,26 @@ static fc_st_tensor *add(reader *r, const char *name, fc_status *status)
     return t;
 }
 
-static fc_status add_tensor(reader *r, const char *name, const fc_pickle_tensor *t)
+static bytes storage_of(const reader *r, const char *key)
 {
     char member_name[400];
+    uint32_t i;
+    if (r->old) return fc_strmap_get(&r->old_index, key, strlen(key), &i) ? r->old[i] : (bytes){0};
+    int n = snprintf(member_name, sizeof member_name, "%sdata/%.100s", r->folder, key);
+    const fc_zip_member *m = n > 0 ? fc_zip_find(&r->zip, member_name) : NULL;
+    return m ? (bytes){m->data, m->size} : (bytes){0};
+}
+
+static fc_status add_tensor(reader *r, const char *name, const fc_pickle_tensor *t)
+{
     size_t count, element = fc_dtype_size(t->dtype);
     uint64_t end;
     bool in_order;
     fc_status status = FC_OK;
-    int n = snprintf(member_name, sizeof member_name, "%sdata/%.100s", r->folder, t->storage->key);
-    const fc_zip_member *m = n > 0 ? fc_zip_find(&r->zip, member_name) : NULL;
-    if (!m) return bad_tensor(r, name, "has no data in the archive");
+    bytes m = storage_of(r, t->storage->key);
+    if (!m.data) return bad_tensor(r, name, "has no data in the file");
     if (!measure(t, &count, &end, &in_order)) return bad_tensor(r, name, "is too large");
-    if (end > m->size / element) return bad_tensor(r, name, "is longer than its data");
+    if (end > m.size / element) return bad_tensor(r, name, "is longer than its data");
     fc_st_tensor *out = add(r, name, &status);
     if (!out) return status;
     out->dtype = t->dtype;
@@ -143,8 +159,8 @@ static fc_status add_tensor(reader *r, const char *name, const fc_pickle_tensor 
     out->count = count;
     if (!in_order && !fc_size_mul(count, element, &out->size)) return bad_tensor(r, name, "is too large");
     out->size = count * element;
-    if (!in_order) return copy_in_order(r, t, m->data + (size_t)t->offset * element, out);
-    out->data = m->data + (count ? (size_t)t->offset * element : 0);
+    if (!in_order) return copy_in_order(r, t, m.data + (size_t)t->offset * element, out);
+    out->data = m.data + (count ? (size_t)t->offset * element : 0);
     return FC_OK;
 }
 
@@ -250,10 +266,24 @@ static const fc_zip_member *find_pickle(reader *r)
     return NULL;
 }
 
+static fc_status wrong_endian(const reader *r)
+{
+    return fc_fail(r->err, FC_UNSUPPORTED,
+                   "the checkpoint was written on a big-endian machine; get the .safetensors version");
+}
+
+static fc_status read_tree(reader *r, const fc_pickle_value *root)
+{
+    fc_status status = walk(r, state_dict(root), "", 0, false);
+    if (status == FC_OK && r->c->count == 0)
+        return fc_fail(r->err, FC_FORMAT, "the checkpoint describes no tensors");
+    return status;
+}
+
 static fc_status read_archive(reader *r)
 {
     char name[300];
-    const fc_pickle_value *root;
+    fc_pickle root;
     const fc_zip_member *pickle = find_pickle(r);
     if (!pickle)
         return fc_fail(r->err, FC_UNSUPPORTED,
@@ -261,15 +291,98 @@ static fc_status read_archive(reader *r)
                        "download, unpack it");
     snprintf(name, sizeof name, "%sbyteorder", r->folder);
     const fc_zip_member *order = fc_zip_find(&r->zip, name);
-    if (order && !(order->size == 6 && memcmp(order->data, "little", 6) == 0))
-        return fc_fail(r->err, FC_UNSUPPORTED,
-                       "the checkpoint was written on a big-endian machine; get the .safetensors version");
-    fc_status status = fc_pickle_read(pickle->data, pickle->size, &r->c->arena, &root, NULL, r->err);
-    if (status != FC_OK) return status;
-    status = walk(r, state_dict(root), "", 0, false);
-    if (status == FC_OK && r->c->count == 0)
-        return fc_fail(r->err, FC_FORMAT, "the checkpoint describes no tensors");
+    if (order && !(order->size == 6 && memcmp(order->data, "little", 6) == 0)) return wrong_endian(r);
+    if (pickle->size > FC_PICKLE_MAX_SIZE)
+        return fc_fail(r->err, FC_LIMIT, "the pickle has %zu bytes, no model's has more than %zu",
+                       pickle->size, FC_PICKLE_MAX_SIZE);
+    fc_status status = fc_pickle_read(pickle->data, pickle->size, &r->c->arena, &root, r->err);
+    return status ? status : read_tree(r, root.value);
+}
+
+/* ---- the layout before PyTorch 1.6: five pickles (a number, a version, facts about the machine, the
+ * tensors, the keys of the storages), then for every key the number of elements (8 bytes) and the elements
+ * ---- */
+
+static const uint8_t old_magic[] = {0x80, 2,    0x8a, 10,   0x6c, 0xfc, 0x9c, 0x46,
+                                    0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
+
+static fc_status next_pickle(reader *r, bytes *rest, fc_pickle *out)
+{
+    fc_status status = fc_pickle_read(rest->data, rest->size, &r->c->arena, out, r->err);
+    rest->data += out->size;
+    rest->size -= out->size;
     return status;
+}
+
+static fc_status bad_storages(const reader *r)
+{
+    return fc_fail(r->err, FC_FORMAT,
+                   "the data of the tensors end early or are described wrongly; download the file again");
+}
+
+/* Bytes of an element of the storage `key`; 0: no tensor needs it. */
+static size_t element_of(const fc_pickle_storage *storages, const char *key)
+{
+    for (const fc_pickle_storage *s = storages; s; s = s->next)
+        if (strcmp(s->key, key) == 0) return s->is_view ? 0 : fc_dtype_size(s->dtype);
+    return 0;
+}
+
+static fc_status place_storages(reader *r, const fc_pickle_storage *storages, const fc_pickle_value *keys,
+                                bytes rest)
+{
+    size_t count = keys->type == FC_PICKLE_LIST ? keys->u.list.count : 0;
+    if (count == 0 || count > FC_ST_MAX_TENSORS) return bad_storages(r);
+    r->old = fc_arena_array(&r->c->arena, count, sizeof *r->old);
+    if (!r->old) return no_memory(r);
+    for (size_t i = 0; i < count; i++) {
+        const fc_pickle_value *key = keys->u.list.items[i];
+        size_t element = key->type == FC_PICKLE_TEXT ? element_of(storages, key->u.text.data) : 0, size;
+        if (element == 0 || rest.size < 8) return bad_storages(r);
+        uint64_t elements = fc_le64(rest.data);
+        if (elements > (rest.size - 8) / element) return bad_storages(r);
+        size = (size_t)elements * element;
+        r->old[i] = (bytes){rest.data + 8, size};
+        rest.data += 8 + size;
+        rest.size -= 8 + size;
+        if (fc_strmap_put(&r->old_index, key->u.text.data, strlen(key->u.text.data), (uint32_t)i, NULL) !=
+            FC_OK)
+            return no_memory(r);
+    }
+    return FC_OK;
+}
+
+static bool big_endian(const fc_pickle_value *machine)
+{
+    for (size_t i = 0; machine->type == FC_PICKLE_DICT && i + 1 < machine->u.list.count; i += 2) {
+        const fc_pickle_value *key = machine->u.list.items[i], *v = machine->u.list.items[i + 1];
+        if (key->type == FC_PICKLE_TEXT && strcmp(key->u.text.data, "little_endian") == 0)
+            return v->type == FC_PICKLE_BOOL && !v->u.integer;
+    }
+    return false;
+}
+
+static fc_status read_old(reader *r, const void *data, size_t size)
+{
+    fc_pickle version, machine, root, keys;
+    bytes rest = {(const uint8_t *)data + sizeof old_magic, size - sizeof old_magic};
+    fc_status status = next_pickle(r, &rest, &version);
+    if (status == FC_OK) status = next_pickle(r, &rest, &machine);
+    if (status == FC_OK && big_endian(machine.value)) return wrong_endian(r);
+    if (status == FC_OK) status = next_pickle(r, &rest, &root);
+    if (status == FC_OK) status = next_pickle(r, &rest, &keys);
+    if (status == FC_OK) status = place_storages(r, root.storages, keys.value, rest);
+    return status ? status : read_tree(r, root.value);
+}
+
+static bool is_old(const void *data, size_t size)
+{
+    return size >= sizeof old_magic && memcmp(data, old_magic, sizeof old_magic) == 0;
+}
+
+bool fc_ckpt_is(const void *head, size_t head_size)
+{
+    return fc_sniff_kind(head, head_size) == FC_KIND_ZIP || is_old(head, head_size);
 }
 
 fc_status fc_ckpt_parse(fc_ckpt *c, const void *data, size_t size, fc_err *err)
@@ -277,16 +390,19 @@ fc_status fc_ckpt_parse(fc_ckpt *c, const void *data, size_t size, fc_err *err)
     fc_err own;
     *c = (fc_ckpt){0};
     fc_file_kind kind = fc_sniff_kind(data, size < 512 ? size : 512);
-    if (kind != FC_KIND_ZIP)
+    bool old = is_old(data, size);
+    if (kind != FC_KIND_ZIP && !old)
         return fc_fail(err, kind == FC_KIND_UNKNOWN ? FC_FORMAT : FC_UNSUPPORTED,
                        "this is not a PyTorch checkpoint but %s; %s", fc_kind_name(kind),
                        fc_kind_advice(kind));
     fc_arena_init(&c->arena, MAX_MEMORY);
     fc_strmap_init(&c->index);
     reader r = {.c = c, .err = err ? err : &own};
-    fc_status status = fc_zip_open(&r.zip, data, size, &c->arena, r.err);
-    if (status == FC_OK) status = read_archive(&r);
+    fc_strmap_init(&r.old_index);
+    fc_status status = old ? FC_OK : fc_zip_open(&r.zip, data, size, &c->arena, r.err);
+    if (status == FC_OK) status = old ? read_old(&r, data, size) : read_archive(&r);
     fc_zip_close(&r.zip);
+    fc_strmap_fini(&r.old_index);
     if (status != FC_OK) fc_ckpt_close(c);
     return status;
 }

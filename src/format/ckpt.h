@@ -1,6 +1,7 @@
-/* PyTorch checkpoints (.ckpt, .pth, .pt, .bin): a zip archive with a pickle that describes the tensors and
- * one member of raw bytes per storage. Tensors are mapped, not copied, but for those whose elements do not
- * lie in order. The pickle is read by format/pickle.h, which executes nothing. Read-only after opening. */
+/* PyTorch checkpoints (.ckpt, .pth, .pt, .bin, .patch): a zip archive with a pickle that describes the
+ * tensors and one member of raw bytes per storage, or, before PyTorch 1.6, the same one behind the other.
+ * Tensors are mapped, not copied, but for those whose elements do not lie in order. The pickle is read by
+ * format/pickle.h, which executes nothing. Read-only after opening. */
 #ifndef FC_FORMAT_CKPT_H
 #define FC_FORMAT_CKPT_H
 
@@ -19,6 +20,9 @@ typedef struct fc_ckpt {
     void **copies;
     size_t copy_count;
 } fc_ckpt;
+
+/* Whether a file that begins so is one. */
+bool fc_ckpt_is(const void *head, size_t head_size);
 
 /* Tensors are named by their keys; nested dictionaries and tuples give "outer.inner" and "outer.0"; an outer
  * "state_dict" has no part in the name. Numbers in tuples become F64 scalars. After a failure *c is closed.

@@ -75,6 +75,7 @@ typedef struct machine {
     size_t mark_count, mark_cap;
     value **memo;
     size_t memo_size, memo_next;
+    const fc_pickle_storage *storages;
 } machine;
 
 /* ---- trouble ---- */
@@ -499,7 +500,13 @@ static void persistent(machine *m)
     fc_pickle_storage *s = fc_arena_alloc(m->arena, sizeof *s);
     value *v = make(m, FC_PICKLE_STORAGE);
     if (!have_memory(m, s) || !v) return;
-    *s = (fc_pickle_storage){key->u.text.data, class->u.class->dtype, (uint64_t)count->u.integer};
+    bool whole = id->u.list.count < 6 || id->u.list.items[5]->type == FC_PICKLE_NONE;
+    *s = (fc_pickle_storage){.key = key->u.text.data,
+                             .dtype = class->u.class->dtype,
+                             .count = (uint64_t)count->u.integer,
+                             .is_view = !whole,
+                             .next = m->storages};
+    m->storages = s;
     v->u.storage = s;
     push(m, v);
 }
@@ -692,14 +699,11 @@ static void step(machine *m, uint8_t op)
     }
 }
 
-fc_status fc_pickle_read(const void *data, size_t size, fc_arena *arena, const fc_pickle_value **result,
-                         size_t *used, fc_err *err)
+fc_status fc_pickle_read(const void *data, size_t size, fc_arena *arena, fc_pickle *out, fc_err *err)
 {
-    machine m = {.begin = data, .at = data, .end = (const uint8_t *)data + size, .arena = arena, .err = err};
-    *result = NULL;
-    if (size > FC_PICKLE_MAX_SIZE)
-        return fc_fail(err, FC_LIMIT, "the pickle has %zu bytes, no model's has more than %zu", size,
-                       FC_PICKLE_MAX_SIZE);
+    size_t seen = size < FC_PICKLE_MAX_SIZE ? size : FC_PICKLE_MAX_SIZE;
+    machine m = {.begin = data, .at = data, .end = (const uint8_t *)data + seen, .arena = arena, .err = err};
+    *out = (fc_pickle){0};
     while (m.status == FC_OK) {
         const uint8_t *op = take(&m, 1);
         if (op && *op == '.') break;
@@ -707,7 +711,7 @@ fc_status fc_pickle_read(const void *data, size_t size, fc_arena *arena, const f
     }
     const value *v = pop(&m);
     if (m.status == FC_OK && (m.count || m.mark_count)) broken(&m, "something is left over");
-    if (m.status == FC_OK) *result = v;
-    if (used) *used = (size_t)(m.at - m.begin);
+    if (m.status == FC_OK) *out = (fc_pickle){.value = v, .storages = m.storages};
+    out->size = (size_t)(m.at - m.begin);
     return m.status;
 }

@@ -36,7 +36,9 @@ typedef struct fc_pickle_value fc_pickle_value;
 typedef struct fc_pickle_storage {
     const char *key; /* "17": the member data/17 of the archive */
     fc_dtype dtype;
-    uint64_t count; /* elements of dtype */
+    uint64_t count;                       /* elements of dtype */
+    bool is_view;                         /* a part of another one, as PyTorch before 0.4 wrote them */
+    const struct fc_pickle_storage *next; /* in the list of all, the last named first */
 } fc_pickle_storage;
 
 typedef struct fc_pickle_tensor {
@@ -65,8 +67,14 @@ struct fc_pickle_value {
     } u;
 };
 
-/* The value that the pickle leaves; *used: how many bytes it has. Values may contain themselves. */
-fc_status fc_pickle_read(const void *data, size_t size, fc_arena *arena, const fc_pickle_value **value,
-                         size_t *used, fc_err *err) FC_MUST_USE;
+typedef struct fc_pickle {
+    const fc_pickle_value *value;      /* what it leaves; values may contain themselves */
+    const fc_pickle_storage *storages; /* all that it names, one as often as it is named */
+    size_t size;                       /* bytes that it has, also after a failure: how far the reader came */
+} fc_pickle;
+
+/* data may go on behind the pickle: at most FC_PICKLE_MAX_SIZE bytes of it are looked at. */
+fc_status fc_pickle_read(const void *data, size_t size, fc_arena *arena, fc_pickle *out,
+                         fc_err *err) FC_MUST_USE;
 
 #endif

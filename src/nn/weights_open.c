@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "format/json.h"
-#include "format/sniff.h"
 #include "nn/names.h"
 #include "nn/weights_impl.h"
 
@@ -53,14 +52,14 @@ static fc_status make_entry(const fc_weights *w, const fc_st_tensor *t, fc_weigh
 
 /* ---- files ---- */
 
-static bool is_zip(const char *path)
+static bool is_ckpt(const char *path)
 {
     char head[16];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return false;
     ssize_t n = read(fd, head, sizeof head);
     close(fd);
-    return n > 0 && fc_sniff_kind(head, (size_t)n) == FC_KIND_ZIP;
+    return n > 0 && fc_ckpt_is(head, (size_t)n);
 }
 
 static fc_status open_file(fc_weights *w, const char *path, const fc_weights_file **out, fc_err *err)
@@ -70,7 +69,7 @@ static fc_status open_file(fc_weights *w, const char *path, const fc_weights_fil
     w->files = files;
     fc_weights_file *f = fc_calloc(1, sizeof *f);
     if (!f) return no_memory(w, err);
-    fc_status s = is_zip(path) ? fc_ckpt_open(&f->ckpt, path, err) : fc_safetensors_open(&f->st, path, err);
+    fc_status s = is_ckpt(path) ? fc_ckpt_open(&f->ckpt, path, err) : fc_safetensors_open(&f->st, path, err);
     if (s) {
         fc_free(f);
         return s;

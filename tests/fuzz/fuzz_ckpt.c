@@ -35,12 +35,11 @@ static void as_checkpoint(const uint8_t *data, size_t size)
 static void as_pickle(const uint8_t *data, size_t size)
 {
     fc_arena arena;
-    const fc_pickle_value *v;
-    size_t used;
+    fc_pickle pickle;
     fc_err err = {0};
     fc_arena_init(&arena, (size_t)64 << 20);
-    if (fc_pickle_read(data, size, &arena, &v, &used, &err) == FC_OK)
-        require(v != NULL && used <= size);
+    if (fc_pickle_read(data, size, &arena, &pickle, &err) == FC_OK)
+        require(pickle.value != NULL && pickle.size <= size);
     else
         require(err.message[0] != 0);
     fc_arena_fini(&arena);

@@ -425,6 +425,73 @@ static void test_torture(void **state)
     fc_buf_fini(&file);
 }
 
+/* ---- files of PyTorch before 1.6 ---- */
+
+static void read_golden(const char *name, fc_buf *file)
+{
+    fc_err err = {0};
+    const char *path = fc_test_golden(name);
+    assert_non_null(path);
+    fc_buf_init(file, 1 << 20);
+    assert_ok(fc_file_read(path, file, &err), &err);
+}
+
+/* The same tensors, written by torch.save in both layouts; one of them is a view with an offset and a stride
+ * of 2. */
+static void test_both_layouts(void **state)
+{
+    (void)state;
+    fc_buf zip, old;
+    fc_ckpt a, b;
+    fc_err err = {0};
+    read_golden("v25_inpaint_small.patch", &zip);
+    read_golden("v25_inpaint_small_legacy.patch", &old);
+    assert_true(fc_ckpt_is(zip.data, 512) && fc_ckpt_is(old.data, 512));
+    assert_ok(fc_ckpt_parse(&a, zip.data, zip.len, &err), &err);
+    assert_ok(fc_ckpt_parse(&b, old.data, old.len, &err), &err);
+    assert_int_equal(a.count, 27); /* nine times values, minimum and maximum */
+    assert_int_equal(b.count, a.count);
+    for (size_t i = 0; i < a.count; i++) {
+        const fc_st_tensor *x = &a.tensors[i], *y = fc_ckpt_find(&b, x->name);
+        assert_non_null(y);
+        assert_true(x->dtype == y->dtype && x->ndim == y->ndim && x->size == y->size);
+        assert_memory_equal(x->shape, y->shape, sizeof x->shape);
+        assert_memory_equal(x->data, y->data, x->size);
+    }
+    fc_ckpt_close(&a);
+    fc_ckpt_close(&b);
+    fc_buf_fini(&zip);
+    fc_buf_fini(&old);
+}
+
+static void test_broken_older_files(void **state)
+{
+    (void)state;
+    fc_buf old;
+    fc_ckpt c;
+    fc_err err = {0};
+    read_golden("v25_inpaint_small_legacy.patch", &old);
+    for (size_t cut = 15; cut < old.len; cut += cut < 6000 ? 13 : 1021) {
+        char *part = fc_alloc(cut); /* of exactly this size, so that sanitizers see a step beyond */
+        memcpy(part, old.data, cut);
+        fc_status status = fc_ckpt_parse(&c, part, cut, &err);
+        assert_true(status == FC_FORMAT && err.message[0]);
+        fc_free(part);
+    }
+    for (size_t at = 15; at < 6000;
+         at += 7) { /* flipped bits are refused, or give tensors that can be read */
+        old.data[at] ^= 0x15;
+        if (fc_ckpt_parse(&c, old.data, old.len, &err) == FC_OK) fc_ckpt_close(&c);
+        old.data[at] ^= 0x15;
+    }
+    char *order = memmem(old.data, 200, "little_endian", 13);
+    assert_non_null(order);
+    assert_int_equal((unsigned char)order[15], 0x88); /* True */
+    order[15] = (char)0x89;
+    assert_fails(fc_ckpt_parse(&c, old.data, old.len, &err), FC_UNSUPPORTED, &err, "big-endian");
+    fc_buf_fini(&old);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -433,6 +500,7 @@ int main(void)
         cmocka_unit_test(test_malicious),        cmocka_unit_test(test_broken_pickles),
         cmocka_unit_test(test_loops_and_towers), cmocka_unit_test(test_bad_archives),
         cmocka_unit_test(test_flipped_bytes),    cmocka_unit_test(test_torture),
+        cmocka_unit_test(test_both_layouts),     cmocka_unit_test(test_broken_older_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
