@@ -95,7 +95,7 @@ static bool resolve(void *user, const char *module, size_t length, fc_lora_targe
 static void take_off(fc_model *m)
 {
     if (!m) return;
-    fc_lora_detach_all(m->weights);
+    fc_weights_take_off(m->weights, NULL);
     m->patches = 0;
 }
 

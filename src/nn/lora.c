@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/hash.h"
 #include "base/mem.h"
@@ -65,7 +64,6 @@ typedef struct patch {
     fc_lora_delta delta;
     double strength;
     int32_t row0;
-    uint64_t key; /* of file, module and strength: what versions of weights are made of */
 } patch;
 
 struct fc_lora {
@@ -118,16 +116,6 @@ static fc_status sort_tensors(fc_lora *l, fc_strmap *index, fc_err *err)
     return FC_OK;
 }
 
-/* Another file under the same name must not count as the same LoRA. */
-static uint64_t file_key(const char *path)
-{
-    struct stat st;
-    uint64_t key = fc_fnv1a(path, strlen(path));
-    if (stat(path, &st) != 0) return key;
-    key = fc_splitmix64(key ^ (uint64_t)st.st_size);
-    return fc_splitmix64(key ^ (uint64_t)st.st_mtim.tv_sec * 1000000007u ^ (uint64_t)st.st_mtim.tv_nsec);
-}
-
 uint64_t fc_lora_key(const fc_lora *l)
 {
     return l->key;
@@ -141,7 +129,7 @@ fc_status fc_lora_open(fc_lora **out, const char *path, fc_err *err)
     if (!l) return fc_fail(err, FC_NOMEM, "out of memory while opening %s", path);
     fc_arena_init(&l->arena, ARENA_CAP);
     fc_strmap_init(&index);
-    l->key = file_key(path);
+    l->key = fc_weights_file_key(path);
     fc_status s = fc_safetensors_open(&l->file, path, err);
     if (!s) s = sort_tensors(l, &index, err);
     if (!s && l->module_count == 0) {
@@ -177,16 +165,6 @@ static fc_status apply(void *user, const fc_weight *w, int32_t first, int32_t co
     if (from >= to) return FC_OK;
     float *dst = rows + (size_t)(from - first) * (size_t)p->delta.cols;
     return fc_lora_delta_apply(&p->delta, p->strength, from - p->row0, to - from, dst);
-}
-
-/* A weight's version tells what hangs on it, in order: equal lists give equal versions, so nothing is packed
- * again in vain. */
-static uint64_t version_of(const fc_weight *w)
-{
-    uint64_t version = 0;
-    for (const fc_weight_patch *p = w->patches; p; p = p->next)
-        version = fc_splitmix64(version + 0x9E3779B97F4A7C15u + ((const patch *)p->user)->key);
-    return version;
 }
 
 /* DoRA magnitudes per input channel need the norms of the whole changed weight: one pass over it. */
@@ -228,16 +206,13 @@ static fc_status hang(fc_lora *l, fc_weight *w, const fc_lora_delta *d, int32_t 
 {
     patch *p = fc_arena_alloc(&l->arena, sizeof *p);
     if (!p) return FC_NOMEM;
-    *p = (patch){.delta = *d, .strength = strength, .row0 = row0, .key = key};
-    p->base = (fc_weight_patch){.user = p, .apply = apply};
+    *p = (patch){.delta = *d, .strength = strength, .row0 = row0};
+    p->base = (fc_weight_patch){.owner = l, .user = p, .apply = apply, .key = key};
     if (d->magnitude_per_input) {
         fc_status s = input_norms(w, d, row0, &l->arena, &p->delta.input_norm);
         if (s) return s;
     }
-    fc_weight_patch **end = &w->patches;
-    while (*end) end = &(*end)->next;
-    *end = &p->base;
-    w->version = version_of(w);
+    fc_weight_patch_add(w, &p->base);
     return FC_OK;
 }
 
@@ -302,12 +277,4 @@ fc_status fc_lora_attach(fc_lora *l, double strength, fc_lora_resolve resolve, v
     }
     if (!s && l->arena.status) s = l->arena.status;
     return s ? fc_fail(err, s, "out of memory while applying a LoRA") : FC_OK;
-}
-
-void fc_lora_detach_all(fc_weights *w)
-{
-    for (size_t i = 0; i < fc_weights_count(w); i++) {
-        fc_weights_at(w, i)->patches = NULL;
-        fc_weights_at(w, i)->version = 0;
-    }
 }

@@ -31,7 +31,7 @@ typedef struct fc_lora fc_lora;
 
 /* Opens the file and sorts its tensors into modules. */
 fc_status fc_lora_open(fc_lora **out, const char *path, fc_err *err) FC_MUST_USE;
-/* Its patches must have been taken off the weights (fc_lora_detach_all) before. NULL is fine. */
+/* Its patches must have been taken off the weights (fc_weights_take_off) before. NULL is fine. */
 void fc_lora_close(fc_lora *l);
 
 /* Tells the file's content apart from others (path, size, time of change). */
@@ -49,7 +49,5 @@ typedef struct fc_lora_report {
  * times, to several models. */
 fc_status fc_lora_attach(fc_lora *l, double strength, fc_lora_resolve resolve, void *user,
                          fc_lora_report *report, fc_err *err) FC_MUST_USE;
-/* Takes all patches off all weights of w. */
-void fc_lora_detach_all(fc_weights *w);
 
 #endif

@@ -1,5 +1,6 @@
 /* Weights: see weights.h. Looking up and reading; opening is in weights_open.c. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "nn/weights_impl.h"
@@ -88,6 +89,45 @@ fc_status fc_weight_read(const fc_weight *w, int32_t first, int32_t count, float
         if (s) return s;
     }
     return FC_OK;
+}
+
+uint64_t fc_weights_file_key(const char *path)
+{
+    struct stat st;
+    uint64_t key = fc_fnv1a(path, strlen(path));
+    if (stat(path, &st) != 0) return key;
+    key = fc_splitmix64(key ^ (uint64_t)st.st_size);
+    return fc_splitmix64(key ^ (uint64_t)st.st_mtim.tv_sec * 1000000007u ^ (uint64_t)st.st_mtim.tv_nsec);
+}
+
+static void set_version(fc_weight *w)
+{
+    w->version = 0;
+    for (const fc_weight_patch *p = w->patches; p; p = p->next)
+        w->version = fc_splitmix64(w->version + 0x9E3779B97F4A7C15u + p->key);
+}
+
+void fc_weight_patch_add(fc_weight *w, fc_weight_patch *p)
+{
+    fc_weight_patch **end = &w->patches;
+    while (*end) end = &(*end)->next;
+    p->next = NULL;
+    *end = p;
+    set_version(w);
+}
+
+void fc_weights_take_off(fc_weights *w, const void *owner)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        fc_weight_patch **at = &w->entries[i].patches;
+        while (*at) {
+            if (!owner || (*at)->owner == owner)
+                *at = (*at)->next;
+            else
+                at = &(*at)->next;
+        }
+        set_version(&w->entries[i]);
+    }
 }
 
 void fc_weight_forget(const fc_weight *w)

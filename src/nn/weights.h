@@ -15,11 +15,13 @@
 
 typedef struct fc_weight fc_weight;
 
-/* Something added to a weight while it is read (LoRA): rows [first, first + count) of the matrix seen as
- * [dim 0][all other dims], float32, changed in place. Must be thread-safe. */
+/* Something added to a weight while it is read (a LoRA, a difference): rows [first, first + count) of the
+ * matrix seen as [dim 0][all other dims], float32, changed in place. Must be thread-safe. */
 typedef struct fc_weight_patch {
+    const void *owner; /* whose it is, for fc_weights_take_off */
     void *user;
     fc_status (*apply)(void *user, const fc_weight *w, int32_t first, int32_t count, float *rows);
+    uint64_t key;                 /* tells what it adds apart from everything else */
     struct fc_weight_patch *next; /* applied in list order */
 } fc_weight_patch;
 
@@ -45,6 +47,8 @@ typedef struct fc_weights fc_weights;
 fc_status fc_weights_open(fc_weights **out, const char *path, fc_err *err) FC_MUST_USE;
 /* Whether path is a folder of the many-files layout. */
 bool fc_weights_is_folder(const char *path);
+/* Tells a file apart from others, also from an older one of its name: path, size, time of change. */
+uint64_t fc_weights_file_key(const char *path);
 void fc_weights_close(fc_weights *w); /* NULL is fine */
 const char *fc_weights_path(const fc_weights *w);
 
@@ -60,6 +64,11 @@ const char *fc_weights_metadata(const fc_weights *w, const char *key);
 
 int64_t fc_weight_rows(const fc_weight *w); /* shape[0]; 1 for a scalar */
 int64_t fc_weight_cols(const fc_weight *w); /* product of the other dimensions */
+/* Adds a patch behind those that the weight has; p must stay until it is taken off. Equal lists of keys give
+ * equal versions, so nothing is packed again in vain. */
+void fc_weight_patch_add(fc_weight *w, fc_weight_patch *p);
+/* Takes the patches of an owner off all weights; NULL: those of all owners. */
+void fc_weights_take_off(fc_weights *w, const void *owner);
 /* Rows [first, first + count) as float32 [count][cols], patches merged. Thread-safe. */
 fc_status fc_weight_read(const fc_weight *w, int32_t first, int32_t count, float *dst) FC_MUST_USE;
 /* It will not be read again soon: its pages of the mapping no longer count as memory of this process. */

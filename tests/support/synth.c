@@ -364,9 +364,59 @@ static void build_esrgan(fc_synth *s, int64_t width, int blocks, int ups)
     add_gain_conv(s, name_of("model.%d", 3 * ups + 4).text, 3, width, 0.35, 0.5);
 }
 
-const char *const fc_synth_kinds[] = {"base",          "refiner",       "tiny_base",
-                                      "tiny_refiner",  "taesd_decoder", "esrgan_small4",
-                                      "esrgan_small2", "esrgan_full",   NULL};
+/* ---- the inpainting engine ---- */
+
+static void seed_last(fc_synth *s, const char *seed)
+{
+    if (s->status != FC_OK) return;
+    fc_synth_tensor *t = &s->tensors[s->count - 1];
+    t->seed = fc_arena_strdup(&s->arena, seed);
+    s->status = s->arena.status;
+}
+
+static void build_inpaint_head(fc_synth *s)
+{
+    fc_synth_add(s, "head", 4, (int64_t[]){64, 5, 3, 3}, 0.0, sqrt(12.0) / sqrt(45.0));
+    seed_last(s, "inpaint.head");
+}
+
+/* Values of one weight and their limits: one number, one in a list, one per row, in turn. */
+static void add_difference(fc_synth *s, const fc_synth_tensor *w, size_t number)
+{
+    const double r = 0.3 * w->scale;
+    const char *n = w->name;
+    int64_t shape[4] = {number % 3 == 2 ? w->shape[0] : 1, 1, 1, 1};
+    int32_t ndim = number % 3 == 0 ? 0 : number % 3 == 1 ? 1 : w->ndim;
+    fc_synth_add(s, name_of("diffusion_model.%s.0", n).text, w->ndim, w->shape, 0, 0);
+    seed_last(s, name_of("patch.diffusion_model.%s", n).text);
+    if (s->status == FC_OK) s->tensors[s->count - 1].bytes = true;
+    fc_synth_add(s, name_of("diffusion_model.%s.1", n).text, ndim, shape, -r, 0.4 * r);
+    seed_last(s, name_of("patch.min.diffusion_model.%s", n).text);
+    fc_synth_add(s, name_of("diffusion_model.%s.2", n).text, ndim, shape, r, 0.4 * r);
+    seed_last(s, name_of("patch.max.diffusion_model.%s", n).text);
+}
+
+static void build_inpaint_tiny(fc_synth *s)
+{
+    fc_synth unet;
+    fc_synth_init(&unet);
+    add_unet(&unet, "", &(unet_config){64, 128, 64 + 1536, 3, 3, {1, 2, 4}, {0, 2, 3}});
+    for (size_t i = 0; i < unet.count; i++) add_difference(s, &unet.tensors[i], i);
+    if (s->status == FC_OK) s->status = unet.status;
+    fc_synth_fini(&unet);
+}
+
+const char *const fc_synth_kinds[] = {"base",
+                                      "refiner",
+                                      "tiny_base",
+                                      "tiny_refiner",
+                                      "taesd_decoder",
+                                      "esrgan_small4",
+                                      "esrgan_small2",
+                                      "esrgan_full",
+                                      "inpaint_head",
+                                      "inpaint_tiny",
+                                      NULL};
 
 fc_status fc_synth_build(fc_synth *s, const char *kind, fc_err *err)
 {
@@ -387,6 +437,10 @@ fc_status fc_synth_build(fc_synth *s, const char *kind, fc_err *err)
         build_esrgan(s, 32, 2, 1);
     else if (strcmp(kind, "esrgan_full") == 0)
         build_esrgan(s, 64, 23, 2);
+    else if (strcmp(kind, "inpaint_head") == 0)
+        build_inpaint_head(s);
+    else if (strcmp(kind, "inpaint_tiny") == 0)
+        build_inpaint_tiny(s);
     else
         return fc_fail(err, FC_ARG, "there is no synthetic checkpoint of the kind \"%s\"", kind);
     if (s->status == FC_OK) return FC_OK;
@@ -396,9 +450,21 @@ fc_status fc_synth_build(fc_synth *s, const char *kind, fc_err *err)
 
 /* ---- values and files ---- */
 
+static uint64_t seed_of(const fc_synth_tensor *t)
+{
+    const char *name = t->seed ? t->seed : t->name;
+    return fc_fnv1a(name, strlen(name));
+}
+
+static void byte_values(uint8_t *dst, const fc_synth_tensor *t, uint64_t start, size_t count)
+{
+    const uint64_t step = 0x9E3779B97F4A7C15u, seed = seed_of(t);
+    for (size_t i = 0; i < count; i++) dst[i] = (uint8_t)(fc_splitmix64(seed + (start + i + 1) * step) >> 56);
+}
+
 void fc_synth_values(float *dst, const fc_synth_tensor *t, uint64_t start, size_t count)
 {
-    const uint64_t step = 0x9E3779B97F4A7C15u, seed = fc_fnv1a(t->name, strlen(t->name));
+    const uint64_t step = 0x9E3779B97F4A7C15u, seed = seed_of(t);
     const float offset = (float)t->offset, scale = (float)t->scale;
     for (size_t i = 0; i < count; i++) {
         uint64_t x = fc_splitmix64(seed + (start + i + 1) * step);
@@ -415,14 +481,19 @@ typedef struct fill_source {
 static fc_status fill(void *user, size_t index, uint64_t offset, void *dst, size_t size, fc_err *err)
 {
     const fill_source *source = user;
-    const size_t width = fc_dtype_size(source->dtype), count = size / width,
+    const fc_synth_tensor *t = &source->spec->tensors[index];
+    const size_t width = fc_dtype_size(t->bytes ? FC_U8 : source->dtype), count = size / width,
                  chunks = (count + CHUNK - 1) / CHUNK;
     (void)err;
 #pragma omp parallel for schedule(static) if (chunks > 1)
     for (size_t k = 0; k < chunks; k++) {
         float values[CHUNK];
         size_t first = k * CHUNK, n = count - first < CHUNK ? count - first : CHUNK;
-        fc_synth_values(values, &source->spec->tensors[index], offset / width + first, n);
+        if (t->bytes) {
+            byte_values((uint8_t *)dst + first, t, offset + first, n);
+            continue;
+        }
+        fc_synth_values(values, t, offset / width + first, n);
         fc_from_f32((char *)dst + first * width, source->dtype, values, n);
     }
     return FC_OK;
@@ -434,7 +505,7 @@ fc_status fc_synth_write(const char *path, const fc_synth *s, fc_dtype dtype, fc
     if (!sources) return fc_fail(err, FC_NOMEM, "out of memory while writing %s", path);
     for (size_t i = 0; i < s->count; i++) {
         const fc_synth_tensor *t = &s->tensors[i];
-        sources[i] = (fc_st_source){.name = t->name, .dtype = dtype, .ndim = t->ndim};
+        sources[i] = (fc_st_source){.name = t->name, .dtype = t->bytes ? FC_U8 : dtype, .ndim = t->ndim};
         memcpy(sources[i].shape, t->shape, sizeof t->shape);
     }
     fill_source user = {s, dtype};

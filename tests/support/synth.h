@@ -7,7 +7,8 @@
  *   value       = float32(offset) + float32(u) * float32(scale), rounded to F16
  *
  * Kinds: base, refiner (full size), tiny_base, tiny_refiner (same topology, toy width), taesd_decoder,
- * esrgan_small4, esrgan_small2, esrgan_full (upscalers). */
+ * esrgan_small4, esrgan_small2, esrgan_full (upscalers), inpaint_head, inpaint_tiny (the inpainting engine's
+ * differences for tiny_base, under the names of nn/difference.h). */
 #ifndef FC_TESTS_SYNTH_H
 #define FC_TESTS_SYNTH_H
 
@@ -22,6 +23,8 @@ typedef struct fc_synth_tensor {
     int32_t ndim;
     int64_t shape[4];
     double offset, scale; /* used as float32 */
+    const char *seed;     /* name that its values are made of; NULL: its own */
+    bool bytes;           /* U8: floor((u + 0.5) * 256) */
 } fc_synth_tensor;
 
 typedef struct fc_synth {
@@ -41,7 +44,7 @@ fc_status fc_synth_build(fc_synth *s, const char *kind, fc_err *err) FC_MUST_USE
 void fc_synth_add(fc_synth *s, const char *name, int32_t ndim, const int64_t *shape, double offset,
                   double scale);
 
-/* Values [start, start + count) of a tensor. */
+/* Values [start, start + count) of a tensor; not for bytes. */
 void fc_synth_values(float *dst, const fc_synth_tensor *t, uint64_t start, size_t count);
 
 /* Writes a safetensors file; dtype F16 (the reference), BF16 or F32. Uses the OpenMP threads. */

@@ -159,7 +159,7 @@ static void test_first_version(void **state)
             assert_int_equal(report.misfit, 0);
             snprintf(name, sizeof name, "%s.%s", files[f].file, tags[s]);
             assert_true(check_tag(&r, &golden, name, 4.5e-8) >= 2); /* measured: 1.5e-8 */
-            fc_lora_detach_all(r.weights);
+            fc_weights_take_off(r.weights, NULL);
         }
         fc_lora_close(l);
     }
@@ -197,7 +197,7 @@ static void test_full_differences(void **state)
         }
         /* measured: 1.8e-7 with GLoRA, which multiplies by the weight itself */
         assert_true(check_tag(&r, &golden, cases[i].tag, 5e-7) >= 8);
-        fc_lora_detach_all(r.weights);
+        fc_weights_take_off(r.weights, NULL);
     }
     fc_lora_close(files[0]);
     fc_lora_close(files[1]);
@@ -294,7 +294,7 @@ static void test_dora(void **state)
         assert_rel_error(per_input ? "DoRA per input" : "DoRA per row", got, want, count,
                          3e-7); /* measured 6e-8 */
         fc_free(got);
-        fc_lora_detach_all(r.weights);
+        fc_weights_take_off(r.weights, NULL);
         fc_lora_close(l);
     }
     fc_free(plain);
@@ -331,7 +331,7 @@ static void test_spellings(void **state)
         if (first) assert_memory_equal(first, got, count * sizeof *got);
         if (first) fc_free(got);
         if (!first) first = got;
-        fc_lora_detach_all(r.weights);
+        fc_weights_take_off(r.weights, NULL);
         fc_lora_close(l);
     }
     fc_free(first);
@@ -352,14 +352,14 @@ static void test_versions(void **state)
     uint64_t half = touched->version;
     assert_int_not_equal(half, 0);
     assert_int_equal(other->version, 0);
-    fc_lora_detach_all(r.weights);
+    fc_weights_take_off(r.weights, NULL);
     assert_int_equal(touched->version, 0);
     attach(&r, l, 0.7);
     assert_int_not_equal(touched->version, half);
-    fc_lora_detach_all(r.weights);
+    fc_weights_take_off(r.weights, NULL);
     attach(&r, l, 0.5);
     assert_int_equal(touched->version, half);
-    fc_lora_detach_all(r.weights);
+    fc_weights_take_off(r.weights, NULL);
     attach(&r, l, 0); /* strength 0 is no LoRA */
     assert_int_equal(touched->version, 0);
     fc_lora_close(l);
@@ -377,7 +377,7 @@ static fc_status torture_run(void *user)
     fc_weight *w = fc_weights_find(r->weights, UNET "input_blocks.5.0.in_layers.2.weight");
     static float row[128 * 9];
     if (!s) s = fc_weight_read(w, 3, 1, row);
-    fc_lora_detach_all(r->weights);
+    fc_weights_take_off(r->weights, NULL);
     fc_lora_close(l);
     return s;
 }

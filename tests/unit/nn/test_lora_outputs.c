@@ -74,7 +74,7 @@ static void fixture_close(fixture *f)
     fc_clip_close(f->g);
     fc_unet_close(f->unet);
     fc_lora_names_free(f->names);
-    fc_lora_detach_all(f->weights);
+    fc_weights_take_off(f->weights, NULL);
     for (int i = 0; i < FILES; i++) fc_lora_close(f->files[i]);
     fc_weights_close(f->weights);
     fc_safetensors_close(&f->golden);
@@ -166,7 +166,7 @@ static void test_outputs(void **state)
                                      f.names, &report, &err),
                       &err);
         checked += check_unet(&f, s->tag) + check_text(&f, s);
-        fc_lora_detach_all(f.weights);
+        fc_weights_take_off(f.weights, NULL);
     }
     assert_int_equal(checked, 15 + 15 + 6); /* UNets, pooled vectors, hidden states of three stacks */
     fixture_close(&f);
