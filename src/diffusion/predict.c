@@ -66,17 +66,25 @@ static void add_call(fc_predictor *p, const fc_prompt_side *const *sides, int32_
 }
 
 fc_status fc_predictor_init(fc_predictor *p, fc_cx *cx, const fc_unet *unet, int32_t h, int32_t w,
-                            const fc_prompt_side *positive, const fc_prompt_side *negative, fc_arena *arena,
-                            fc_err *err)
+                            const fc_prompt_side *positive, const fc_prompt_side *negative,
+                            const fc_predictor_extra *extra, fc_arena *arena, fc_err *err)
 {
-    const fc_unet_layout *layout = fc_unet_layout_get(unet);
-    *p = (fc_predictor){.cx = cx, .unet = unet, .h = h, .w = w, .channels = FC_LATENT_CHANNELS};
-    if (layout->in_channels != FC_LATENT_CHANNELS || layout->out_channels != FC_LATENT_CHANNELS)
-        return fc_fail(err, FC_UNSUPPORTED, "a UNet of %d channels in and %d out; 4 are wanted",
-                       (int)layout->in_channels, (int)layout->out_channels);
+    const fc_unet_layout *l = fc_unet_layout_get(unet);
+    *p = (fc_predictor){
+        .cx = cx, .unet = unet, .h = h, .w = w, .channels = FC_LATENT_CHANNELS, .inputs = l->in_channels};
+    if (l->in_channels < FC_LATENT_CHANNELS || l->out_channels != FC_LATENT_CHANNELS)
+        return fc_fail(err, FC_UNSUPPORTED,
+                       "a UNet of %d channels in and %d out; 4 or 9 in and 4 out are wanted",
+                       (int)l->in_channels, (int)l->out_channels);
     p->guided = negative != NULL;
+    if (extra) {
+        p->fixed = extra->fixed;
+        p->extra = extra->unet;
+    }
+    if (p->inputs > p->channels && !p->fixed)
+        return fc_fail(err, FC_ARG, "this model needs a picture and a mask: it is made for inpainting");
     size_t pixels = 2 * (size_t)h * (size_t)w;
-    p->input = fc_arena_array(arena, pixels * (size_t)p->channels, sizeof(float));
+    p->input = fc_arena_array(arena, pixels * (size_t)p->inputs, sizeof(float));
     p->output = fc_arena_array(arena, pixels * (size_t)p->channels, sizeof(float));
     if (!p->input || !p->output)
         return fc_fail(err, arena->status, "not enough memory for the picture's latent");
@@ -99,11 +107,11 @@ fc_status fc_predictor_init(fc_predictor *p, fc_cx *cx, const fc_unet *unet, int
     return fc_cx_status(cx, err);
 }
 
-/* [c][h*w] -> [h*w][c] and back */
-static void to_pixels(const float *planes, float *pixels, size_t plane, size_t channels)
+/* [c][h*w] -> channels [first, first + c) of [h*w][stride] */
+static void to_pixels(const float *planes, size_t c, float *pixels, size_t first, size_t stride, size_t plane)
 {
     for (size_t i = 0; i < plane; i++)
-        for (size_t c = 0; c < channels; c++) pixels[i * channels + c] = planes[c * plane + i];
+        for (size_t k = 0; k < c; k++) pixels[i * stride + first + k] = planes[k * plane + i];
 }
 
 static void to_planes(const float *pixels, float *planes, size_t plane, size_t channels)
@@ -118,8 +126,8 @@ static void run_call(fc_predictor *p, int32_t call, float timestep, bool later)
     int32_t n = p->batch[call];
     const float timesteps[2] = {timestep, timestep};
     fc_mark m = fc_enter(p->cx, NULL);
-    fc_tensor x = fc_upload(p->cx, FC_F32, p->input, n, p->h, p->w, p->channels);
-    fc_tensor y = fc_unet_forward(p->cx, p->unet, x, timesteps, &p->cond[call][later]);
+    fc_tensor x = fc_upload(p->cx, FC_F32, p->input, n, p->h, p->w, p->inputs);
+    fc_tensor y = fc_unet_forward(p->cx, p->unet, x, timesteps, &p->cond[call][later], p->extra);
     fc_download(p->cx, y, p->output);
     fc_leave(p->cx, m);
 }
@@ -128,8 +136,10 @@ fc_status fc_predictor_eval(fc_predictor *p, const float *x, float timestep, boo
                             float *positive, float *negative, fc_err *err)
 {
     size_t plane = (size_t)p->h * (size_t)p->w, channels = (size_t)p->channels, size = plane * channels;
-    to_pixels(x, p->input, plane, channels);
-    memcpy(p->input + size, p->input, size * sizeof *p->input);
+    size_t inputs = (size_t)p->inputs, input_size = plane * inputs;
+    to_pixels(x, channels, p->input, 0, inputs, plane);
+    if (inputs > channels) to_pixels(p->fixed, inputs - channels, p->input, channels, inputs, plane);
+    memcpy(p->input + input_size, p->input, input_size * sizeof *p->input);
     run_call(p, 0, timestep, later_label);
     if (p->guided && p->calls == 1) {
         to_planes(p->output, negative, plane, channels);

@@ -19,19 +19,37 @@ enum { FC_PREDICT_CALLS = 2 };
 typedef struct fc_predictor {
     fc_cx *cx;
     const fc_unet *unet;
-    int32_t h, w, channels;
+    int32_t h, w, channels; /* of the latent */
+    int32_t inputs; /* channels that the network reads: more than those of a latent in inpainting models */
+    const float *fixed;         /* [inputs - channels][h][w]: what goes in behind every latent */
+    const fc_unet_extra *extra; /* NULL: nothing; may be exchanged between evaluations */
     bool guided;
     int32_t calls;                          /* runs of the network per evaluation */
     int32_t batch[FC_PREDICT_CALLS];        /* images per run */
     fc_unet_cond cond[FC_PREDICT_CALLS][2]; /* [run][label, label_later] */
-    float *input, *output;                  /* host [2][h][w][channels] */
+    float *input, *output;                  /* host [2][h][w][inputs], [2][h][w][channels] */
 } fc_predictor;
 
+/* What a picture adds to every run of the network; all zero: nothing. */
+typedef struct fc_predictor_extra {
+    const float
+        *fixed; /* needed by networks that read more than a latent (fc_predictor_fixed values of a pixel) */
+    const fc_unet_extra *unet;
+} fc_predictor_extra;
+/* How many channels a network reads beside the latent: 0, or 5 (mask and masked picture) in inpainting
+ * models. */
+static inline int32_t fc_predictor_fixed(const fc_unet *unet)
+{
+    const fc_unet_layout *l = fc_unet_layout_get(unet);
+    return l->in_channels - l->out_channels;
+}
+
 /* Prepares keys, values and labels on cx's stack; they live until the caller leaves its scope. negative NULL:
- * no guidance. Host buffers come from arena. Failures are in cx or returned. */
+ * no guidance. extra may be NULL; what it points to must stay. Host buffers come from arena. Failures are in
+ * cx or returned. */
 fc_status fc_predictor_init(fc_predictor *p, fc_cx *cx, const fc_unet *unet, int32_t h, int32_t w,
-                            const fc_prompt_side *positive, const fc_prompt_side *negative, fc_arena *arena,
-                            fc_err *err) FC_MUST_USE;
+                            const fc_prompt_side *positive, const fc_prompt_side *negative,
+                            const fc_predictor_extra *extra, fc_arena *arena, fc_err *err) FC_MUST_USE;
 
 /* x: the network's input (scaled). positive and negative receive the raw outputs; negative may be NULL when
  * not guided. */

@@ -55,7 +55,7 @@ static fc_status take_over(run *r, fc_model_role role, fc_err *err)
     for (int i = 0; i < 2; i++)
         sides[i] = (fc_prompt_side){side[i].context, side[i].tokens, side[i].label, side[i].label_later};
     return fc_predictor_init(&r->predictor, &e->cx, e->model[role]->unet, r->h, r->w, &sides[0],
-                             guided ? &sides[1] : NULL, r->arena, err);
+                             guided ? &sides[1] : NULL, NULL, r->arena, err);
 }
 
 /* ---- callbacks of the sampler ---- */

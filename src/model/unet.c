@@ -245,8 +245,17 @@ static fc_tensor run_block(fc_cx *cx, const fc_unet *u, int32_t i, fc_tensor x, 
     return out;
 }
 
+/* x += each, for every image */
+static void add_to_all(fc_cx *cx, fc_tensor x, fc_tensor each)
+{
+    for (int32_t i = 0; i < x.n; i++) {
+        fc_tensor image = fc_tensor_batch(x, i, 1);
+        fc_axpby_to(cx, image, 1.0f, image, 1.0f, each);
+    }
+}
+
 fc_tensor fc_unet_forward(fc_cx *cx, const fc_unet *u, fc_tensor x, const float *timesteps,
-                          const fc_unet_cond *cond)
+                          const fc_unet_cond *cond, const fc_unet_extra *extra)
 {
     const fc_unet_layout *l = &u->layout;
     const fc_tensor none = {0};
@@ -256,11 +265,15 @@ fc_tensor fc_unet_forward(fc_cx *cx, const fc_unet *u, fc_tensor x, const float 
     struct step step = {embed_time(cx, u, timesteps, x.n, cond->label), cond};
     fc_tensor h = fc_convert(cx, x, cx->act);
     int32_t i = 0, n = 0;
-    for (; i < l->inputs; i++) h = skip[n++] = run_block(cx, u, i, h, none, (struct size){0}, &step);
+    for (; i < l->inputs; i++) {
+        h = skip[n++] = run_block(cx, u, i, h, none, (struct size){0}, &step);
+        if (i == 0 && extra && extra->first.data) add_to_all(cx, h, extra->first);
+    }
     for (; i < l->inputs + l->middles; i++) h = run_block(cx, u, i, h, none, (struct size){0}, &step);
     for (; i < block_count(l); i++) {
         fc_tensor s = skip[--n];
         struct size up = n > 0 ? (struct size){skip[n - 1].h, skip[n - 1].w} : (struct size){s.h, s.w};
+        if (extra && extra->freeu) fc_freeu_apply(cx, extra->freeu, l->channels, h, s);
         h = run_block(cx, u, i, h, s, up, &step);
     }
     h = fc_group_norm(cx, h, &u->norm_out, FC_ACT_SILU);

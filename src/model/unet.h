@@ -7,7 +7,7 @@
 #ifndef FC_MODEL_UNET_H
 #define FC_MODEL_UNET_H
 
-#include "nn/ops.h"
+#include "model/freeu.h"
 
 #define FC_UNET_PREFIX "model.diffusion_model."
 
@@ -77,8 +77,15 @@ void fc_unet_set_context(fc_cx *cx, const fc_unet *u, fc_tensor context, fc_unet
 /* y: host [n][label_width]. Fills cond->label; may be called again for another y. */
 void fc_unet_set_label(fc_cx *cx, const fc_unet *u, const float *y, int32_t n, fc_unet_cond *cond);
 
-/* x [n,h,w,in_channels], any dtype; timesteps: host, n values -> predicted noise [n,h,w,out_channels] F32 */
+/* What other networks and settings add to a run; all zero: nothing. */
+typedef struct fc_unet_extra {
+    fc_tensor first;       /* [1,h,w,channels], added to what the first block makes of every image */
+    const fc_freeu *freeu; /* NULL: off */
+} fc_unet_extra;
+
+/* x [n,h,w,in_channels], any dtype; timesteps: host, n values; extra may be NULL -> predicted noise
+ * [n,h,w,out_channels] F32 */
 fc_tensor fc_unet_forward(fc_cx *cx, const fc_unet *u, fc_tensor x, const float *timesteps,
-                          const fc_unet_cond *cond);
+                          const fc_unet_cond *cond, const fc_unet_extra *extra);
 
 #endif

@@ -175,22 +175,29 @@ void fc_bind_linear_stack(fc_binder *b, fc_linear_w *w, int32_t cin, int32_t cou
     }
 }
 
+void fc_bind_conv_named(fc_binder *b, fc_conv_w *w, int32_t cin, int32_t cout, int32_t k,
+                        const char *weight_name, const char *bias_name)
+{
+    int32_t pad = k / 2;
+    *w = (fc_conv_w){.cin = cin, .cout = cout};
+    w->geom = (fc_conv_geom){k, k, 1, pad, pad, pad, pad, 0};
+    w->weight.cin = cin;
+    w->weight.kh = w->weight.kw = k;
+    add_part(b, &w->weight, weight_name, (int64_t[]){cout, cin, k, k}, 4);
+    if (bias_name) bind_vector(b, &w->bias, cout, bias_name);
+}
+
 void fc_bind_conv(fc_binder *b, fc_conv_w *w, int32_t cin, int32_t cout, int32_t k, int32_t stride, int bias,
                   const char *format, ...)
 {
-    char base[MAX_NAME], name[MAX_NAME];
-    int32_t pad = k / 2;
-    *w = (fc_conv_w){.cin = cin, .cout = cout};
-    w->geom = (fc_conv_geom){k, k, stride, pad, pad, pad, pad, 0};
-    w->weight.cin = cin;
-    w->weight.kh = w->weight.kw = k;
+    char base[MAX_NAME], weight_name[MAX_NAME], bias_name[MAX_NAME];
     va_list args;
     va_start(args, format);
     bool ok = format_name(b, base, format, args);
     va_end(args);
-    if (!ok || !make_name(b, name, base, ".weight")) return;
-    add_part(b, &w->weight, name, (int64_t[]){cout, cin, k, k}, 4);
-    if (bias && make_name(b, name, base, ".bias")) bind_vector(b, &w->bias, cout, name);
+    if (!ok || !make_name(b, weight_name, base, ".weight") || !make_name(b, bias_name, base, ".bias")) return;
+    fc_bind_conv_named(b, w, cin, cout, k, weight_name, bias ? bias_name : NULL);
+    w->geom.stride = stride;
 }
 
 void fc_bind_norm(fc_binder *b, fc_norm_w *w, int32_t c, int32_t groups, float eps, const char *format, ...)

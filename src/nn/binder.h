@@ -78,6 +78,9 @@ void fc_bind_linear_named(fc_binder *b, fc_linear_w *w, int32_t cin, int32_t cou
  * for others) */
 void fc_bind_conv(fc_binder *b, fc_conv_w *w, int32_t cin, int32_t cout, int32_t k, int32_t stride, int bias,
                   const char *format, ...) FC_PRINTF(8, 9);
+/* The same with stride 1 and full tensor names; bias_name may be NULL. */
+void fc_bind_conv_named(fc_binder *b, fc_conv_w *w, int32_t cin, int32_t cout, int32_t k,
+                        const char *weight_name, const char *bias_name);
 void fc_bind_norm(fc_binder *b, fc_norm_w *w, int32_t c, int32_t groups, float eps, const char *format, ...)
     FC_PRINTF(6, 7);
 /* Full tensor name, [rows][c]; rows < 0: whatever the file has. */

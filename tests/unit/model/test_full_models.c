@@ -213,7 +213,7 @@ static void check_unet(fc_rig *rig, const fc_unet *u, const char *name, bool blo
     fc_unet_set_context(&rig->cx, u, context, &cond);
     fc_unet_set_label(&rig->cx, u, t[3].data, 1, &cond);
     fc_tensor image = fc_upload(&rig->cx, FC_F32, x, 1, h, w, LATENT);
-    fc_download(&rig->cx, fc_unet_forward(&rig->cx, u, image, t[1].data, &cond), got);
+    fc_download(&rig->cx, fc_unet_forward(&rig->cx, u, image, t[1].data, &cond, NULL), got);
     fc_leave(&rig->cx, m);
     fc_rig_check(rig);
     report_time(rig, name, fc_now() - start);

@@ -93,7 +93,7 @@ static void run_part(fc_cx *cx, const fc_unet *u, const struct input *in, int32_
     fc_unet_set_context(cx, u, context, &cond);
     fc_unet_set_label(cx, u, in->y + from * (size_t)l->label_width, n, &cond);
     fc_tensor x = fc_upload(cx, FC_F32, in->x + from * pixels, n, in->h, in->w, CHANNELS);
-    fc_download(cx, fc_unet_forward(cx, u, x, in->t + from, &cond), out);
+    fc_download(cx, fc_unet_forward(cx, u, x, in->t + from, &cond, NULL), out);
     fc_leave(cx, m);
 }
 

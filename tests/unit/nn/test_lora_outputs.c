@@ -106,7 +106,7 @@ static int check_unet(fixture *f, const char *tag)
                         fc_upload(cx, FC_F32, c.data, n, 1, (int32_t)c.shape[1], (int32_t)c.shape[2]), &cond);
     fc_unet_set_label(cx, f->unet, y.data, n, &cond);
     fc_tensor in = fc_upload(cx, FC_F32, nhwc, n, h, w, 4);
-    fc_download(cx, fc_unet_forward(cx, f->unet, in, t.data, &cond), out);
+    fc_download(cx, fc_unet_forward(cx, f->unet, in, t.data, &cond, NULL), out);
     fc_leave(cx, m);
     fc_rig_check(&f->rig);
     float *nchw = fc_test_nchw(out, n, 4, h, w);
