@@ -35,8 +35,8 @@ uint64_t fc_vae_encode_bytes(const fc_vae *v, fc_dtype act, int32_t n, int32_t h
 /* ---- host side ---- */
 
 /* One sample of the posterior: moments [count][2*channels] as fc_vae_encode gives them, noise
- * [count][channels] (NULL: the mean itself) -> z [count][channels] = mean + exp(clamp(logvar, -30, 20) / 2) *
- * noise */
+ * [count][channels] (NULL: the mean itself) -> z [count][channels], which may be moments, = mean +
+ * exp(clamp(logvar, -30, 20) / 2) * noise */
 void fc_vae_sample(const float *moments, const float *noise, float *z, size_t count, int32_t channels);
 /* Pixels -1..1 -> 0..255, clamped, truncated (not rounded) as the reference does. */
 void fc_vae_to_u8(const float *image, uint8_t *out, size_t count);
@@ -56,7 +56,9 @@ typedef struct fc_vae_tiling {
     bool slivers; /* also tiles that lie wholly within the one before, as the reference places them */
 } fc_vae_tiling;
 
-/* The reference's: the mean of three tilings of different shape. */
+/* The mean of three tilings of different shape: what Fooocus enlarges pictures with, both ways. */
+extern const fc_vae_tiling fc_vae_decode_tilings[3], fc_vae_encode_tilings[3];
+/* The same with smaller tiles, of the version before. */
 extern const fc_vae_tiling fc_vae_reference_tilings[3];
 
 /* Called after every tile. */
@@ -66,13 +68,17 @@ typedef struct fc_vae_tiles {
     const fc_vae_tiling *tilings; /* the result is the mean over all of them */
     int32_t count;
     fc_vae_progress progress; /* may be NULL */
+    /* Encoding: noise [h][w][channels] for a tile, of which one sample is taken then; NULL: moments are
+     * wanted. */
+    void (*draw)(void *user, float *noise, int32_t h, int32_t w, int32_t channels);
     void *user;
 } fc_vae_tiles;
 
 /* Decodes z (host [h][w][4]) tile by tile into image (host [8h][8w][3], -1..1). */
 void fc_vae_decode_tiled(fc_cx *cx, const fc_vae *v, const float *z, int32_t h, int32_t w,
                          const fc_vae_tiles *tiles, float *image);
-/* Encodes image (host [8h][8w][3]) into moments (host [h][w][8]); h and w are those of the latent. */
+/* Encodes image (host [8h][8w][3]) into moments (host [h][w][8]), or with tiles->draw into the mean over
+ * samples of all tiles (host [h][w][4]); h and w are those of the latent. */
 void fc_vae_encode_tiled(fc_cx *cx, const fc_vae *v, const float *image, int32_t h, int32_t w,
                          const fc_vae_tiles *tiles, float *moments);
 

@@ -7,19 +7,23 @@
 
 #include "base/mem.h"
 
+const fc_vae_tiling fc_vae_decode_tilings[3] = {
+    {128, 32, 16, 16, true}, {32, 128, 16, 16, true}, {64, 64, 16, 16, true}};
+const fc_vae_tiling fc_vae_encode_tilings[3] = {
+    {64, 64, 8, 8, true}, {32, 128, 8, 8, true}, {128, 32, 8, 8, true}};
 const fc_vae_tiling fc_vae_reference_tilings[3] = {
     {32, 32, 8, 8, true}, {64, 16, 8, 8, true}, {16, 64, 8, 8, true}};
 
 /* One direction of the grid. Lengths count latents; weights stand for every cell of the result. */
 struct axis {
-    int32_t length, tile, overlap, scale; /* scale: cells of the result per latent */
+    int32_t length, tile, step, overlap, scale; /* scale: cells of the result per latent */
     bool slivers;
     float *total; /* [length * scale]: sum of the weights of all tiles */
 };
 
 static int32_t axis_start(const struct axis *a, int32_t i)
 {
-    return i * (a->tile - a->overlap);
+    return i * a->step;
 }
 
 static int32_t axis_size(const struct axis *a, int32_t i)
@@ -35,12 +39,16 @@ static int32_t axis_count(const struct axis *a)
     return n;
 }
 
-/* Weight of cell p of a tile of `size` cells: rises from 1/feather at both ends to 1. */
+/* Weight of cell p of a tile of `size` cells: rises from 1/feather at both ends to 1. In a tile that is
+ * narrower than the feather the reference's second ramp runs past the first cell and, counting from the end
+ * again, lowers some cells once more. */
 static float ramp(int32_t p, int32_t size, int32_t feather)
 {
     float w = 1.0f;
     if (p < feather) w *= (float)(p + 1) / (float)feather;
     if (size - 1 - p < feather) w *= (float)(size - p) / (float)feather;
+    int32_t again = 2 * size - 1 - p; /* the step of the second ramp that comes around to p */
+    if (again > size && again < feather) w *= (float)(again + 1) / (float)feather;
     return w;
 }
 
@@ -68,8 +76,9 @@ struct job {
     fc_tensor (*run)(fc_cx *cx, const fc_vae *v, fc_tensor x);
     struct side in, out;
     int32_t h, w;
+    int32_t run_channels; /* of what run gives: moments, also where samples are wanted */
     const float *source;
-    float *result, *tile_in, *tile_out;
+    float *result, *tile_in, *tile_out, *noise;
     const fc_vae_tiles *tiles;
     int32_t done, total;
 };
@@ -111,6 +120,10 @@ static void run_tile(struct job *j, const struct axis *ay, const struct axis *ax
     fc_download(j->cx, j->run(j->cx, j->vae, x), j->tile_out);
     fc_leave(j->cx, m);
     if (j->cx->status) return;
+    if (j->noise) {
+        j->tiles->draw(j->tiles->user, j->noise, h, w, j->out.channels);
+        fc_vae_sample(j->tile_out, j->noise, j->tile_out, (size_t)h * (size_t)w, j->out.channels);
+    }
     paste(j, ay, ax, row, column);
     j->done++;
     if (j->tiles->progress) j->tiles->progress(j->tiles->user, j->done, j->total);
@@ -118,8 +131,9 @@ static void run_tile(struct job *j, const struct axis *ay, const struct axis *ax
 
 static struct axis make_axis(int32_t length, int32_t tile, int32_t overlap, int32_t scale, bool slivers)
 {
-    if (tile >= length) return (struct axis){length, length, 0, scale, false, NULL};
-    return (struct axis){length, tile, overlap, scale, slivers, NULL};
+    if (!slivers && tile >= length) return (struct axis){length, length, length, 0, scale, false, NULL};
+    return (struct axis){length, tile < length ? tile : length, tile - overlap, overlap, scale, slivers,
+                         NULL};
 }
 
 static void make_axes(const struct job *j, const fc_vae_tiling *t, struct axis *ay, struct axis *ax)
@@ -135,10 +149,11 @@ static void run_tiling(struct job *j, const fc_vae_tiling *t)
     size_t cells_in = (size_t)ay.tile * (size_t)ax.tile * (size_t)(j->in.scale * j->in.scale);
     size_t cells_out = (size_t)ay.tile * (size_t)ax.tile * (size_t)(j->out.scale * j->out.scale);
     j->tile_in = fc_calloc(cells_in * (size_t)j->in.channels, sizeof(float));
-    j->tile_out = fc_calloc(cells_out * (size_t)j->out.channels, sizeof(float));
+    j->tile_out = fc_calloc(cells_out * (size_t)j->run_channels, sizeof(float));
+    if (j->tiles->draw) j->noise = fc_calloc(cells_out * (size_t)j->out.channels, sizeof(float));
     ay.total = fc_calloc((size_t)ay.length * (size_t)ay.scale, sizeof(float));
     ax.total = fc_calloc((size_t)ax.length * (size_t)ax.scale, sizeof(float));
-    if (j->tile_in && j->tile_out && ay.total && ax.total) {
+    if (j->tile_in && j->tile_out && ay.total && ax.total && (j->noise || !j->tiles->draw)) {
         axis_sum(&ay);
         axis_sum(&ax);
         for (int32_t row = 0; row < axis_count(&ay); row++)
@@ -149,6 +164,8 @@ static void run_tiling(struct job *j, const fc_vae_tiling *t)
     }
     fc_free(j->tile_in);
     fc_free(j->tile_out);
+    fc_free(j->noise);
+    j->noise = NULL;
     fc_free(ay.total);
     fc_free(ax.total);
 }
@@ -186,6 +203,7 @@ void fc_vae_decode_tiled(fc_cx *cx, const fc_vae *v, const float *z, int32_t h, 
     j.result = image;
     j.in = (struct side){1, fc_vae_latent_channels(v)};
     j.out = (struct side){fc_vae_factor(v), 3};
+    j.run_channels = j.out.channels;
     run_job(&j);
 }
 
@@ -196,6 +214,7 @@ void fc_vae_encode_tiled(fc_cx *cx, const fc_vae *v, const float *image, int32_t
     j.source = image;
     j.result = moments;
     j.in = (struct side){fc_vae_factor(v), 3};
-    j.out = (struct side){1, 2 * fc_vae_latent_channels(v)};
+    j.run_channels = 2 * fc_vae_latent_channels(v);
+    j.out = (struct side){1, tiles->draw ? fc_vae_latent_channels(v) : j.run_channels};
     run_job(&j);
 }
