@@ -9,11 +9,13 @@
 #include "format/bytes.h"
 
 enum {
+    TAG_ORIENTATION = 0x0112,
     TAG_SOFTWARE = 0x0131,
     TAG_EXIF_IFD = 0x8769,
     TAG_MAKER_NOTE = 0x927c,
     TAG_USER_COMMENT = 0x9286,
     TYPE_ASCII = 2,
+    TYPE_SHORT = 3,
     TYPE_LONG = 4,
     TYPE_UNDEFINED = 7,
     HEADER_SIZE = 8,
@@ -216,17 +218,41 @@ static uint32_t read_directory(const tiff *t, uint32_t offset, fc_exif *exif)
     return sub;
 }
 
+/* False when the bytes are no TIFF block. */
+static bool open_tiff(tiff *t, const void *data, size_t size, fc_arena *arena)
+{
+    *t = (tiff){.data = data, .size = size, .arena = arena};
+    if (t->size >= 6 && memcmp(t->data, "Exif\0\0", 6) == 0) {
+        t->data += 6;
+        t->size -= 6;
+    }
+    if (t->size < HEADER_SIZE || (memcmp(t->data, "II*\0", 4) != 0 && memcmp(t->data, "MM\0*", 4) != 0))
+        return false;
+    t->big_endian = t->data[0] == 'M';
+    return true;
+}
+
+int fc_exif_orientation(const void *data, size_t size)
+{
+    tiff t;
+    if (!open_tiff(&t, data, size, NULL)) return 1;
+    size_t offset = get32(&t, 4);
+    if (t.size < 2 || offset > t.size - 2) return 1;
+    size_t count = get16(&t, offset), fitting = (t.size - offset - 2) / ENTRY_SIZE;
+    for (size_t i = 0; i < count && i < fitting; i++) {
+        size_t at = offset + 2 + i * ENTRY_SIZE;
+        if (get16(&t, at) != TAG_ORIENTATION || get16(&t, at + 2) != TYPE_SHORT) continue;
+        int value = get16(&t, at + 8);
+        return value >= 1 && value <= 8 ? value : 1;
+    }
+    return 1;
+}
+
 fc_status fc_exif_read(fc_exif *exif, const void *data, size_t size, fc_arena *arena, fc_err *err)
 {
-    tiff t = {.data = data, .size = size, .arena = arena};
+    tiff t;
     *exif = (fc_exif){0};
-    if (t.size >= 6 && memcmp(t.data, "Exif\0\0", 6) == 0) {
-        t.data += 6;
-        t.size -= 6;
-    }
-    if (t.size < HEADER_SIZE || (memcmp(t.data, "II*\0", 4) != 0 && memcmp(t.data, "MM\0*", 4) != 0))
-        return fc_fail(err, FC_FORMAT, "the EXIF data are broken");
-    t.big_endian = t.data[0] == 'M';
+    if (!open_tiff(&t, data, size, arena)) return fc_fail(err, FC_FORMAT, "the EXIF data are broken");
     uint32_t sub = read_directory(&t, get32(&t, 4), exif);
     if (sub) read_directory(&t, sub, exif);
     return arena->status == FC_OK ? FC_OK

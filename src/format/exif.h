@@ -24,4 +24,8 @@ void fc_exif_write(fc_buf *out, const fc_exif *exif);
 fc_status fc_exif_read(fc_exif *exif, const void *data, size_t size, fc_arena *arena,
                        fc_err *err) FC_MUST_USE;
 
+/* How such a block says the picture is to be turned, 1 .. 8 (fc_pixels_turn); 1 when it does not, or is none.
+ */
+int fc_exif_orientation(const void *data, size_t size);
+
 #endif

@@ -12,7 +12,7 @@ static const struct {
     const char *name, *mime;
     fc_file_kind kind;
     fc_status (*encode)(fc_buf *, const fc_image *, const fc_image_notes *, fc_err *);
-    fc_status (*decode)(fc_image *, const fc_image_source *, fc_err *);
+    fc_status (*decode)(fc_pixels *, const fc_image_source *, fc_err *);
 } codecs[FC_IMAGE_FORMAT_COUNT] = {
     [FC_PNG] = {"png", "image/png", FC_KIND_PNG, fc_png_encode, fc_png_decode},
     [FC_JPEG] = {"jpeg", "image/jpeg", FC_KIND_JPEG, fc_jpeg_encode, fc_jpeg_decode},
@@ -64,29 +64,51 @@ static fc_image_format recognise(const void *data, size_t size, fc_err *err)
     return FC_IMAGE_FORMAT_COUNT;
 }
 
+static fc_status decode(fc_pixels *px, const fc_image_source *src, fc_err *err)
+{
+    fc_image_format format = recognise(src->data, src->size, err);
+    if (format == FC_IMAGE_FORMAT_COUNT) return FC_UNSUPPORTED;
+    fc_status status = codecs[format].decode(px, src, err);
+    if (status != FC_OK) fc_pixels_fini(px);
+    return status;
+}
+
 fc_status fc_image_probe(const void *data, size_t size, fc_image_format *format, int32_t *w, int32_t *h,
                          fc_err *err)
 {
-    fc_image img = {0};
+    fc_pixels px = {0};
     const fc_image_source src = {.data = data, .size = size, .max_pixels = INT64_MAX, .probe = true};
     *format = recognise(data, size, err);
     if (*format == FC_IMAGE_FORMAT_COUNT) return FC_UNSUPPORTED;
-    fc_status status = codecs[*format].decode(&img, &src, err);
-    *w = img.w;
-    *h = img.h;
+    fc_status status = codecs[*format].decode(&px, &src, err);
+    *w = px.w;
+    *h = px.h;
     return status;
 }
 
 fc_status fc_image_decode(fc_image *img, const void *data, size_t size, int64_t max_pixels, fc_arena *arena,
                           fc_image_notes *notes, fc_err *err)
 {
-    *img = (fc_image){0};
+    fc_pixels px = {0};
     if (notes) *notes = (fc_image_notes){0};
     const fc_image_source src = {
         .data = data, .size = size, .max_pixels = max_pixels, .arena = arena, .notes = notes};
-    fc_image_format format = recognise(data, size, err);
-    if (format == FC_IMAGE_FORMAT_COUNT) return FC_UNSUPPORTED;
-    fc_status status = codecs[format].decode(img, &src, err);
-    if (status != FC_OK) fc_image_fini(img);
+    fc_status status = decode(&px, &src, err);
+    *img = (fc_image){.rgb = px.data, .w = px.w, .h = px.h};
+    return status;
+}
+
+fc_status fc_image_decode_input(fc_pixels *px, const void *data, size_t size, int64_t max_pixels, fc_err *err)
+{
+    int orientation = 1;
+    const fc_image_source src = {
+        .data = data, .size = size, .max_pixels = max_pixels, .orientation = &orientation, .alpha = true};
+    *px = (fc_pixels){0};
+    if (size > FC_IMAGE_MAX_INPUT_BYTES)
+        return fc_fail(err, FC_LIMIT, "the picture's file is larger than %zu MB; make it smaller",
+                       FC_IMAGE_MAX_INPUT_BYTES >> 20);
+    fc_status status = decode(px, &src, err);
+    if (status == FC_OK) status = fc_pixels_turn(px, orientation, err);
+    if (status != FC_OK) fc_pixels_fini(px);
     return status;
 }

@@ -1,4 +1,4 @@
-/* Pictures of 8-bit RGB and the three file formats people use: PNG, JPEG, WebP, with the texts they carry.
+/* Pictures of 8 bits and the three file formats people use: PNG, JPEG, WebP, with the texts they carry.
  * Bytes come from strangers: decoders check sizes before they allocate and never print. */
 #ifndef FC_FORMAT_IMAGE_H
 #define FC_FORMAT_IMAGE_H
@@ -10,9 +10,12 @@
 #include "base/buf.h"
 #include "base/status.h"
 #include "format/exif.h"
+#include "format/pixels.h"
 
-#define FC_IMAGE_MAX_SIDE   32768
-#define FC_IMAGE_MAX_PIXELS ((int64_t)100 << 20) /* default for uploads: 300 MiB of RGB */
+#define FC_IMAGE_MAX_SIDE        FC_PIXELS_MAX_SIDE
+#define FC_IMAGE_MAX_PIXELS      ((int64_t)100 << 20) /* of a file that is only looked at: 300 MiB of RGB */
+#define FC_IMAGE_MAX_INPUT       ((int64_t)64 << 20)  /* pixels of a picture to be painted from */
+#define FC_IMAGE_MAX_INPUT_BYTES ((size_t)128 << 20)  /* of its file */
 
 typedef struct fc_image {
     uint8_t *rgb; /* [h][w][3] without gaps, owned */
@@ -59,5 +62,12 @@ fc_status fc_image_probe(const void *data, size_t size, fc_image_format *format,
  * failure *img is empty. */
 fc_status fc_image_decode(fc_image *img, const void *data, size_t size, int64_t max_pixels, fc_arena *arena,
                           fc_image_notes *notes, fc_err *err) FC_MUST_USE;
+
+/* Decodes a picture to be painted from: RGB, or RGBA where the file has transparency, turned upright as its
+ * EXIF says. LIMIT, before anything is decoded, for more than max_pixels (FC_IMAGE_MAX_INPUT) or
+ * FC_IMAGE_MAX_INPUT_BYTES; FORMAT for a broken or cut file. Memory: the picture, twice when it must be
+ * turned by a quarter; for a progressive JPEG its coefficients, up to 6 bytes a pixel, as well. */
+fc_status fc_image_decode_input(fc_pixels *px, const void *data, size_t size, int64_t max_pixels,
+                                fc_err *err) FC_MUST_USE;
 
 #endif

@@ -22,7 +22,8 @@ void fc_image_fini(fc_image *img)
     *img = (fc_image){0};
 }
 
-fc_status fc_image_start(fc_image *img, const fc_image_source *src, uint64_t w, uint64_t h, fc_err *err)
+fc_status fc_image_start(fc_pixels *px, const fc_image_source *src, uint64_t w, uint64_t h, bool transparent,
+                         fc_err *err)
 {
     if (w < 1 || h < 1) return fc_fail(err, FC_FORMAT, "the picture has no pixels");
     if (w > FC_IMAGE_MAX_SIDE || h > FC_IMAGE_MAX_SIDE || w * h > (uint64_t)src->max_pixels)
@@ -30,8 +31,9 @@ fc_status fc_image_start(fc_image *img, const fc_image_source *src, uint64_t w, 
                        "the picture is too large: %" PRIu64 " x %" PRIu64 " pixels, at most %" PRId64
                        " in all and %d a side; make it smaller",
                        w, h, src->max_pixels, FC_IMAGE_MAX_SIDE);
-    if (!src->probe) return fc_image_init(img, (int32_t)w, (int32_t)h, err);
-    img->w = (int32_t)w;
-    img->h = (int32_t)h;
+    if (!src->probe)
+        return fc_pixels_init(px, (int32_t)w, (int32_t)h, transparent && src->alpha ? 4 : 3, err);
+    px->w = (int32_t)w;
+    px->h = (int32_t)h;
     return FC_OK;
 }

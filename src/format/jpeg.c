@@ -26,7 +26,7 @@ typedef struct jpeg_job {
     uint8_t *row;     /* one row of CMYK */
     /* decoding */
     const fc_image_source *src;
-    fc_image *img;
+    fc_pixels *px;
     struct jpeg_progress_mgr progress;
     /* encoding */
     const fc_image *pixels;
@@ -202,7 +202,7 @@ static void cmyk_to_rgb(uint8_t *rgb, const uint8_t *cmyk, size_t count, bool in
 
 static void read_pixels(jpeg_job *job, j_decompress_ptr jpeg)
 {
-    const size_t width = (size_t)job->img->w;
+    const size_t width = (size_t)job->px->w;
     bool cmyk = jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK;
     jpeg->out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
     if (cmyk) {
@@ -211,7 +211,7 @@ static void read_pixels(jpeg_job *job, j_decompress_ptr jpeg)
     }
     jpeg_start_decompress(jpeg);
     while (jpeg->output_scanline < jpeg->output_height) {
-        uint8_t *rgb = job->img->rgb + (size_t)jpeg->output_scanline * width * 3;
+        uint8_t *rgb = fc_pixels_row(job->px, (int32_t)jpeg->output_scanline);
         JSAMPROW row = cmyk ? job->row : rgb;
         jpeg_read_scanlines(jpeg, &row, 1);
         if (cmyk) cmyk_to_rgb(rgb, job->row, width, jpeg->saw_Adobe_marker);
@@ -221,9 +221,10 @@ static void read_pixels(jpeg_job *job, j_decompress_ptr jpeg)
 
 static void read_exif(jpeg_job *job, j_decompress_ptr jpeg)
 {
-    if (!job->src->notes) return;
     for (jpeg_saved_marker_ptr m = jpeg->marker_list; m; m = m->next) {
         if (m->marker != JPEG_APP0 + 1 || m->data_length < 6 || memcmp(m->data, "Exif\0\0", 6) != 0) continue;
+        if (job->src->orientation) *job->src->orientation = fc_exif_orientation(m->data, m->data_length);
+        if (!job->src->notes) return;
         fc_status status =
             fc_exif_read(&job->src->notes->exif, m->data, m->data_length, job->src->arena, job->err);
         if (status == FC_NOMEM || status == FC_LIMIT) leave(job, status);
@@ -237,9 +238,10 @@ static void read_jpeg(jpeg_job *job, j_decompress_ptr jpeg)
     job->progress.progress_monitor = on_progress;
     jpeg->progress = &job->progress;
     jpeg_mem_src(jpeg, job->src->data, (unsigned long)job->src->size);
-    if (job->src->notes) jpeg_save_markers(jpeg, JPEG_APP0 + 1, 0xffff);
+    if (job->src->notes || job->src->orientation) jpeg_save_markers(jpeg, JPEG_APP0 + 1, 0xffff);
     jpeg_read_header(jpeg, TRUE);
-    fc_status status = fc_image_start(job->img, job->src, jpeg->image_width, jpeg->image_height, job->err);
+    fc_status status =
+        fc_image_start(job->px, job->src, jpeg->image_width, jpeg->image_height, false, job->err);
     if (status != FC_OK) leave(job, status);
     if (job->src->probe) return;
     read_exif(job, jpeg); /* before the end: libjpeg frees its markers there */
@@ -253,7 +255,7 @@ static bool guarded_read(jpeg_job *job, j_decompress_ptr jpeg)
     return true;
 }
 
-fc_status fc_jpeg_decode(fc_image *img, const fc_image_source *src, fc_err *err)
+fc_status fc_jpeg_decode(fc_pixels *px, const fc_image_source *src, fc_err *err)
 {
     struct jpeg_decompress_struct jpeg = {0};
     fc_status status = FC_OK;
@@ -261,7 +263,7 @@ fc_status fc_jpeg_decode(fc_image *img, const fc_image_source *src, fc_err *err)
     if (!job) return fc_fail(err, FC_NOMEM, "out of memory while reading a JPEG picture");
     job->err = err;
     job->src = src;
-    job->img = img;
+    job->px = px;
     use_job(job, (j_common_ptr)&jpeg);
     if (!guarded_read(job, &jpeg)) status = failure(job, (j_common_ptr)&jpeg, "reading");
     jpeg_destroy_decompress(&jpeg);

@@ -21,6 +21,10 @@ fc_status fc_pixels_init(fc_pixels *p, int32_t w, int32_t h, int32_t channels, f
 void fc_pixels_fini(fc_pixels *p);
 fc_status fc_pixels_copy(fc_pixels *dst, const fc_pixels *src, fc_err *err) FC_MUST_USE;
 
+/* Turned upright as EXIF's orientation (1 .. 8) says; other numbers change nothing. In place for 1 .. 4,
+ * through a second picture for the others. */
+fc_status fc_pixels_turn(fc_pixels *p, int orientation, fc_err *err) FC_MUST_USE;
+
 static inline size_t fc_pixels_size(const fc_pixels *p) /* bytes */
 {
     return (size_t)p->w * (size_t)p->h * (size_t)p->channels;

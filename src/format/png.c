@@ -32,7 +32,7 @@ typedef struct png_job {
     /* decoding */
     const fc_image_source *src;
     size_t position;
-    fc_image *img;
+    fc_pixels *px;
     /* encoding */
     const fc_image *pixels;
     const fc_image_notes *notes;
@@ -192,29 +192,35 @@ static void read_bytes(png_structp png, png_bytep out, size_t size)
     job->position += size;
 }
 
-/* Any kind of PNG becomes 8-bit RGB. */
-static void set_transforms(png_structp png, png_infop info)
+static bool is_transparent(png_structp png, png_infop info)
+{
+    return (png_get_color_type(png, info) & PNG_COLOR_MASK_ALPHA) || png_get_valid(png, info, PNG_INFO_tRNS);
+}
+
+/* Any kind of PNG becomes 8-bit RGB, or RGBA. */
+static void set_transforms(png_structp png, png_infop info, bool alpha)
 {
     int color = png_get_color_type(png, info);
     if (color == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
     if (color == PNG_COLOR_TYPE_GRAY && png_get_bit_depth(png, info) < 8) png_set_expand_gray_1_2_4_to_8(png);
     if (png_get_bit_depth(png, info) == 16) png_set_scale_16(png);
     if (color == PNG_COLOR_TYPE_GRAY || color == PNG_COLOR_TYPE_GRAY_ALPHA) png_set_gray_to_rgb(png);
-    png_set_strip_alpha(png);
+    if (alpha && png_get_valid(png, info, PNG_INFO_tRNS)) png_set_tRNS_to_alpha(png);
+    if (!alpha) png_set_strip_alpha(png);
     png_set_interlace_handling(png);
 }
 
 static void read_pixels(png_job *job)
 {
     png_structp png = job->png;
-    fc_image *img = job->img;
-    set_transforms(png, job->info);
+    fc_pixels *px = job->px;
+    set_transforms(png, job->info, px->channels == 4);
     png_read_update_info(png, job->info);
-    size_t stride = (size_t)img->w * 3;
+    size_t stride = fc_pixels_stride(px);
     if (png_get_rowbytes(png, job->info) != stride) png_error(png, "unexpected row size");
-    job->rows = fc_alloc((size_t)img->h * sizeof *job->rows);
+    job->rows = fc_alloc((size_t)px->h * sizeof *job->rows);
     if (!job->rows) leave(job, fc_fail(job->err, FC_NOMEM, "out of memory while reading a PNG picture"));
-    for (int32_t y = 0; y < img->h; y++) job->rows[y] = img->rgb + (size_t)y * stride;
+    for (int32_t y = 0; y < px->h; y++) job->rows[y] = fc_pixels_row(px, y);
     png_read_image(png, job->rows);
 }
 
@@ -254,6 +260,14 @@ static void read_texts(png_job *job)
               fc_fail(job->err, job->src->arena->status, "the PNG picture's texts need too much memory"));
 }
 
+static void read_orientation(png_job *job)
+{
+    png_uint_32 size = 0;
+    png_bytep exif = NULL;
+    if (job->src->orientation && png_get_eXIf_1(job->png, job->info, &size, &exif) && exif)
+        *job->src->orientation = fc_exif_orientation(exif, size);
+}
+
 static void read_png(png_job *job)
 {
     png_structp png = job->png;
@@ -263,13 +277,15 @@ static void read_png(png_job *job)
     png_set_chunk_malloc_max(png, MAX_CHUNK);
     png_set_chunk_cache_max(png, MAX_CHUNKS);
     png_read_info(png, job->info);
-    fc_status status = fc_image_start(job->img, job->src, png_get_image_width(png, job->info),
-                                      png_get_image_height(png, job->info), job->err);
+    fc_status status =
+        fc_image_start(job->px, job->src, png_get_image_width(png, job->info),
+                       png_get_image_height(png, job->info), is_transparent(png, job->info), job->err);
     if (status != FC_OK) leave(job, status);
     if (job->src->probe) return;
     read_pixels(job);
     png_read_end(png, job->info);
     read_texts(job);
+    read_orientation(job);
 }
 
 static bool guarded_read(png_job *job)
@@ -279,9 +295,9 @@ static bool guarded_read(png_job *job)
     return true;
 }
 
-fc_status fc_png_decode(fc_image *img, const fc_image_source *src, fc_err *err)
+fc_status fc_png_decode(fc_pixels *px, const fc_image_source *src, fc_err *err)
 {
-    png_job job = {.err = err, .src = src, .img = img, .budget = READ_BUDGET};
+    png_job job = {.err = err, .src = src, .px = px, .budget = READ_BUDGET};
     fc_status status = FC_OK;
     job.png =
         png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &job, on_error, on_warning, &job, allocate, release);

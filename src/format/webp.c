@@ -110,14 +110,16 @@ static fc_status read_exif(const fc_image_source *src, fc_err *err)
     WebPData block = {0};
     WebPMux *mux = WebPMuxCreate(&whole, 0);
     fc_status status = FC_OK;
-    if (mux && WebPMuxGetChunk(mux, "EXIF", &block) == WEBP_MUX_OK)
-        status = fc_exif_read(&src->notes->exif, block.bytes, block.size, src->arena, err);
+    if (mux && WebPMuxGetChunk(mux, "EXIF", &block) == WEBP_MUX_OK) {
+        if (src->orientation) *src->orientation = fc_exif_orientation(block.bytes, block.size);
+        if (src->notes) status = fc_exif_read(&src->notes->exif, block.bytes, block.size, src->arena, err);
+    }
     WebPMuxDelete(mux);
     /* a broken block is no reason to refuse the picture */
     return status == FC_NOMEM || status == FC_LIMIT ? status : FC_OK;
 }
 
-fc_status fc_webp_decode(fc_image *img, const fc_image_source *src, fc_err *err)
+fc_status fc_webp_decode(fc_pixels *px, const fc_image_source *src, fc_err *err)
 {
     WebPDecoderConfig config;
     if (!WebPInitDecoderConfig(&config))
@@ -126,16 +128,16 @@ fc_status fc_webp_decode(fc_image *img, const fc_image_source *src, fc_err *err)
     if (code != VP8_STATUS_OK) return decode_failure(code, err);
     if (config.input.has_animation)
         return fc_fail(err, FC_UNSUPPORTED, "animated WebP pictures cannot be used; save one frame of it");
-    fc_status status =
-        fc_image_start(img, src, (uint64_t)config.input.width, (uint64_t)config.input.height, err);
+    fc_status status = fc_image_start(px, src, (uint64_t)config.input.width, (uint64_t)config.input.height,
+                                      config.input.has_alpha, err);
     if (status != FC_OK || src->probe) return status;
-    config.output.colorspace = MODE_RGB;
+    config.output.colorspace = px->channels == 4 ? MODE_RGBA : MODE_RGB;
     config.output.is_external_memory = 1;
-    config.output.u.RGBA.rgba = img->rgb;
-    config.output.u.RGBA.stride = img->w * 3;
-    config.output.u.RGBA.size = (size_t)img->w * (size_t)img->h * 3;
+    config.output.u.RGBA.rgba = px->data;
+    config.output.u.RGBA.stride = (int)fc_pixels_stride(px);
+    config.output.u.RGBA.size = fc_pixels_size(px);
     code = WebPDecode(src->data, src->size, &config);
     WebPFreeDecBuffer(&config.output);
     if (code != VP8_STATUS_OK) return decode_failure(code, err);
-    return src->notes ? read_exif(src, err) : FC_OK;
+    return src->notes || src->orientation ? read_exif(src, err) : FC_OK;
 }

@@ -18,9 +18,25 @@ static void check_text(const char *text)
     require(text != NULL && fc_utf8_valid(text, strlen(text)));
 }
 
+enum { MAX_PIXELS = 1 << 16 };
+
+/* As a picture to be painted from: the announced number of pixels, whichever way it is turned. */
+static void check_input(const uint8_t *data, size_t size, int64_t pixels)
+{
+    fc_pixels px;
+    fc_err err = {0};
+    if (fc_image_decode_input(&px, data, size, MAX_PIXELS, &err) == FC_OK) {
+        require((int64_t)px.w * px.h == pixels && (px.channels == 3 || px.channels == 4));
+        volatile uint8_t last = px.data[fc_pixels_size(&px) - 1];
+        (void)last;
+    } else {
+        require(err.status != FC_OK && err.message[0] && !px.data);
+    }
+    fc_pixels_fini(&px);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    enum { MAX_PIXELS = 1 << 16 };
     fc_image img;
     fc_image_format format;
     fc_image_notes notes;
@@ -43,5 +59,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     fc_image_fini(&img);
     fc_arena_fini(&arena);
+    check_input(data, size, probed == FC_OK ? (int64_t)w * h : 0);
     return 0;
 }
