@@ -63,30 +63,28 @@ fc_status fc_mask_join(fc_pixels *a, const fc_pixels *b, fc_err *err)
 
 /* ---- growing and shrinking ---- */
 
+static uint8_t max3(uint8_t a, uint8_t b, uint8_t c)
+{
+    uint8_t v = a > b ? a : b;
+    return v > c ? v : c;
+}
+
 /* Both work on v ^ flip: flip 0 takes maxima, 255 minima. */
 static void across_max(uint8_t *restrict out, const uint8_t *restrict row, size_t w, uint8_t flip)
 {
-    for (size_t x = 0; x < w; x++) out[x] = row[x] ^ flip;
-    for (size_t x = 1; x < w; x++) {
-        uint8_t left = row[x - 1] ^ flip;
-        if (out[x] < left) out[x] = left;
+    if (w == 1) {
+        out[0] = row[0] ^ flip;
+        return;
     }
-    for (size_t x = 0; x + 1 < w; x++) {
-        uint8_t right = row[x + 1] ^ flip;
-        if (out[x] < right) out[x] = right;
-    }
+    out[0] = max3(row[0] ^ flip, row[0] ^ flip, row[1] ^ flip);
+    for (size_t x = 1; x + 1 < w; x++) out[x] = max3(row[x - 1] ^ flip, row[x] ^ flip, row[x + 1] ^ flip);
+    out[w - 1] = max3(row[w - 2] ^ flip, row[w - 1] ^ flip, row[w - 1] ^ flip);
 }
 
-/* The maximum of three rows, one of which may be NULL at the border. */
-static void down_max(uint8_t *out, const uint8_t *above, const uint8_t *here, const uint8_t *below, size_t w,
-                     uint8_t flip)
+static void down_max(uint8_t *restrict out, const uint8_t *above, const uint8_t *here, const uint8_t *below,
+                     size_t w, uint8_t flip)
 {
-    if (!above) above = here;
-    if (!below) below = here;
-    for (size_t x = 0; x < w; x++) {
-        uint8_t v = here[x] < above[x] ? above[x] : here[x];
-        out[x] = (uint8_t)((v < below[x] ? below[x] : v) ^ flip);
-    }
+    for (size_t x = 0; x < w; x++) out[x] = max3(above[x], here[x], below[x]) ^ flip;
 }
 
 /* One pixel wider (or narrower); rows [3][w] hold the horizontal maxima of the rows around the current one.
@@ -96,11 +94,11 @@ static void grow_once(fc_pixels *mask, uint8_t *rows, uint8_t flip)
     const size_t w = (size_t)mask->w;
     across_max(rows, mask->data, w, flip);
     for (int32_t y = 0; y < mask->h; y++) {
-        uint8_t *below = rows + (size_t)((y + 1) % 3) * w;
+        uint8_t *above = rows + (size_t)((y + 2) % 3) * w, *here = rows + (size_t)(y % 3) * w,
+                *below = rows + (size_t)((y + 1) % 3) * w;
         bool last = y == mask->h - 1;
         if (!last) across_max(below, fc_pixels_row(mask, y + 1), w, flip);
-        down_max(fc_pixels_row(mask, y), y > 0 ? rows + (size_t)((y + 2) % 3) * w : NULL,
-                 rows + (size_t)(y % 3) * w, last ? NULL : below, w, flip);
+        down_max(fc_pixels_row(mask, y), y > 0 ? above : here, here, last ? here : below, w, flip);
     }
 }
 
