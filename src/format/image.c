@@ -1,9 +1,7 @@
 /* What the picture formats have in common: pixels, names, choosing the codec. */
 #include "format/image.h"
 
-#include <inttypes.h>
 #include <string.h>
-#include "base/mem.h"
 #include "base/str.h"
 #include "format/image_codec.h"
 #include "format/sniff.h"
