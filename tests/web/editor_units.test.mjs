@@ -6,7 +6,8 @@ import { Undo } from "../../web/js/core/undo.js";
 import { Gestures } from "../../web/js/widgets/gestures.js";
 import { fitted, moved, pinched, toPicture, toScreen, zoomed } from "../../web/js/widgets/lens.js";
 import { Mask, MARKED, union } from "../../web/js/widgets/mask.js";
-import { edgeOf, NOWHERE, outer, pulled, SIDES, widened } from "../../web/js/widgets/outpaint.js";
+import { inputOf, inputParameters, newInput, NOWHERE, SIDES } from "../../web/js/core/input.js";
+import { edgeOf, outer, pulled, widened } from "../../web/js/widgets/outpaint.js";
 
 /** Numbers 0..1 that are the same in every run. */
 function dice(seed) {
@@ -227,4 +228,18 @@ test("widening: whole steps, not inward, not beyond the picture's own size", () 
   const wide = { left: 64, top: 8, right: 0, bottom: 128 };
   assert.deepEqual(outer(picture, wide), { x: -64, y: -8, w: 704, h: 496 });
   for (const side of SIDES) assert.equal(pulled(picture, side, edgeOf(picture, wide, side)), wide[side] + 0);
+});
+
+test("an input and the parameters that say it", () => {
+  const input = newInput({ id: "aa", width: 640, height: 480 }, "vary");
+  assert.deepEqual(inputParameters(null), {});
+  assert.deepEqual(inputParameters(input), { image: "aa", vary: "subtle" });
+  assert.deepEqual(inputParameters({ ...input, use: "upscale" }), { image: "aa", upscale: "2" });
+  const edit = { ...input, use: "edit", mask: "bb", outpaint: { ...NOWHERE, left: 64 } };
+  const sent = { image: "aa", inpaint: "fill", mask: "bb", outpaint_left: 64 };
+  assert.deepEqual(inputParameters(edit), sent);
+  for (const one of [input, { ...input, use: "upscale" }, edit]) {
+    assert.deepEqual(inputParameters(inputOf(inputParameters(one))), inputParameters(one), "there and back");
+  }
+  assert.equal(inputOf({ prompt: "a fox" }), null);
 });

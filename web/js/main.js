@@ -10,7 +10,7 @@ import { stage } from "./views/stage.js";
 import { panel } from "./views/panel.js";
 import { queue } from "./views/queue.js";
 import { history } from "./views/history.js";
-import { dropAnywhere } from "./views/metadata.js";
+import { dropAnywhere } from "./views/drop.js";
 import { follow, resync } from "./live.js";
 import { signIn } from "./views/login.js";
 import { problemText, toast } from "./core/toast.js";

@@ -3,6 +3,7 @@
 import { api } from "./api.js";
 import { app, form, parameter } from "./store.js";
 import { announce } from "./dom.js";
+import { INPUT_NAMES, inputOf } from "./input.js";
 import { t } from "./i18n.js";
 import { showError, toast } from "./toast.js";
 
@@ -74,6 +75,9 @@ export function applyParameters(parameters) {
   values.count = 1;
   values.seed_fixed = parameters.seed !== undefined && parameters.seed !== "random";
   values.seed_text = values.seed_fixed ? String(parameters.seed) : "";
+  const input = inputOf(parameters);
+  if (input) values.input = input;
+  for (const name of INPUT_NAMES) delete values[name];
   values.lora_rows = (parameters.loras || []).map(({ file, weight }) => ({ on: true, file, weight }));
   form.set({ values });
 }
@@ -91,7 +95,8 @@ export async function useSettings(picture) {
 
 export function resetSettings() {
   const before = form.get("values");
-  form.set({ values: before.prompt ? { prompt: before.prompt } : {} });
+  const { prompt, input } = before;
+  form.set({ values: { ...(prompt && { prompt }), ...(input && { input }) } });
   toast(t("settings.wereReset"), {
     action: { label: t("action.undo"), run: () => form.set({ values: before }) },
   });

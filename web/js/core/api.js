@@ -81,6 +81,9 @@ export const api = {
   restore: (picture) => call("POST", `/pictures/${id(picture)}/restore`),
   fileUrl: (picture) => `${BASE}/pictures/${id(picture)}/file`,
   thumbnailUrl: (picture) => `${BASE}/pictures/${id(picture)}/thumbnail`,
+  upload: (blob) =>
+    call("POST", "/uploads", { body: blob, headers: { "Content-Type": blob.type || "image/png" } }),
+  uploadUrl: (upload) => `${BASE}/uploads/${id(upload)}/file`,
   metadata: (blob) =>
     call("POST", "/metadata", { body: blob, headers: { "Content-Type": blob.type || "image/png" } }),
 };

@@ -1,6 +1,7 @@
 // What starts, orders and ends the work: submit, skip, stop, and the user's moves in the queue.
 
 import { api, newKey, Problem } from "./api.js";
+import { changes, inputParameters } from "./input.js";
 import { app, form, parameter, runningJob, valueOf, waitingJobs } from "./store.js";
 import { announce } from "./dom.js";
 import { t } from "./i18n.js";
@@ -21,6 +22,7 @@ export function requestParameters() {
   out.prompt = valueOf("prompt") || "";
   out.width = Number(valueOf("width"));
   out.height = Number(valueOf("height"));
+  Object.assign(out, inputParameters(form.get("values").input));
   out.seed = form.get("values").seed_fixed ? String(form.get("values").seed_text || "0") : "random";
   return out;
 }
@@ -54,8 +56,18 @@ async function send(parameters) {
 let lastSend = Promise.resolve(); // one request after another, so that the queue has the order of the clicks
 let underWay = ""; // what is being sent, as text; empty between requests
 
+let notYet = Promise.resolve(); // what the next press waits for
+
+/** The form is not whole before the promise is kept: a mask is on its way to the server. */
+export function waitFor(promise) {
+  notYet = notYet.then(() => promise);
+}
+
 /** Takes the form as it is now. A second press while the very same is being sent is a double click. */
-export function generate() {
+export async function generate() {
+  await notYet;
+  const { input } = form.get("values");
+  if (input && !changes(input)) return document.dispatchEvent(new CustomEvent("fooocus:edit"));
   const parameters = requestParameters();
   const text = JSON.stringify(parameters);
   if (text === underWay) return lastSend;

@@ -27,3 +27,6 @@ export function follow(control, name) {
   app.watch(["parameters", "system"], show);
   return control;
 }
+
+/** Whether this server takes pictures to begin from. */
+export const takesPictures = () => Boolean(parameter("image"));

@@ -3,6 +3,7 @@
 
 import { h } from "../core/dom.js";
 import { app, defaultOf, form, prefs, setValues, valueOf } from "../core/store.js";
+import { INPUT_NAMES } from "../core/input.js";
 import { t } from "../core/i18n.js";
 import {
   numberControl,
@@ -31,6 +32,7 @@ const ELSEWHERE = new Set([
   "preview_decoder",
   "refiner_switch",
   "format",
+  ...INPUT_NAMES,
   ...MAIN,
 ]);
 const SOFT_MAX = { steps: 100, switch_step: 100, cfg: 30 };

@@ -8,6 +8,7 @@ import { settingsOf } from "./details.js";
 import { labelOf } from "../core/params.js";
 import { useSettings } from "../core/actions.js";
 import { t } from "../core/i18n.js";
+import { wipe } from "../widgets/wipe.js";
 
 function differences(a, b) {
   const left = new Map(settingsOf({ ...a.parameters, seed: a.seed, prompt: a.prompt }));
@@ -57,22 +58,7 @@ export function openCompare(a, b) {
       }),
       h("figcaption", {}, letter),
     );
-  const slider = h("input", {
-    type: "range",
-    min: 0,
-    max: 100,
-    step: 0.1,
-    value: 50,
-    "aria-label": t("compare.line"),
-    oninput: () => area.style.setProperty("--cut", `${slider.value}%`),
-  });
-  const area = h(
-    "div.compare-area.wipe",
-    { vars: { "--cut": "50%", "--ratio": `${a.width} / ${a.height}` } },
-    image(a, "A"),
-    image(b, "B"),
-    slider,
-  );
+  const area = wipe(image(a, "A"), image(b, "B"), t("compare.line"));
   const mode = segmentControl({
     label: t("compare.view"),
     options: [

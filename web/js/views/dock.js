@@ -6,7 +6,9 @@ import { app, form, prefs, runningJob, setValues, valueOf } from "../core/store.
 import { generate, skip, stop, stopSoon } from "../core/jobs.js";
 import { changeWeight } from "../core/weights.js";
 import { ratioText, shape } from "../widgets/ratios.js";
-import { applyText } from "./metadata.js";
+import { applyText } from "./paste_settings.js";
+import { inputCard } from "./input_card.js";
+import { pictureButton } from "./drop.js";
 import { notices } from "./notices.js";
 import { settingsText } from "../core/settings_text.js";
 import { t } from "../core/i18n.js";
@@ -166,7 +168,8 @@ export function dock(root) {
   root.setAttribute("aria-label", t("prompt.label"));
   root.append(
     notices(),
-    h("div.dock-card", {}, promptBox(), buttons()),
+    inputCard(),
+    h("div.dock-card", {}, pictureButton(), promptBox(), buttons()),
     h(
       "div.dock-line",
       {},
@@ -181,7 +184,7 @@ export function dock(root) {
 export function dockKeys() {
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.repeat) return;
-    if (document.querySelector("dialog[open]")) return; // it has keys of its own
+    if (event.defaultPrevented || document.querySelector("dialog[open]")) return; // it has keys of its own
     event.preventDefault();
     generate();
   });

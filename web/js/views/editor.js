@@ -5,7 +5,8 @@ import { h, iconButton, isTyping, uid } from "../core/dom.js";
 import { number, t } from "../core/i18n.js";
 import { MaskCanvas } from "../widgets/mask_canvas.js";
 import { toScreen } from "../widgets/lens.js";
-import { edgeOf, isWidened, NOWHERE, outer, pulled, SIDES, widened } from "../widgets/outpaint.js";
+import { edgeOf, isWidened, outer, pulled, widened } from "../widgets/outpaint.js";
+import { NOWHERE, SIDES } from "../core/input.js";
 
 const SIZES = { least: 6, most: 240, factor: 1.25 };
 const ZOOM = 1.3;
@@ -14,12 +15,12 @@ const EDGE_STEP = 8;
 const EDGE_LEAP = 64;
 const TOOLS = ["brush", "eraser", "hand"];
 
-/** source: {url, width, height}; mask: address of one from before, or null. ondone({marked 0..1, outpaint,
+/** url: of the picture; mask: address of one from before, or null. ondone({marked 0..1, outpaint,
  *  mask(): promise of a PNG}) is called when it closes. */
-export async function openEditor(source, { mask = null, outpaint = NOWHERE, ondone }) {
-  const image = await loaded(source.url);
+export async function openEditor(url, { mask = null, outpaint = NOWHERE, ondone }) {
+  const image = await loaded(url);
   const before = mask && (await loaded(mask));
-  const editor = new Editor(image, source, { ...outpaint }, ondone);
+  const editor = new Editor(image, { ...outpaint }, ondone);
   if (before) editor.canvas.load(before);
 }
 
@@ -31,8 +32,8 @@ async function loaded(url) {
 }
 
 class Editor {
-  constructor(image, { width, height }, outpaint, ondone) {
-    this.picture = { width, height };
+  constructor(image, outpaint, ondone) {
+    this.picture = { width: image.naturalWidth, height: image.naturalHeight };
     this.ondone = ondone;
     const help = uid("editor-help");
     this.canvas = new MaskCanvas({

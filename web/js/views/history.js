@@ -8,6 +8,7 @@ import { day, t, when } from "../core/i18n.js";
 import { onPictureChange, removePicture, toggleFavourite } from "../core/actions.js";
 import { firstBelow, justify } from "../widgets/justify.js";
 import { markStar } from "../widgets/parts.js";
+import { attachButtons, attachKey } from "./attach.js";
 import { openCompare } from "./compare.js";
 import { openViewer } from "./viewer.js";
 import { showError } from "../core/toast.js";
@@ -153,6 +154,11 @@ function makeTile(picture) {
     { "aria-label": label },
     tile.open,
     h("div.tile-tools", {}, compare, tile.star),
+    h(
+      "div.tile-tools.below",
+      {},
+      attachButtons(() => tile.picture, { tabIndex: -1 }),
+    ),
   );
   return tile;
 }
@@ -222,8 +228,10 @@ function keys(event) {
     event.preventDefault();
     focusIndex(jump());
   } else if (event.key === "f") toggleFavourite(tile.picture);
+  else if (event.key === "Escape" && state.picked) (event.preventDefault(), pick(state.picked));
   else if (event.key === "c") pick(tile.picture);
   else if (event.key === "Delete") removePicture(tile.picture);
+  else attachKey(event.key, tile.picture)?.();
 }
 
 /** fetchItems(signal) -> {items, more}, which replace those of the state. There is one load at a time. */

@@ -14,8 +14,7 @@ import {
 import { ratioPicker } from "../widgets/ratios.js";
 import { languageSelect } from "./topbar.js";
 import { resetSettings } from "../core/actions.js";
-import { readPictureFile } from "./metadata.js";
-import { showError } from "../core/toast.js";
+import { fileButton } from "./drop.js";
 
 const COUNT_SLIDER_MAX = 32;
 
@@ -89,19 +88,6 @@ function seed() {
   return h("div.seed", {}, random.node, row);
 }
 
-function readPicture() {
-  const input = h("input.visually-hidden", {
-    type: "file",
-    accept: "image/png,image/jpeg,image/webp",
-    id: uid("file"),
-    onchange: () => {
-      if (input.files[0]) readPictureFile(input.files[0]).catch(showError);
-      input.value = "";
-    },
-  });
-  return h("label.file-button", {}, input, icon("reuse"), h("span", {}, t("metadata.open")));
-}
-
 export function settingsTab() {
   const ratio = ratioPicker();
   form.watch(["values"], ratio.show);
@@ -149,7 +135,7 @@ export function settingsTab() {
     h(
       "div.tab-foot",
       {},
-      readPicture(),
+      fileButton("file-button", icon("reuse"), h("span", {}, t("metadata.open"))),
       h("button.text-button", { type: "button", onclick: resetSettings }, t("settings.reset")),
     ),
   );

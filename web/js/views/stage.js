@@ -7,6 +7,9 @@ import { app, runningJob, setValues, waitingJobs } from "../core/store.js";
 import { duration, number, t } from "../core/i18n.js";
 import { downloadPicture, removePicture, toggleFavourite, useSettings } from "../core/actions.js";
 import { openViewer } from "./viewer.js";
+import { attachButtons } from "./attach.js";
+import { beforeAfterFor, openBeforeAfter } from "./before_after.js";
+import { showError } from "../core/toast.js";
 import { offerCard } from "./offer.js";
 import { giveSize, markStar, phaseText, showFraction } from "../widgets/parts.js";
 
@@ -109,11 +112,15 @@ function previewImage() {
 function pictureTools() {
   const current = () => shownPicture();
   const star = iconButton("star", t("picture.star"), () => toggleFavourite(current()));
+  const before = iconButton("compare", t("before.title"), () => openBeforeAfter(current()).catch(showError));
   return {
     star,
+    before,
     node: h(
       "div.stage-tools",
       { role: "toolbar", "aria-label": t("picture.tools"), hidden: true },
+      attachButtons(current),
+      before,
       star,
       iconButton("reuse", t("picture.useSettings"), () => useSettings(current())),
       iconButton("download", t("picture.download"), () => downloadPicture(current())),
@@ -236,6 +243,7 @@ export function stage(root) {
         picture.src = api.fileUrl(finished.id);
         picture.alt = finished.prompt || t("picture.noPrompt");
         giveSize(picture, finished);
+        beforeAfterFor(tools.before, finished, () => shownPicture()?.id === finished.id);
         pictureButton.setAttribute("aria-label", t("viewer.openPicture", { prompt: picture.alt }));
       }
       picture.hidden = !finished;

@@ -1,7 +1,11 @@
 // Full screen: one picture, the keys to walk, keep, fetch, delete, and the settings beside it.
 
 import { api } from "../core/api.js";
-import { h, iconButton, isTyping, replace } from "../core/dom.js";
+import { h, icon, iconButton, isTyping, replace } from "../core/dom.js";
+import { takesPictures } from "../core/params.js";
+import { showError } from "../core/toast.js";
+import { attachPicture, CHOICES } from "./attach.js";
+import { beforeAfterFor, openBeforeAfter } from "./before_after.js";
 import {
   downloadPicture,
   onPictureChange,
@@ -78,6 +82,7 @@ class Viewer {
         iconButton("close", t("action.close"), () => this.dialog.close()),
       ),
       h("div.viewer-main", {}, this.previous, this.canvas, this.next),
+      this.actions(),
       this.info,
     );
     this.dialog.addEventListener("keydown", (event) => this.key(event));
@@ -100,6 +105,32 @@ class Viewer {
     this.dialog.focus(); // the keys work at once, and no button looks chosen
   }
 
+  /** What can be begun from this picture. */
+  actions() {
+    const button = (name, text, key, run) =>
+      h(
+        "button.viewer-action",
+        { type: "button", title: `${text} (${key})`, onclick: run },
+        icon(name),
+        text,
+      );
+    this.before = button("compare", t("before.title"), "B", () => this.beforeAfter());
+    const choices = takesPictures()
+      ? CHOICES.map(([use, name, text, key]) => button(name, t(text), key, () => this.attach(use)))
+      : [];
+    return h("div.viewer-actions", { role: "group", "aria-label": t("input.begin") }, choices, this.before);
+  }
+
+  attach(use) {
+    const picture = this.full.get(this.picture.id) || this.picture;
+    this.dialog.close();
+    attachPicture(picture, use);
+  }
+
+  beforeAfter() {
+    openBeforeAfter(this.full.get(this.picture.id) || this.picture).catch(showError);
+  }
+
   show() {
     const picture = this.picture;
     if (!picture) return this.dialog.close();
@@ -111,6 +142,7 @@ class Viewer {
     this.previous.disabled = this.index === 0;
     this.next.disabled = this.index === this.list.length - 1 && !this.more;
     markStar(this.star, picture.favourite);
+    beforeAfterFor(this.before, picture, () => this.picture?.id === picture.id);
     for (const other of [this.list[this.index + 1], this.list[this.index - 1]])
       if (other) new Image().src = api.fileUrl(other.id);
     if (this.showInfo) this.fillInfo();
@@ -194,6 +226,10 @@ class Viewer {
       u: () => this.use(),
       i: () => this.setInfo(!this.showInfo),
       c: () => this.compare && this.pickForCompare(),
+      b: () => !this.before.hidden && this.beforeAfter(),
+      ...Object.fromEntries(
+        takesPictures() ? CHOICES.map(([use, , , key]) => [key.toLowerCase(), () => this.attach(use)]) : [],
+      ),
       z: () => this.setZoom(!this.zoomed),
       Delete: () => removePicture(this.picture),
       Backspace: () => removePicture(this.picture),

@@ -1,7 +1,7 @@
 // How far a picture is to go on beyond its edges: {left, top, right, bottom} in pixels of the picture.
 
-export const SIDES = ["left", "top", "right", "bottom"];
-export const NOWHERE = { left: 0, top: 0, right: 0, bottom: 0 };
+import { SIDES } from "../core/input.js";
+
 const STEP = 8; // the latent's pixel
 const MOST = 1; // of the picture's own side
 
