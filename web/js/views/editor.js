@@ -224,8 +224,6 @@ class Editor {
       const [px, py] = places[side];
       this.edges[i].style.setProperty("--x", `${within(px, screen.w)}px`);
       this.edges[i].style.setProperty("--y", `${within(py, screen.h)}px`);
-      this.edges[i].setAttribute("aria-valuenow", outpaint[side]);
-      this.edges[i].setAttribute("aria-valuetext", t("editor.pixels", { px: outpaint[side] }));
     });
   }
 
@@ -288,6 +286,10 @@ class Editor {
     const { history, outpaint, mask } = this.canvas;
     this.undoButton.disabled = !history.canUndo;
     this.redoButton.disabled = !history.canRedo;
+    SIDES.forEach((side, i) => {
+      this.edges[i].setAttribute("aria-valuenow", outpaint[side]);
+      this.edges[i].setAttribute("aria-valuetext", t("editor.pixels", { px: outpaint[side] }));
+    });
     this.marked = mask.coverage();
     const { w, h: height } = outer(this.picture, outpaint);
     const parts = [];
