@@ -42,8 +42,9 @@ struct fc_weight {
 
 typedef struct fc_weights fc_weights;
 
-/* path: a file (its content decides what it is) or a folder with model_index.json. Names in a single file
- * stay as they are; those of a folder, and of a UNet or VAE of that layout on its own, become canonical. */
+/* path: a file (its content decides what it is) or a folder with model_index.json. Names of a
+ * folder, of a UNet or VAE of that layout on its own, and of a single file whose parts stand under other
+ * prefixes or in another spelling become canonical; the rest stay as they are. */
 fc_status fc_weights_open(fc_weights **out, const char *path, fc_err *err) FC_MUST_USE;
 /* Whether path is a folder of the many-files layout. */
 bool fc_weights_is_folder(const char *path);

@@ -12,7 +12,8 @@
 #include "nn/weights_impl.h"
 
 enum { MAX_SHARDS = 64, MAX_INDEX = 16 << 20, PATH_SIZE = 4096 };
-#define ARENA_CAP ((size_t)256 << 20)
+#define ARENA_CAP   ((size_t)256 << 20)
+#define UNET_PREFIX "model.diffusion_model."
 
 static fc_status no_memory(const fc_weights *w, fc_err *err)
 {
@@ -164,23 +165,60 @@ static fc_component component_alone(const fc_st_tensor *t, size_t count)
     return FC_COMPONENT_COUNT;
 }
 
-/* A UNet of SDXL saved without the prefix that it has in a checkpoint. */
-static bool lacks_prefix(const fc_st_tensor *t, size_t count)
+/* The other prefixes under which single files keep their parts. */
+static const struct spelling {
+    const char *prefix;
+    fc_component component;
+    bool refiner;
+} spellings[] = {
+    {"conditioner.embedders.1.model.", FC_COMPONENT_CLIP_G,
+     false}, /* transformers' names below sgm's prefix */
+    {"conditioner.embedders.1.transformer.", FC_COMPONENT_CLIP_G, false},
+    {"conditioner.embedders.0.model.", FC_COMPONENT_CLIP_G, true},
+    {"text_encoder_2.", FC_COMPONENT_CLIP_G, false}, /* a pipeline of diffusers saved as one file */
+    {"text_encoder.", FC_COMPONENT_CLIP_L, false},
+    {"unet.", FC_COMPONENT_UNET, false},
+    {"vae.", FC_COMPONENT_VAE, false},
+};
+enum { SPELLINGS = sizeof spellings / sizeof *spellings };
+
+/* What stands before the names of a UNet of SDXL, when it is not the usual prefix; NULL: the usual one. */
+static char *other_unet_prefix(fc_weights *w, const fc_st_tensor *t, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(t[i].name, "label_emb.0.0.weight") == 0) return true;
-    return false;
+    static const char mark[] = "label_emb.0.0.weight";
+    for (size_t i = 0; i < count; i++) {
+        if (!fc_str_ends(t[i].name, mark)) continue;
+        size_t n = strlen(t[i].name) - (sizeof mark - 1);
+        bool usual = n == sizeof UNET_PREFIX - 1 && memcmp(t[i].name, UNET_PREFIX, n) == 0;
+        bool whole = n == 0 || t[i].name[n - 1] == '.';
+        bool control = fc_str_starts(t[i].name, "control_model.");
+        return usual || !whole || control ? NULL : fc_arena_strndup(&w->arena, t[i].name, n);
+    }
+    return NULL;
 }
 
-static fc_status add_as_is(fc_weights *w, const fc_st_tensor *t, bool prefix, fc_err *err)
+static fc_status add_as_is(fc_weights *w, const fc_st_tensor *t, const char *prefix, fc_err *err)
 {
     fc_weight e;
     fc_status s = make_entry(w, t, &e, err);
-    if (!s && prefix) {
-        e.name = fc_arena_printf(&w->arena, "model.diffusion_model.%s", t->name);
+    if (!s && prefix && fc_str_starts(t->name, prefix)) {
+        e.name = fc_arena_printf(&w->arena, UNET_PREFIX "%s", t->name + strlen(prefix));
         if (!e.name) return no_memory(w, err);
     }
     return s ? s : add(w, &e, err);
+}
+
+/* A tensor under one of the other prefixes gets its canonical name; the rest stays as it is. */
+static fc_status add_single(fc_weights *w, const fc_names *names, const fc_st_tensor *t,
+                            const char *unet_prefix, fc_err *err)
+{
+    for (size_t i = 0; i < SPELLINGS; i++) {
+        fc_canonical_name name;
+        if (!fc_str_starts(t->name, spellings[i].prefix)) continue;
+        if (fc_names_map(&names[i], t->name + strlen(spellings[i].prefix), &name))
+            return add_named(w, t, &name, err);
+    }
+    return add_as_is(w, t, unet_prefix, err);
 }
 
 static fc_status add_component(fc_weights *w, fc_component component, const fc_st_tensor *t, size_t count,
@@ -205,9 +243,16 @@ static fc_status open_single(fc_weights *w, fc_err *err)
     if (s) return s;
     fc_component component = component_alone(t, count);
     if (component != FC_COMPONENT_COUNT) return add_component(w, component, t, count, err);
-    bool prefix = lacks_prefix(t, count);
-    for (size_t i = 0; i < count && !s; i++) s = add_as_is(w, &t[i], prefix, err);
-    return s;
+    const char *unet_prefix = other_unet_prefix(w, t, count);
+    fc_names names[SPELLINGS];
+    for (size_t k = 0; k < SPELLINGS; k++) {
+        names[k] = (fc_names){.component = spellings[k].component, .refiner = spellings[k].refiner};
+        for (size_t i = 0; i < count; i++)
+            if (fc_str_starts(t[i].name, spellings[k].prefix))
+                fc_names_learn(&names[k], t[i].name + strlen(spellings[k].prefix));
+    }
+    for (size_t i = 0; i < count && !s; i++) s = add_single(w, names, &t[i], unet_prefix, err);
+    return s ? s : check_stacks(w, err);
 }
 
 /* ---- one component of a folder ---- */
