@@ -93,37 +93,8 @@ void fc_engine_close(fc_engine *e)
 
 /* ---- models ---- */
 
-static void tell_borrowed(const fc_hooks *hooks, const fc_model *base, const char *what, const char *lender)
-{
-    char text[600];
-    snprintf(text, sizeof text, "%.200s has no %s: those of %.200s are used", fc_path_basename(base->path),
-             what, fc_path_basename(lender));
-    fc_emit(hooks, &(fc_event){.kind = FC_EVENT_WARNING, .text = text, .seconds_left = -1});
-}
-
-/* What the base's file lacks comes from another model, which is told. */
-static fc_status borrow(const fc_model *base, const char *lender, const char *paths[FC_ROLE_COUNT],
-                        const fc_hooks *hooks, fc_err *err)
-{
-    if (!base->clip_l && !lender)
-        return fc_fail(
-            err, FC_UNSUPPORTED,
-            "%s has no text encoders, and there is no complete SDXL model to take them from: put one "
-            "into the folder of models and name it as default_model in config.txt",
-            base->path);
-    if (!base->clip_l) {
-        paths[FC_ROLE_TEXT] = lender;
-        tell_borrowed(hooks, base, "text encoders", lender);
-    }
-    if (!base->vae && !paths[FC_ROLE_VAE] && lender) {
-        paths[FC_ROLE_VAE] = lender;
-        tell_borrowed(hooks, base, "VAE weights", lender);
-    }
-    return FC_OK;
-}
-
 /* Opens what is new of the choice into fresh[]; fresh[i] == model[i] where the loaded one stays. */
-static fc_status open_missing(fc_engine *e, const char *paths[FC_ROLE_COUNT], const char *lender,
+static fc_status open_missing(fc_engine *e, const char *paths[FC_ROLE_COUNT], const fc_model_choice *choice,
                               const fc_hooks *hooks, fc_model *fresh[FC_ROLE_COUNT], fc_err *err)
 {
     static const char *const phases[FC_ROLE_COUNT] = {"Loading the model", "Loading the refiner",
@@ -140,7 +111,7 @@ static fc_status open_missing(fc_engine *e, const char *paths[FC_ROLE_COUNT], co
             if (s) return s;
         }
         if (role != FC_ROLE_BASE) continue;
-        fc_status s = borrow(fresh[role], lender, paths, hooks, err);
+        fc_status s = fc_engine_borrow(fresh[role], choice, paths, hooks, err);
         if (s) return s;
         fresh[role]->packs.int8 = e->int8;
     }
@@ -160,7 +131,7 @@ fc_status fc_engine_load(fc_engine *e, const fc_model_choice *choice, const fc_h
     const char *paths[FC_ROLE_COUNT] = {choice->base, choice->refiner, choice->vae, choice->preview_decoder};
     fc_model *fresh[FC_ROLE_COUNT] = {0};
     if (!choice->base) return fc_fail(err, FC_ARG, "no model was chosen");
-    fc_status s = open_missing(e, paths, choice->lender, hooks, fresh, err);
+    fc_status s = open_missing(e, paths, choice, hooks, fresh, err);
     if (!s) fc_engine_drop_loras(e);
     for (int role = 0; role < FC_ROLE_COUNT; role++) {
         fc_model *unwanted = s ? fresh[role] : e->model[role];
@@ -184,6 +155,10 @@ static fc_status check_task(const fc_engine *e, const fc_task *t, fc_err *err)
     }
     if (t->steps < 1 || t->steps > 1000) return fc_fail(err, FC_ARG, "%d steps: choose 1 to 1000", t->steps);
     if (t->positive.count < 1) return fc_fail(err, FC_ARG, "there is no prompt");
+    if (!fc_engine_vae_model(e)->vae && !(t->fast_vae && e->model[FC_ROLE_PREVIEW]))
+        return fc_fail(err, FC_UNSUPPORTED,
+                       "%s has no VAE, and no model beside it can lend one: choose one with --vae FILE",
+                       fc_engine_vae_model(e)->path);
     return FC_OK;
 }
 

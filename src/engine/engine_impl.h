@@ -38,6 +38,10 @@ uint64_t fc_engine_budget(const fc_engine_config *config);
 /* The one whose text encoders serve: the base, or what lends them to it. */
 fc_model *fc_engine_text_model(const fc_engine *e);
 
+/* Fills paths of what the base lacks: text encoders, VAE. UNSUPPORTED: no text encoders are to be had. */
+fc_status fc_engine_borrow(const fc_model *base, const fc_model_choice *choice,
+                           const char *paths[FC_ROLE_COUNT], const fc_hooks *hooks, fc_err *err) FC_MUST_USE;
+
 /* Points cx at m's packed weights and gives them room under the budget: those of other models go if they
  * must. */
 void fc_engine_activate(fc_engine *e, fc_model *m);

@@ -30,6 +30,9 @@ typedef struct fc_model_choice {
     const char *vae;     /* NULL: the base's own */
     const char *lender;  /* an SDXL base model whose text encoders and VAE stand in where the base's file
                           * has none; NULL: none */
+    const char *const
+        *neighbours; /* checkpoints among which one that can lend is looked for when it cannot */
+    int32_t neighbour_count;
     const char *preview_decoder; /* TAESD; NULL: no previews */
     const fc_lora_choice *loras; /* in merge order; offered to base and refiner */
     int32_t lora_count;

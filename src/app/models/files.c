@@ -277,6 +277,7 @@ static fc_status find_checkpoints(finder *f)
     const fc_params *params = f->params;
     fc_status status = open_folder(f, "checkpoints", &folder);
     if (status != FC_OK) return status;
+    f->files->checkpoints = (fc_string_list){folder.paths.items, (int32_t)folder.paths.count};
     if (*params->model) {
         status = find_file(f, &folder, FC_P_model, params->model, &f->files->base);
         if (status == FC_OK) f->files->lender = find_lender(f->home, &folder, f->files->base);

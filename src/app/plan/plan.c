@@ -164,6 +164,8 @@ static fc_status choose_models(planner *p)
                                 .refiner = p->mode->forced ? NULL : files->refiner,
                                 .vae = files->vae,
                                 .lender = files->lender,
+                                .neighbours = files->checkpoints.items,
+                                .neighbour_count = files->checkpoints.count,
                                 .preview_decoder = files->preview_decoder};
     if (same_file(models->base, models->refiner)) {
         fc_warn_emit(warner(p), "the refiner is the same file as the model and was left out");

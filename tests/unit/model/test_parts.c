@@ -201,6 +201,28 @@ static void test_lora_on_parts(void **state)
     assert_non_null(strstr(warnings, text));
 }
 
+/* Without a named lender the first neighbour that fits lends: not the file itself, nor one that lacks the
+ * same, nor a model of other widths. */
+static void test_neighbours_lend(void **state)
+{
+    (void)state;
+    static const part no_vae = {"no_vae.safetensors", NULL, VAE, FC_DTYPE_COUNT},
+                      unet = {"unet.safetensors", UNET, NULL, FC_DTYPE_COUNT};
+    const char *whole = fc_test_synth("tiny_base"), *without = cut(whole, &no_vae),
+               *alone = cut(whole, &unet);
+    const char *refiner = fc_test_synth("tiny_refiner");
+    const char *const neighbours[] = {without, "/nonexistent", refiner, alone, whole};
+    const fc_model_choice choices[] = {
+        {.base = without, .neighbours = neighbours, .neighbour_count = 5},
+        {.base = alone, .neighbours = neighbours, .neighbour_count = 5},
+        {.base = without, .lender = alone, .neighbours = neighbours, .neighbour_count = 5}};
+    for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++)
+        same(paint(&choices[i], FC_RECIPE_2_5), paint(&(fc_model_choice){.base = whole}, FC_RECIPE_2_5));
+    fc_err err; /* encoders without a VAE are lent too */
+    assert_ok(load(&(fc_model_choice){.base = alone, .neighbours = neighbours, .neighbour_count = 4}, &err),
+              &err);
+}
+
 static void test_no_vae(void **state)
 {
     static const part no_vae = {"no_vae.safetensors", NULL, VAE, FC_DTYPE_COUNT},
@@ -243,9 +265,9 @@ static void test_refiner_without_text(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_no_text_encoders),
-                                       cmocka_unit_test(test_lora_on_parts), cmocka_unit_test(test_no_vae),
-                                       cmocka_unit_test(test_eight_bits),
-                                       cmocka_unit_test(test_refiner_without_text)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_text_encoders), cmocka_unit_test(test_lora_on_parts),
+        cmocka_unit_test(test_neighbours_lend),  cmocka_unit_test(test_no_vae),
+        cmocka_unit_test(test_eight_bits),       cmocka_unit_test(test_refiner_without_text)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
