@@ -133,7 +133,8 @@ static size_t relative_end(const parser *p, size_t i, size_t high)
             (is_noun(&p->t[d - 1]) || p->t[d - 1].class == FC_WORD_PLACE ||
              p->t[d - 1].class == FC_WORD_VERB || p->t[d - 1].class == FC_WORD_PHRASE))
             return d;
-        has_object = has_object || is_noun(t) || t->class == FC_WORD_PHRASE || t->class == FC_WORD_PLACE;
+        has_object = has_object || is_noun(t) || t->class == FC_WORD_PHRASE || t->class == FC_WORD_PLACE ||
+                     (t->class == FC_WORD_VERB && d > i);
     }
     return 0;
 }
@@ -269,9 +270,18 @@ typedef struct clause_state {
     bool has_subject, has_verb;
 } clause_state;
 
+/* "reflected in" and "in the puddle" share their preposition. */
+static void put_place(fc_buf *out, const char *place)
+{
+    size_t word = strcspn(place, " ");
+    bool repeats = word < out->len && out->data[out->len - word - 1] == ' ' &&
+                   memcmp(out->data + out->len - word, place, word) == 0;
+    put_text(out, repeats ? place + word : place);
+}
+
 static void flush(clause_state *c)
 {
-    put_text(&c->out, fc_buf_cstr(&c->places));
+    put_place(&c->out, fc_buf_cstr(&c->places));
     put_text(&c->out, fc_buf_cstr(&c->times));
     fc_buf_reset(&c->places);
     fc_buf_reset(&c->times);
@@ -307,10 +317,11 @@ static size_t read_preposition(parser *p, size_t i, size_t high, clause_state *c
 
 static bool begins_relative(const parser *p, size_t i, size_t high, const clause_state *c)
 {
-    bool can = p->t[i].class == FC_WORD_VERB || p->t[i].class == FC_WORD_PREPOSITION;
-    return can && !c->has_subject &&
-           (relative_end(p, i, high) > 0 ||
-            (p->t[i].class == FC_WORD_VERB && is_class(p, i + 1, high, FC_WORD_POSSESSIVE)));
+    bool is_verb = p->t[i].class == FC_WORD_VERB;
+    bool is_object = is_verb && i > 0 && p->t[i - 1].class == FC_WORD_VERB; /* "crossing moss-grown stones" */
+    if (!is_verb && p->t[i].class != FC_WORD_PREPOSITION) return false;
+    if (c->has_subject && !is_object) return false;
+    return relative_end(p, i, high) > 0 || (is_verb && is_class(p, i + 1, high, FC_WORD_POSSESSIVE));
 }
 
 static bool describes_next(const parser *p, size_t i, size_t high)
