@@ -1,6 +1,7 @@
 # One word per job. Each flavour builds in its own folder below build/.
 PROMPT ?= a lighthouse by the sea at sunset, watercolor
 JOBS   ?= $(shell nproc)
+export V
 CTEST   = ctest --output-on-failure --no-tests=error -j $(JOBS)
 
 .PHONY: run test app build build-tests help test-full asan tsan hard fuzz torture lint format bench install deb clean deps
@@ -14,17 +15,15 @@ app: build ## serve the web page on this machine and open it in the browser
 test: build-tests ## run every test
 	cd build/release && $(CTEST) -LE full
 
-build: deps ## build the program, build/release/fooocus
-	@cmake --preset release >/dev/null
-	@cmake --build build/release -j $(JOBS) --target fooocus synth_ckpt
+build: deps ## build the program, build/release/fooocus (V=1 shows every command)
+	@tools/build.sh release $(JOBS) fooocus synth_ckpt
 
 deps:
 	@tools/deps.sh build
 
 build-tests:
 	@tools/deps.sh build test
-	@cmake --preset release >/dev/null
-	@cmake --build build/release -j $(JOBS)
+	@tools/build.sh release $(JOBS)
 
 test-full: build-tests ## also the full-size tests: makes a 6.9 GB synthetic model in build/cache, needs 16 GB of memory
 	cd build/release && $(CTEST) -j 1 -L full
@@ -34,8 +33,7 @@ test-full: build-tests ## also the full-size tests: makes a 6.9 GB synthetic mod
 TESTS_tsan = -R '^(jobs|library|fetch|http_)'
 asan tsan hard: ## all tests with address+undefined checks / of server and jobs with thread checks / with tiny limits
 	@tools/deps.sh build test
-	@cmake --preset $@ >/dev/null
-	@cmake --build build/$@ -j $(JOBS)
+	@tools/build.sh $@ $(JOBS)
 	cd build/$@ && $(CTEST) -LE full $(TESTS_$@)
 
 bench: build ## measure speed and memory with a synthetic model of full size, 6.9 GB in build/cache (BENCH="step ..." for a part)
@@ -64,14 +62,13 @@ format: ## let clang-format and prettier write the sources
 	@npx --no-install prettier --write --log-level warn $(SCRIPTS) $(SHEETS)
 
 install: build ## install program, library and header under PREFIX (/usr/local), DESTDIR is respected
-	@cmake --build build/release -j $(JOBS) --target fooocus_shared
+	@tools/build.sh release $(JOBS) fooocus_shared
 	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(or $(PREFIX),/usr/local)"
 	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(or $(PREFIX),/usr/local)" --component library
 
 deb: ## make the Debian package, in build/
 	@tools/deps.sh build deb
-	@cmake --preset release >/dev/null
-	@cmake --build build/release -j $(JOBS) --target fooocus
+	@tools/build.sh release $(JOBS) fooocus
 	@cd build/release && cpack -G DEB -B .. >/dev/null
 	@ls build/fooocus_*.deb
 

@@ -95,6 +95,11 @@ if(FC_NODE)
 else()
   message(STATUS "node is not installed: the page's tests are left out")
 endif()
+# tests/setup: what the scripts say that install and build.
+if(FC_NODE AND NOT FC_FUZZ)
+  add_test(NAME setup COMMAND ${FC_NODE} --test ${CMAKE_SOURCE_DIR}/tests/setup/setup.test.mjs)
+  set_tests_properties(setup PROPERTIES TIMEOUT ${FC_TEST_TIMEOUT})
+endif()
 # tests/http/NAME.test.mjs: node's test runner against the server over a quick stand-in for the engine (painter_server).
 if(NOT FC_FUZZ)
   add_executable(painter_server tests/http/painter_server.c)

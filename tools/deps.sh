@@ -5,8 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 build="gcc cmake ninja-build pkg-config libc6-dev libdnnl-dev libjansson-dev libpng-dev libjpeg62-turbo-dev libwebp-dev
-  libcurl4-openssl-dev libssl-dev libsqlite3-dev libutf8proc-dev libmicrohttpd-dev"
-test="libcmocka-dev python3 chromium"
+  libcurl4-openssl-dev libssl-dev libsqlite3-dev libutf8proc-dev libmicrohttpd-dev zlib1g-dev"
+test="libcmocka-dev python3 chromium nginx-light"
 lint="clang-format python3"
 fuzz="clang libomp-dev"
 deb="dpkg-dev file"
@@ -25,6 +25,18 @@ for group in "$@"; do
     esac
 done
 command -v npm >/dev/null 2>&1 || wanted="$wanted nodejs npm"
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# What the tool said, then what failed and what can be done about it; ends the script.
+explain() {
+    cat "$log" >&2
+    echo "tools/deps.sh: $1 The reason stands above." >&2
+    shift
+    for line in "$@"; do echo "  $line" >&2; done
+    exit 1
+}
 
 installed() {
     dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'
@@ -52,12 +64,20 @@ if [ -n "$missing" ]; then
         as_root="sudo env" # sudo hides this shell's environment
     fi
     echo "Installing:$missing"
-    $as_root apt-get update -qq || echo "The package lists are old: apt-get update failed." >&2
+    $as_root apt-get update -qq >"$log" 2>&1 || {
+        cat "$log" >&2
+        echo "tools/deps.sh: apt-get update failed, the lists of packages may be old; the reason stands above." >&2
+    }
     if grep -qi ubuntu /etc/os-release; then
         missing=$(echo "$missing" | sed 's/libjpeg62-turbo-dev/libjpeg-turbo8-dev/')
     fi
     # shellcheck disable=SC2086
-    $as_root DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    $as_root DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >"$log" 2>&1 || {
+        explain "These packages could not be installed:$missing." \
+            "Behind a proxy, apt needs: echo 'Acquire::http::Proxy \"http://HOST:PORT\";' > /etc/apt/apt.conf.d/proxy"
+    }
+    # the tests start their own nginx; the package's service is not wanted
+    case "$missing" in *nginx*) $as_root systemctl disable --now nginx >/dev/null 2>&1 || true ;; esac
 fi
 
 omit=
@@ -65,6 +85,11 @@ omit=
 if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ] ||
     { [ -z "$omit" ] && [ ! -d node_modules/playwright-core ]; }; then
     # shellcheck disable=SC2086
-    npm ci --silent --no-audit --no-fund $omit
+    npm ci --loglevel=error --no-audit --no-fund $omit >"$log" 2>&1 || {
+        explain "The npm packages of package-lock.json could not be installed." \
+            "Behind a proxy, npm needs: npm config set https-proxy http://HOST:PORT" \
+            "With a certificate of your own: export NODE_EXTRA_CA_CERTS=/path/to/certificate.pem" \
+            "With a registry of your own: npm config set registry https://HOST/"
+    }
     touch node_modules/.package-lock.json
 fi

@@ -1,5 +1,6 @@
 #include "cli/serve_args.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include "base/str.h"
 #include "cli/flags.h"
@@ -39,12 +40,34 @@ static fc_status set_tls(cli_serve_args *a, const char *value, fc_err *err)
     return FC_OK;
 }
 
-static fc_status add_host(cli_serve_args *a, const char *value, fc_err *err)
+/* The next place of a list; what stays empty behind it ends the list. */
+static fc_status add_text(const char *list[FC_SERVER_MAX_HOSTS], const char *flag, const char *value,
+                          fc_err *err)
 {
-    if (a->host_count == FC_SERVER_MAX_HOSTS)
-        return fc_fail(err, FC_LIMIT, "--host: more than %d names", FC_SERVER_MAX_HOSTS);
-    a->server.hosts[a->host_count++] = value;
+    int count = 0;
+    while (count < FC_SERVER_MAX_HOSTS && list[count]) count++;
+    if (count == FC_SERVER_MAX_HOSTS)
+        return fc_fail(err, FC_LIMIT, "%s: more than %d of them", flag, FC_SERVER_MAX_HOSTS);
+    list[count] = value;
     return FC_OK;
+}
+
+static fc_status add_origin(cli_serve_args *a, const char *value, fc_err *err)
+{
+    const char *at = strstr(value, "://");
+    if (strcmp(value, "*") != 0 && (!at || at == value || !at[3] || strpbrk(at + 3, "/?# ")))
+        return fc_fail(
+            err, FC_ARG,
+            "--allow-origin: want scheme, name and port as in https://app.example.org, got '%.60s'", value);
+    return add_text(a->server.origins, "--allow-origin", value, err);
+}
+
+static fc_status add_proxy(cli_serve_args *a, const char *value, fc_err *err)
+{
+    struct in6_addr any;
+    if (inet_pton(AF_INET, value, &any) != 1 && inet_pton(AF_INET6, value, &any) != 1)
+        return fc_fail(err, FC_ARG, "--trust-proxy: '%.60s' is no IP address", value);
+    return add_text(a->server.proxies, "--trust-proxy", value, err);
 }
 
 static fc_status set_pixels(cli_serve_args *a, const char *value, fc_err *err)
@@ -70,7 +93,14 @@ static fc_status set_option(cli_serve_args *a, option_id id, const char *value, 
     case OPTION_tls:
         return set_tls(a, value, err);
     case OPTION_host:
-        return add_host(a, value, err);
+        return add_text(a->server.hosts, "--host", value, err);
+    case OPTION_public_url:
+        a->server.public_url = value;
+        return FC_OK;
+    case OPTION_trust_proxy:
+        return add_proxy(a, value, err);
+    case OPTION_allow_origin:
+        return add_origin(a, value, err);
     case OPTION_home:
         a->server.home = value;
         return FC_OK;

@@ -8,7 +8,6 @@
 typedef struct cli_serve_args {
     fc_server_config server;
     char tls_cert[4096], tls_key[4096];
-    int host_count;
     const char *preset, *mirror; /* NULL: not given */
     bool open, help, yes, offline;
 } cli_serve_args;

@@ -47,11 +47,16 @@ static const fc_route routes[] = {
     {"GET", "/api/v1/session", fc_api_session, PUBLIC},
 
     {"POST", "/v1/images/generations", fc_openai_images, 0},
+    {"POST", "/v1/images/edits", fc_openai_unsupported, UPLOAD},
+    {"POST", "/v1/images/variations", fc_openai_unsupported, UPLOAD},
     {"GET", "/v1/models", fc_openai_models, 0},
     {"GET", "/v1/models/{id*}", fc_openai_model, 0},
 
     {"POST", "/sdapi/v1/txt2img", fc_a1111_txt2img, 0},
-    {"POST", "/sdapi/v1/img2img", fc_a1111_img2img, UPLOAD},
+    {"POST", "/sdapi/v1/img2img", fc_a1111_unsupported, UPLOAD},
+    {"POST", "/sdapi/v1/extra-single-image", fc_a1111_unsupported, UPLOAD},
+    {"POST", "/sdapi/v1/extra-batch-images", fc_a1111_unsupported, UPLOAD},
+    {"POST", "/sdapi/v1/interrogate", fc_a1111_unsupported, UPLOAD},
     {"GET", "/sdapi/v1/options", fc_a1111_get_options, 0},
     {"POST", "/sdapi/v1/options", fc_a1111_set_options, 0},
     {"GET", "/sdapi/v1/progress", fc_a1111_progress, 0},
@@ -64,13 +69,25 @@ static const fc_route routes[] = {
     {"GET", "/sdapi/v1/samplers", fc_a1111_samplers, 0},
     {"GET", "/sdapi/v1/schedulers", fc_a1111_schedulers, 0},
     {"GET", "/sdapi/v1/prompt-styles", fc_a1111_styles, 0},
-    {"GET", "/sdapi/v1/upscalers", fc_a1111_upscalers, 0},
+    {"GET", "/sdapi/v1/upscalers", fc_a1111_none, 0},
+    {"GET", "/sdapi/v1/latent-upscale-modes", fc_a1111_none, 0},
+    {"GET", "/sdapi/v1/hypernetworks", fc_a1111_none, 0},
+    {"GET", "/sdapi/v1/face-restorers", fc_a1111_none, 0},
+    {"GET", "/sdapi/v1/realesrgan-models", fc_a1111_none, 0},
+    {"GET", "/sdapi/v1/extensions", fc_a1111_none, 0},
+    {"GET", "/sdapi/v1/script-info", fc_a1111_none, 0},
+    {"GET", "/sdapi/v1/scripts", fc_a1111_scripts, 0},
     {"POST", "/sdapi/v1/png-info", fc_a1111_png_info, UPLOAD},
     {"POST", "/sdapi/v1/refresh-checkpoints", fc_a1111_refresh, 0},
     {"POST", "/sdapi/v1/refresh-loras", fc_a1111_refresh, 0},
     {"POST", "/sdapi/v1/refresh-vae", fc_a1111_refresh, 0},
+    {"POST", "/sdapi/v1/refresh-embeddings", fc_a1111_refresh, 0},
+    {"POST", "/sdapi/v1/unload-checkpoint", fc_a1111_refresh, 0},
+    {"POST", "/sdapi/v1/reload-checkpoint", fc_a1111_refresh, 0},
     {"GET", "/sdapi/v1/memory", fc_a1111_memory, 0},
     {"GET", "/sdapi/v1/cmd-flags", fc_a1111_cmd_flags, 0},
+
+    {"GET", "/internal/ping", fc_a1111_refresh, PUBLIC},
 
     {"GET", "/ping", fc_fooocus_ping, PUBLIC},
     {"POST", "/v1/generation/text-to-image", fc_fooocus_text_to_image, 0},
@@ -114,6 +131,7 @@ static bool match(fc_http *h, const char *pattern, const char *path)
 static void add_allowed(const char *method, char *allow, size_t size)
 {
     size_t n = strlen(allow);
+    if (n == 0) n = (size_t)snprintf(allow, size, "OPTIONS");
     snprintf(allow + n, size - n, "%s%s%s", n ? ", " : "", method,
              strcmp(method, "GET") == 0 ? ", HEAD" : "");
 }
@@ -124,7 +142,9 @@ const fc_route *fc_route_find(fc_http *h, char *allow, size_t size)
     const size_t count = sizeof routes / sizeof routes[0];
     *allow = '\0';
     for (size_t i = 0; i < count; i++) {
-        if (i + 1 == count && *allow) break; /* the path has other methods: no file of the page */
+        bool page = i + 1 == count;
+        if (page && *allow) break; /* the path has other methods: no file of the page */
+        if (page && strcmp(method, "GET") != 0 && strcmp(method, "OPTIONS") != 0) break;
         if (!match(h, routes[i].pattern, h->path)) continue;
         if (strcmp(routes[i].method, method) == 0) return &routes[i];
         add_allowed(routes[i].method, allow, size);

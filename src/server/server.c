@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "app/common/home.h"
@@ -20,6 +21,7 @@
 #include "base/str.h"
 #include "server/access/access.h"
 #include "server/api/api.h"
+#include "server/compat/compat.h"
 #include "server/router.h"
 #include "server/server_impl.h"
 
@@ -29,7 +31,7 @@ enum {
     HEAD_SECONDS = 20,   /* for the head of the first request */
     NEXT_SECONDS = 95,   /* for the head of a further one */
     BODY_SECONDS = 60,   /* for a body */
-    HEAD_MEMORY = 32768, /* bytes of a head */
+    HEAD_MEMORY = 98304, /* of a head of at most 32 KiB, its parts, and a copy of its cookies */
     BACKLOG = 511,
     DRAINED = 128 << 20, /* bytes of a body that is too large which are read all the same, so that the client
                           * hears the answer and not only that the connection broke */
@@ -49,7 +51,7 @@ static void add_common_headers(fc_http *h)
 {
     fc_http_add_header(h, "X-Content-Type-Options", "nosniff");
     fc_http_add_header(h, "Referrer-Policy", "no-referrer");
-    fc_http_add_header(h, "Cross-Origin-Resource-Policy", "same-origin");
+    fc_guard_headers(h);
     fc_http_add_header(h, "Cross-Origin-Opener-Policy", "same-origin");
     fc_http_add_header(h, "Content-Security-Policy", page_policy);
     if (!MHD_get_response_header(h->response, "Cache-Control"))
@@ -79,26 +81,64 @@ static void refuse_body(fc_http *h)
     fc_http_problem(h, FC_LIMIT, message);
 }
 
+static void find_route(fc_http *h)
+{
+    char allow[128];
+    bool asks = strcmp(h->method, "OPTIONS") == 0;
+    h->route = fc_route_find(h, allow, sizeof allow);
+    if (h->route) return;
+    if (asks && (*allow || strcmp(h->path, "*") == 0)) {
+        fc_guard_options(h, *allow ? allow : "GET, HEAD, POST, DELETE, OPTIONS");
+        return;
+    }
+    fc_http_problem_as(h, *allow ? 405 : 404, *allow ? FC_UNSUPPORTED : FC_NOT_FOUND,
+                       *allow ? "this path does not have this method" : "there is no such path", NULL);
+    if (*allow) fc_http_add_header(h, "Allow", allow);
+}
+
+static void check_body(fc_http *h)
+{
+    uint64_t length = 0;
+    const char *text = fc_http_header(h, "Content-Length"), *encoding = fc_http_header(h, "Content-Encoding");
+    if (encoding && strcasecmp(encoding, "identity") != 0) {
+        fc_http_problem_as(h, 415, FC_UNSUPPORTED, "send the body as it is, without a Content-Encoding",
+                           NULL);
+        fc_http_add_header(h, "Accept-Encoding", "identity");
+    } else if (text && (!fc_parse_u64(text, &length) || length > DRAINED ||
+                        (length > body_limit(h) && fc_http_header(h, "Expect")))) {
+        refuse_body(h); /* who asks with Expect has not sent it yet */
+    }
+}
+
+static void turn_away(fc_http *h)
+{
+    fc_http_problem_as(h, 503, FC_LIMIT, "too many connections are open, try again in a moment", NULL);
+    fc_http_add_header(h, "Retry-After", "5");
+    fc_http_add_header(h, "Connection", "close");
+}
+
 /* What can be said before the body comes: an answer is set when the request is refused. */
 static void check_head(fc_http *h)
 {
-    char allow[128];
-    uint64_t length = 0;
-    if (!fc_guard_check(h)) return;
-    h->route = fc_route_find(h, allow, sizeof allow);
-    if (!h->route) {
-        fc_http_problem_as(h, *allow ? 405 : 404, *allow ? FC_UNSUPPORTED : FC_NOT_FOUND,
-                           *allow ? "this path does not have this method" : "there is no such path", NULL);
-        if (*allow) fc_http_add_header(h, "Allow", allow);
+    fc_peer_read(h);
+    if (fc_str_starts(h->path, "/sdapi/"))
+        h->tell_problem = fc_a1111_error;
+    else if (fc_openai_owns(h->path))
+        h->tell_problem = fc_openai_error;
+    if (h->conn && h->conn->turned_away) {
+        turn_away(h);
         return;
     }
-    if (!fc_access_check(h)) return;
-    const char *text = fc_http_header(h, "Content-Length");
-    if (text && (!fc_parse_u64(text, &length) || length > DRAINED)) refuse_body(h);
+    if (!fc_head_check(h) || !fc_guard_check(h)) return;
+    find_route(h);
+    if (h->response || !fc_access_check(h)) return;
+    check_body(h);
 }
 
-static fc_http *begin(fc_server *s, struct MHD_Connection *connection, const char *path, const char *method)
+/* The first that is heard of a request: its target as it came. */
+static void *on_target(void *user, const char *target, struct MHD_Connection *connection)
 {
+    fc_server *s = user;
     fc_http *h = fc_calloc(1, sizeof *h);
     if (!h) return NULL;
     const union MHD_ConnectionInfo *info =
@@ -107,12 +147,19 @@ static fc_http *begin(fc_server *s, struct MHD_Connection *connection, const cha
     h->connection = connection;
     h->conn = info ? info->socket_context : NULL;
     h->waiter.connection = connection;
-    h->path = path;
-    h->method = method;
+    h->path = "";
     fc_arena_init(&h->arena, FC_HTTP_MEMORY);
+    h->target = fc_arena_strdup(&h->arena, target ? target : "");
+    if (!h->target) h->target = "";
     fc_buf_init(&h->body, FC_BODY_UPLOAD);
     fc_conn_deadline(s, h->conn, s->config.body_seconds);
     return h;
+}
+
+static bool has_body(fc_http *h)
+{
+    const char *length = fc_http_header(h, "Content-Length");
+    return fc_http_header(h, "Transfer-Encoding") || (length && strcmp(length, "0") != 0);
 }
 
 static void take_body(fc_http *h, const char *data, size_t size)
@@ -154,13 +201,20 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
                                   void **state)
 {
     fc_http *h = *state;
-    (void)version;
-    if (!h) {
-        h = begin(user, connection, url, method);
-        if (!h) return MHD_NO;
-        *state = h;
+    (void)user, (void)connection;
+    if (!h) return MHD_NO;
+    if (!h->begun) {
+        h->begun = true;
+        h->path = url ? url : "";
+        h->method = method;
+        h->version = version;
         check_head(h);
-        return h->response ? send_answer(h) : MHD_YES;
+        /* an answer before the body ends the connection, so without a body it waits for the next call */
+        return h->response && has_body(h) ? send_answer(h) : MHD_YES;
+    }
+    if (h->response) {
+        *size = 0;
+        return send_answer(h);
     }
     if (*size > 0) {
         take_body(h, data, *size);
@@ -182,6 +236,7 @@ static void on_completed(void *user, struct MHD_Connection *connection, void **s
     __atomic_sub_fetch(&s->body_bytes, h->body_counted, __ATOMIC_RELAXED);
     fc_conn_deadline(s, h->conn, NEXT_SECONDS);
     fc_buf_fini(&h->body);
+    json_decref(h->warnings);
     fc_arena_fini(&h->arena);
     fc_free(h);
     *state = NULL;
@@ -199,7 +254,8 @@ static void on_connection(void *user, struct MHD_Connection *connection, void **
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     *state = info ? fc_conn_open(s, info->connect_fd) : NULL;
-    fc_conn_deadline(s, *state, s->config.head_seconds);
+    const fc_conn *c = *state;
+    fc_conn_deadline(s, *state, c && c->turned_away ? 1 : s->config.head_seconds);
 }
 
 static void on_log(void *user, const char *format, va_list args)
@@ -301,10 +357,11 @@ static fc_status start_daemon(fc_server *s, fc_err *err)
     s->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 2,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)FC_MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_MEMORY,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(FC_MAX_CONNECTIONS + FC_RESERVE),
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HEAD_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_URI_LOG_CALLBACK, on_target, s,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+        MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     if (s->daemon) return FC_OK;
     close(fd);
     return fc_fail(err, FC_IO,
@@ -374,7 +431,11 @@ fc_status fc_server_open(const fc_server_config *config, fc_server **server, fc_
     pthread_mutex_init(&s->report_lock, NULL);
     pthread_mutex_init(&s->tick_lock, NULL);
     pthread_cond_init(&s->tick, NULL);
-    fc_status status = open_parts(s, err);
+    fc_status status = FC_OK;
+    if (config->public_url && !fc_public_url_parse(config->public_url, &s->public_url))
+        status = fc_fail(err, FC_ARG, "--public-url: '%.100s' is no URL like https://example.org/pictures",
+                         config->public_url);
+    if (status == FC_OK) status = open_parts(s, err);
     if (status == FC_OK) status = start_daemon(s, err);
     if (status == FC_OK) status = fc_ticker_start(s, err);
     if (status != FC_OK)
@@ -403,6 +464,7 @@ void fc_server_close(fc_server *s)
     fc_events_close(s->events);
     fc_library_close(s->library);
     fc_auth_close(s->auth);
+    json_decref(s->options);
     fc_engine_close(s->engine);
     fc_free(s->tls_cert);
     fc_free(s->tls_key);

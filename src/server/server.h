@@ -21,8 +21,11 @@ typedef struct fc_server_config { /* zero or NULL: the default that is named */
     const char *web;    /* a folder to serve the page from; NULL: what is built in */
     const char *auth;   /* a file of users and tokens; NULL: everybody may do everything */
     const char *tls_cert, *tls_key;
-    const char *hosts[FC_SERVER_MAX_HOSTS]; /* further names that the server is reached by */
-    int threads;                            /* that answer requests; 0: 4 */
+    const char *hosts[FC_SERVER_MAX_HOSTS];   /* further names that the server is reached by */
+    const char *public_url;                   /* what browsers call it behind a proxy; NULL: as they ask */
+    const char *proxies[FC_SERVER_MAX_HOSTS]; /* addresses whose X-Forwarded-* headers count */
+    const char *origins[FC_SERVER_MAX_HOSTS]; /* foreign pages that may use the API; "*": all */
+    int threads;                              /* that answer requests; 0: 4 */
     int head_seconds, body_seconds; /* a client's time for the head of a request, and for a body; 0: 20, 60 */
     int32_t max_queued;
     int64_t max_pixels; /* of one picture; 0: 8 Mi */

@@ -77,6 +77,13 @@ describe("the openai client", () => {
     assert.equal(data.length, 1);
   });
 
+  test("edits and variations say that they are not offered", async () => {
+    for (const target of ["/v1/images/edits", "/v1/images/variations"]) {
+      const { status, body } = await post(target, {});
+      assert.deepEqual([status, typeof body.error.message], [501, "string"], target);
+    }
+  });
+
   test("errors are the client's own kinds", async () => {
     const fails = (wish, kind, param) =>
       assert.rejects(client.images.generate({ prompt: "x", ...wish }), (error) => {
@@ -92,6 +99,14 @@ describe("the openai client", () => {
   });
 });
 
+const A1111_INFO = (
+  "prompt all_prompts negative_prompt all_negative_prompts seed all_seeds subseed all_subseeds " +
+  "subseed_strength width height sampler_name cfg_scale steps batch_size restore_faces " +
+  "face_restoration_model sd_model_name sd_model_hash sd_vae_name sd_vae_hash seed_resize_from_w " +
+  "seed_resize_from_h denoising_strength extra_generation_params index_of_first_image infotexts " +
+  "styles job_timestamp clip_skip is_using_inpainting_conditioning version"
+).split(" ");
+
 describe("AUTOMATIC1111's clients", () => {
   for (const { client, request } of recorded("a1111_txt2img"))
     test(`txt2img as ${client} sends it`, async () => {
@@ -105,6 +120,11 @@ describe("AUTOMATIC1111's clients", () => {
       assert.equal(info.all_seeds.length, count);
       if (request.seed >= 0) assert.equal(info.seed, request.seed);
       assert.equal(info.infotexts.length, count);
+      assert.equal(info.all_subseeds.length, count);
+      for (const text of info.infotexts)
+        assert.match(text, /Steps: \d+, Sampler: [^,]+, .*CFG scale: .*Seed: \d+/);
+      const missing = A1111_INFO.filter((key) => !(key in info));
+      assert.deepEqual(missing, [], "all that its API answers with");
     });
 
   test("progress, skip and interrupt", async () => {
@@ -117,6 +137,7 @@ describe("AUTOMATIC1111's clients", () => {
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
     };
+    await until((p) => p.state.job_no > 0);
     const seen_ = await until((p) => p.current_image);
     assert.ok(seen_.progress > 0 && seen_.state.job_count === 90 && seen_.state.sampling_steps > 0);
     assert.equal(Buffer.from(seen_.current_image, "base64").readUInt16BE(0), 0xffd8);
@@ -124,7 +145,9 @@ describe("AUTOMATIC1111's clients", () => {
     assert.equal((await post("/sdapi/v1/interrupt")).status, 200);
     const { status, body } = await work;
     assert.equal(status, 200, "what was made is given");
-    assert.ok(body.images.length < 90);
+    assert.ok(body.images.length > 0 && body.images.length < 90);
+    for (const off of ["True", "true", "1", "yes"])
+      assert.equal((await get(`/sdapi/v1/progress?skip_current_image=${off}`)).body.current_image, null);
     assert.equal((await post("/sdapi/v1/interrupt")).status, 200, "with nothing to interrupt too");
   });
 
@@ -134,13 +157,20 @@ describe("AUTOMATIC1111's clients", () => {
     const samplers = (await get("/sdapi/v1/samplers")).body.map((s) => s.name);
     for (const name of ["Euler a", "DPM++ 2M", "DPM++ 2M SDE", "LCM", "UniPC"])
       assert.ok(samplers.includes(name), name);
-    const schedulers = (await get("/sdapi/v1/schedulers")).body.map((s) => s.label);
+    const all = (await get("/sdapi/v1/schedulers")).body;
+    assert.equal(new Set(all.map((s) => s.name)).size, all.length, "each name once");
+    const schedulers = all.map((s) => s.label);
     for (const name of ["Automatic", "Karras", "SGM Uniform"]) assert.ok(schedulers.includes(name), name);
-    for (const list of ["sd-vae", "loras", "upscalers", "prompt-styles"])
+    const lists = "sd-vae loras upscalers prompt-styles latent-upscale-modes hypernetworks face-restorers";
+    for (const list of `${lists} realesrgan-models extensions script-info`.split(" "))
       assert.ok(Array.isArray((await get(`/sdapi/v1/${list}`)).body), list);
     for (const list of ["embeddings", "memory", "cmd-flags"])
       assert.equal((await get(`/sdapi/v1/${list}`)).status, 200);
-    for (const what of ["checkpoints", "loras", "vae"])
+    assert.deepEqual((await get("/sdapi/v1/scripts")).body, { txt2img: [], img2img: [] });
+    assert.deepEqual((await get("/internal/ping")).body, {});
+    for (const what of ["unload", "reload"])
+      assert.equal((await post(`/sdapi/v1/${what}-checkpoint`)).status, 200);
+    for (const what of ["checkpoints", "loras", "vae", "embeddings"])
       assert.equal((await post(`/sdapi/v1/refresh-${what}`)).status, 200);
     const options = (await get("/sdapi/v1/options")).body;
     assert.equal(options.sd_model_checkpoint, "paint.safetensors");
@@ -150,7 +180,27 @@ describe("AUTOMATIC1111's clients", () => {
       "as Open WebUI chooses a model",
     );
     assert.equal((await get("/sdapi/v1/options")).body.sd_model_checkpoint, "paint");
-    assert.equal((await post("/sdapi/v1/options", { sd_model_checkpoint: "none" })).status, 404);
+    for (const wish of [{ sd_model_checkpoint: "none" }, { sd_vae: "nope.safetensors" }]) {
+      const { status, body } = await post("/sdapi/v1/options", wish);
+      assert.equal(status, 404);
+      assert.match(body.detail, new RegExp(Object.keys(wish)[0]));
+    }
+    assert.equal(
+      (await post("/sdapi/v1/txt2img", { prompt: "x" })).status,
+      200,
+      "nobody's pictures are harmed",
+    );
+    const set = {
+      send_seed: !options.send_seed,
+      CLIP_stop_at_last_layers: 4,
+      no_such_option: 7,
+      send_size: "odd",
+    };
+    assert.equal((await post("/sdapi/v1/options", set)).status, 200);
+    const { body: after_ } = await get("/sdapi/v1/options");
+    assert.deepEqual([after_.send_seed, after_.CLIP_stop_at_last_layers], [set.send_seed, 4], "they stick");
+    assert.ok(!("no_such_option" in after_) && after_.send_size === true);
+    await post("/sdapi/v1/options", { CLIP_stop_at_last_layers: 2, send_seed: true });
   });
 
   test("png-info reads a picture", async () => {
@@ -162,6 +212,7 @@ describe("AUTOMATIC1111's clients", () => {
     for (const form of [image, `data:image/png;base64,${image}`]) {
       const { body } = await post("/sdapi/v1/png-info", { image: form });
       assert.equal(body.info, text);
+      assert.equal(body.items.parameters, text);
     }
     assert.equal((await post("/sdapi/v1/png-info", { image: "%%%" })).status, 400);
     assert.equal(
@@ -170,22 +221,94 @@ describe("AUTOMATIC1111's clients", () => {
     );
   });
 
-  test("what is not offered is refused by name", async () => {
+  test("what is not offered is refused by name, in the form of that API", async () => {
     for (const [wish, status] of [
-      [{ enable_hr: true }, 501],
+      [{ enable_hr: true }, 422],
+      [{ restore_faces: "True" }, 422],
+      [{ subseed: 7, subseed_strength: 0.5 }, 422],
+      [{ script_name: "X/Y/Z plot" }, 422],
+      [{ alwayson_scripts: { ADetailer: { args: [true, false, { ad_model: "face.pt" }] } } }, 422],
+      [{ alwayson_scripts: { controlnet: { args: [{ enabled: true, model: "canny" }] } } }, 422],
+      [{ alwayson_scripts: { ControlNet: { args: [{ image: "x" }] } } }, 422],
       [{ sampler_name: "None such" }, 404],
+      [{ scheduler: "None such" }, 404],
       [{ batch_size: 0 }, 400],
-      [{ width: 13 }, 400],
       [{ n_iter: 101 }, 400],
+      [{ cfg_scale: "much" }, 400],
+      [{ cfg_scale: 900 }, 400],
+      [{ width: 9000 }, 400],
+      [{ steps: 0 }, 400],
     ]) {
       const answer = await post("/sdapi/v1/txt2img", { prompt: "x", ...wish });
-      assert.ok(
-        answer.status >= 400 && answer.status < 502 && answer.status !== 500,
-        `${JSON.stringify(wish)} ${answer.status} ${status}`,
-      );
-      assert.match(answer.body.detail, new RegExp(Object.keys(wish)[0]));
+      assert.equal(answer.status, status, JSON.stringify([wish, answer.body]));
+      assert.match(answer.body.detail, new RegExp(`^${Object.keys(wish).at(-1)}: `));
+      assert.ok(answer.body.error && answer.body.errors === answer.body.detail);
     }
-    assert.equal((await post("/sdapi/v1/img2img", { init_images: [] })).status, 501);
+    for (const target of ["img2img", "extra-single-image", "extra-batch-images", "interrogate"])
+      assert.equal((await post(`/sdapi/v1/${target}`, {})).status, 501, target);
+    for (const target of ["/sdapi/v1/txt2img/", "/sdapi/v1/none", "/v1/chat/completions", "/none"])
+      assert.equal((await post(target, {}, { check: false })).status, 404, target);
+    const wrong = await call(server, "DELETE", "/sdapi/v1/txt2img", { check: false });
+    assert.deepEqual([wrong.status, typeof wrong.body.error], [405, "string"]);
+  });
+
+  test("numbers as texts, odd sizes and the like are taken, and told", async () => {
+    const odd = {
+      prompt: "x",
+      width: "900",
+      height: 513,
+      steps: 2.0,
+      cfg_scale: "7.5",
+      seed: "12",
+      batch_size: "1",
+      send_images: false,
+      tiling: "False",
+      styles: ["no such style"],
+      sampler_name: "PLMS",
+      eta: 0.5,
+      override_settings: { unknown_option: 1 },
+      alwayson_scripts: {
+        ADetailer: { args: [false, false, { ad_model: "face.pt" }] },
+        ControlNet: { args: [{ enabled: false, model: "canny" }] },
+        empty: { args: [] },
+      },
+    };
+    const { status, body } = await post("/sdapi/v1/txt2img", odd);
+    assert.equal(status, 200, JSON.stringify(body));
+    const info = JSON.parse(body.info);
+    assert.deepEqual([info.steps, info.cfg_scale, info.seed, body.images.length], [2, 7.5, 12, 0]);
+    const told = info.warnings.join("\n");
+    for (const part of [
+      "width: 900 is rounded to 904",
+      "height: 513 is rounded to 512",
+      "no such style",
+      "PLMS",
+    ])
+      assert.ok(told.includes(part), `${part}: ${told}`);
+    for (const part of ["eta", "override_settings.unknown_option"]) assert.ok(told.includes(part), part);
+    assert.equal((await post("/sdapi/v1/txt2img", { prompt: "x", cfg_scale: 0, steps: 1 })).status, 200);
+  });
+
+  test("all spellings of samplers and schedulers are known", async () => {
+    const names = (await get("/sdapi/v1/samplers")).body.flatMap((s) => [s.name, ...s.aliases]);
+    const more = ["DPM++ 2M Karras", "DPM++ 3M SDE", "k_euler_a", "k_dpmpp_2m_ka", "DDIM CFG++", "euler a"];
+    for (const sampler_name of [...names, ...more])
+      assert.equal(
+        (await post("/sdapi/v1/txt2img", { prompt: "x", steps: 1, sampler_name })).status,
+        200,
+        sampler_name,
+      );
+    const schedulers = (await get("/sdapi/v1/schedulers")).body.flatMap((s) => [
+      s.name,
+      s.label,
+      ...s.aliases,
+    ]);
+    for (const scheduler of [...schedulers, "SGM uniform", ""])
+      assert.equal(
+        (await post("/sdapi/v1/txt2img", { prompt: "x", steps: 1, scheduler })).status,
+        200,
+        scheduler,
+      );
   });
 });
 
@@ -280,7 +403,8 @@ test("every described success of the clients' part was met", () => {
         if (
           /^\/(v1|v2|sdapi|ping)/.test(template) &&
           !seen.has(`${method} ${template} ${status}`) &&
-          (status !== "default" || !responses[200])
+          (!["default", "4XX"].includes(status) || !responses[200]) &&
+          status !== "4XX"
         )
           missing.push(`${method} ${template} ${status}`);
   assert.deepEqual(missing, []);

@@ -25,6 +25,9 @@ static void set(fc_server_config *config, painter *p, const char *key, const cha
     if (strcmp(key, "listen") == 0) config->listen = value;
     if (strcmp(key, "auth") == 0) config->auth = value;
     if (strcmp(key, "host") == 0) config->hosts[0] = value;
+    if (strcmp(key, "public_url") == 0) config->public_url = value;
+    if (strcmp(key, "proxy") == 0) config->proxies[0] = value;
+    if (strcmp(key, "origin") == 0) config->origins[0] = value;
     if (strcmp(key, "web") == 0) config->web = value;
     if (strcmp(key, "cert") == 0) config->tls_cert = value;
     if (strcmp(key, "key") == 0) config->tls_key = value;

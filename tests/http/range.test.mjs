@@ -136,3 +136,32 @@ test("If-Range: the part only while the file is the same", async () => {
     0,
   );
 });
+
+test("conditions: the client has it, or wants another state of it", async () => {
+  const { headers } = await get("/file.txt", {});
+  const changed = new Date(headers["last-modified"]);
+  const at = (seconds) => new Date(changed.getTime() + 1000 * seconds).toUTCString();
+  const cases = [
+    [{ "If-None-Match": headers.etag }, 304],
+    [{ "If-None-Match": `"x", W/${headers.etag}` }, 304],
+    [{ "If-None-Match": '"x"' }, 200],
+    [{ "If-None-Match": '"x"', "If-Modified-Since": at(9) }, 200],
+    [{ "If-Modified-Since": at(0) }, 304],
+    [{ "If-Modified-Since": at(86400) }, 304],
+    [{ "If-Modified-Since": at(-1) }, 200],
+    [{ "If-Modified-Since": "yesterday" }, 200],
+    [{ "If-Match": headers.etag }, 200],
+    [{ "If-Match": "*" }, 200],
+    [{ "If-Match": '"x"' }, 412],
+    [{ "If-Unmodified-Since": at(0) }, 200],
+    [{ "If-Unmodified-Since": at(-1) }, 412],
+    [{ Range: "bytes=0-0", "If-Range": at(0) }, 206],
+    [{ Range: "bytes=0-0", "If-Range": at(-1) }, 200],
+  ];
+  for (const [wish, status] of cases) {
+    const answer = await get("/file.txt", wish);
+    assert.equal(answer.status, status, JSON.stringify(wish));
+    if (status !== 304) continue;
+    assert.ok([undefined, `${SIZE}`].includes(answer.headers["content-length"]), "none, or that of the 200");
+  }
+});

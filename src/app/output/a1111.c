@@ -62,6 +62,8 @@ static const struct {
     {"dpmpp_2m", "DPM++ 2M"},
     {"dpmpp_2m_sde", "DPM++ 2M SDE"},
     {"dpmpp_2m_sde_gpu", "DPM++ 2M SDE"},
+    {"dpmpp_3m_sde", "DPM++ 3M SDE"},
+    {"dpmpp_3m_sde_gpu", "DPM++ 3M SDE"},
     {"lcm", "LCM"},
     {"tcd", "TCD"},
     {"restart", "Restart"},

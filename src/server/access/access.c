@@ -1,30 +1,15 @@
 /* Who asks: by cookie, token, password or signed link. Without --auth everybody may do everything. */
 #include "server/access/access.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <strings.h>
 #include "base/base64.h"
 #include "base/str.h"
 #include "server/server_impl.h"
 
 #define COOKIE "fooocus_session"
-enum { ADDRESS = 48, SESSION_SECONDS = 30 * 86400 };
-
-static void client_address(fc_http *h, char out[ADDRESS])
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(h->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    snprintf(out, ADDRESS, "?");
-    if (!info || !info->client_addr) return;
-    const void *any = info->client_addr;
-    if (info->client_addr->sa_family == AF_INET)
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)any)->sin_addr, out, ADDRESS);
-    else if (info->client_addr->sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)any)->sin6_addr, out, ADDRESS);
-}
+enum { SESSION_SECONDS = 30 * 86400 };
 
 static void refuse_attempts(fc_http *h, int wait, const fc_err *err)
 {
@@ -37,18 +22,23 @@ static void refuse_attempts(fc_http *h, int wait, const fc_err *err)
 /* False: an answer is set. */
 static bool try_basic(fc_http *h, const char *encoded)
 {
-    char address[ADDRESS];
+    char token[FC_AUTH_NAME];
     int wait;
     fc_err err;
     fc_buf pair;
-    client_address(h, address);
     fc_buf_init(&pair, 2000);
     bool goes_on = true;
     if (fc_base64_decode(encoded, strlen(encoded), &pair) && strlen(fc_buf_cstr(&pair)) == pair.len) {
         char *colon = pair.len ? strchr(pair.data, ':') : NULL;
         if (colon) {
             *colon = '\0';
-            fc_status status = fc_auth_password(h->server->auth, address, pair.data, colon + 1, &wait, &err);
+            if (fc_auth_token(h->server->auth, colon + 1, token)) { /* a token does as the password */
+                h->user = fc_arena_strdup(&h->arena, token);
+                fc_buf_fini(&pair);
+                return true;
+            }
+            fc_status status =
+                fc_auth_password(h->server->auth, h->peer.client, pair.data, colon + 1, &wait, &err);
             if (status == FC_OK) h->user = fc_arena_strdup(&h->arena, pair.data);
             if (status == FC_LIMIT) {
                 refuse_attempts(h, wait, &err);
@@ -92,7 +82,10 @@ bool fc_access_check(fc_http *h)
     if (h->user || has_signature(h)) return true;
     if (h->route->flags & FC_ROUTE_PUBLIC) return true;
     fc_http_problem_as(h, 401, FC_DENIED, "log in, or send an API token", NULL);
-    fc_http_add_header(h, "WWW-Authenticate", "Bearer"); /* Basic would make browsers ask */
+    /* clients of these two wait for the challenge; on our own paths Basic would make browsers ask */
+    bool basic = fc_str_starts(h->path, "/sdapi/") || fc_str_starts(h->path, "/v1/generation/");
+    fc_http_add_header(h, "WWW-Authenticate",
+                       basic ? "Basic realm=\"Fooocus\", charset=\"UTF-8\"" : "Bearer");
     return false;
 }
 
@@ -100,19 +93,18 @@ bool fc_access_check(fc_http *h)
 
 static void set_cookie(fc_http *h, const char *value, int seconds)
 {
-    char text[FC_AUTH_COOKIE_TEXT + 160];
-    snprintf(text, sizeof text, COOKIE "=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d%s", value, seconds,
-             h->server->config.tls_key ? "; Secure" : "");
+    char text[FC_AUTH_COOKIE_TEXT + 400];
+    snprintf(text, sizeof text, COOKIE "=%s; Path=%s/; HttpOnly; SameSite=Strict; Max-Age=%d%s", value,
+             h->peer.prefix, seconds, strcmp(h->peer.scheme, "https") == 0 ? "; Secure" : "");
     fc_http_add_header(h, "Set-Cookie", text);
 }
 
 static void log_in(fc_http *h, const char *user, const char *password)
 {
-    char address[ADDRESS], cookie[FC_AUTH_COOKIE_TEXT];
+    char cookie[FC_AUTH_COOKIE_TEXT];
     int wait = 0;
     fc_err err;
-    client_address(h, address);
-    fc_status status = fc_auth_password(h->server->auth, address, user, password, &wait, &err);
+    fc_status status = fc_auth_password(h->server->auth, h->peer.client, user, password, &wait, &err);
     if (status == FC_OK) status = fc_auth_cookie_make(h->server->auth, user, cookie, &err);
     if (status == FC_OK) {
         fc_http_json(h, 200, json_pack("{s:b, s:s}", "authentication", 1, "user", user));

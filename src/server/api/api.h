@@ -79,9 +79,19 @@ fc_run_result fc_run_job(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err), f
 
 /* For APIs that answer when the job is over. */
 typedef enum fc_wait_result { FC_WAIT_MORE, FC_WAIT_OVER, FC_WAIT_GONE } fc_wait_result;
-/* MORE: the answer is to wait. OVER: *job is filled. GONE: the client has hung up, or the server ends; an
- * answer is set. */
+/* MORE: the answer is to wait. OVER: *job is filled. GONE: the client has hung up, so the job, which it alone
+ * waited for, is cancelled; or the server ends. An answer is set. */
 fc_wait_result fc_wait_job(fc_http *h, const char *id, fc_job_row *job);
+
+/* ---- owners.c ---- */
+
+/* Notes who asked for the job. */
+void fc_owner_note(fc_http *h, const char *id);
+/* The job that a client means who stops "the" job: its own that runs, else its own that waits longest, else
+ * the running one. False: there is none. */
+bool fc_owner_job(fc_http *h, char id[FC_JOB_ID_SIZE]);
+
+/* ---- pictures of a job ---- */
 
 /* The pictures of a job in their order, in h's arena. */
 fc_status fc_job_pictures(fc_http *h, const char *id, fc_picture_row **rows, int32_t *count,

@@ -101,8 +101,10 @@ void fc_api_jobs_submit(fc_http *h)
     else
         http = 0;
     if (status == FC_OK) {
+        if (!s.existed) fc_owner_note(h, s.id);
         answer_job(h, s.existed ? 200 : 201, s.id);
-        fc_http_add_header(h, "Location", fc_arena_printf(&h->arena, "/api/v1/jobs/%s", s.id));
+        fc_http_add_header(h, "Location",
+                           fc_arena_printf(&h->arena, "%s/api/v1/jobs/%s", h->peer.prefix, s.id));
     } else {
         fc_http_problem_as(h, http, status, err.message, s.field);
     }
@@ -225,10 +227,8 @@ void fc_api_job_preview(fc_http *h)
     snprintf(etag, sizeof etag, "\"%llu\"", (unsigned long long)number);
     if (number == 0 || jpeg.status != FC_OK)
         fc_http_empty(h, 204);
-    else if (fc_http_client_has(h, etag))
-        fc_http_empty(h, 304);
     else
-        fc_http_bytes(h, 200, "image/jpeg", jpeg.data, jpeg.len);
+        fc_http_bytes(h, fc_http_client_has(h, etag) ? 304 : 200, "image/jpeg", jpeg.data, jpeg.len);
     if (number) fc_http_add_header(h, "ETag", etag);
     fc_http_add_header(h, "Cache-Control", "no-cache");
     fc_buf_fini(&jpeg);

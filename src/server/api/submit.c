@@ -106,6 +106,7 @@ fc_wait_result fc_wait_job(fc_http *h, const char *id, fc_job_row *job)
     fc_err err;
     if (fc_jobs_is_active(h->server->jobs, id)) {
         if (fc_http_peer_gone(h)) {
+            (void)!fc_jobs_cancel(h->server->jobs, id, &err); /* over meanwhile: fine */
             fc_http_problem_as(h, 499, FC_CANCELLED, "the client has hung up", NULL);
             return FC_WAIT_GONE;
         }
@@ -128,6 +129,7 @@ fc_run_result fc_run_job(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err), f
         fc_status status = fc_submit(h->server, parameters, &s, http, err);
         json_decref(parameters);
         if (status != FC_OK) return FC_RUN_FAILED;
+        fc_owner_note(h, s.id);
         h->state = fc_arena_strdup(&h->arena, s.id);
         if (!h->state) {
             fc_fail(err, FC_NOMEM, "out of memory");

@@ -14,65 +14,6 @@
 #include "server/compat/compat.h"
 #include "server/server_impl.h"
 
-/* ---- schedulers ---- */
-
-static const struct {
-    const char *shown, *id;
-} schedulers[] = {
-    {"Automatic", "automatic"},
-    {"Uniform", "normal"},
-    {"Karras", "karras"},
-    {"Exponential", "exponential"},
-    {"SGM Uniform", "sgm_uniform"},
-    {"Align Your Steps", "align_your_steps"},
-    {"Simple", "simple"},
-    {"Normal", "normal"},
-    {"DDIM", "ddim_uniform"},
-    {"DDIM Uniform", "ddim_uniform"},
-    {"Turbo", "turbo"},
-};
-
-/* The DPM++ family is meant for Karras's noise levels, the others for those of the training. */
-static const char *usual_scheduler(const char *sampler)
-{
-    return fc_str_starts(sampler, "dpmpp_2m") || fc_str_starts(sampler, "dpmpp_3m") ||
-                   fc_str_starts(sampler, "dpmpp_sde")
-               ? "karras"
-               : "normal";
-}
-
-const char *fc_a1111_scheduler_id(const char *shown, const char *sampler)
-{
-    if (!*shown || fc_str_eq_nocase(shown, "Automatic")) return usual_scheduler(sampler);
-    for (size_t i = 1; i < sizeof schedulers / sizeof schedulers[0]; i++)
-        if (fc_str_eq_nocase(schedulers[i].shown, shown))
-            return fc_choice_find(fc_choice_scheduler, schedulers[i].id);
-    return fc_choice_find(fc_choice_scheduler, shown);
-}
-
-void fc_a1111_schedulers(fc_http *h)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < sizeof schedulers / sizeof schedulers[0]; i++)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:n, s:f, s:b}", "name", schedulers[i].id, "label",
-                                              schedulers[i].shown, "aliases", "default_rho", -1.0,
-                                              "need_inner_model", 0));
-    fc_http_json(h, 200, list);
-}
-
-/* The _gpu spellings compute the same, so each name stands there once. */
-void fc_a1111_samplers(fc_http *h)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; fc_choice_sampler(i); i++) {
-        const char *id = fc_choice_sampler(i);
-        if (fc_str_ends(id, "_gpu")) continue;
-        json_array_append_new(list, json_pack("{s:s, s:[s], s:{}}", "name", fc_a1111_sampler_shown(id),
-                                              "aliases", id, "options"));
-    }
-    fc_http_json(h, 200, list);
-}
-
 /* ---- models ---- */
 
 static json_t *model_row(const char *name, const char *path)
@@ -184,12 +125,27 @@ void fc_a1111_styles(fc_http *h)
 }
 
 /* What there is none of. */
-void fc_a1111_upscalers(fc_http *h)
+void fc_a1111_none(fc_http *h)
 {
     fc_http_json(h, 200, json_array());
 }
 
-/* Folders are read when they are asked for, so there is nothing to do. */
+void fc_a1111_scripts(fc_http *h)
+{
+    fc_http_json(h, 200, json_pack("{s:[], s:[]}", "txt2img", "img2img"));
+}
+
+bool fc_a1111_has_vae(fc_http *h, const char *name)
+{
+    fc_model_folder folder;
+    const char *path;
+    if (!*name || fc_str_eq_nocase(name, "None") || fc_str_eq_nocase(name, "Automatic")) return true;
+    return fc_model_folder_open(h->server->home, "vae", &h->arena, &folder, NULL) == FC_OK &&
+           fc_model_folder_find(&folder, "vae", name, &path, NULL) == FC_OK;
+}
+
+/* Folders are read when they are asked for, and models are let go when others need the memory: nothing to do.
+ */
 void fc_a1111_refresh(fc_http *h)
 {
     fc_http_json(h, 200, json_object());
@@ -203,52 +159,6 @@ void fc_a1111_memory(fc_http *h)
 void fc_a1111_cmd_flags(fc_http *h)
 {
     fc_http_json(h, 200, json_pack("{s:b}", "api", 1));
-}
-
-/* ---- options ---- */
-
-void fc_a1111_get_options(fc_http *h)
-{
-    fc_server *s = h->server;
-    fc_model_folder folder;
-    const char *first = s->config.model ? fc_path_basename(s->config.model) : "";
-    if (!*first && fc_model_folder_open(s->home, "checkpoints", &h->arena, &folder, NULL) == FC_OK &&
-        folder.names.count)
-        first = folder.names.items[0];
-    pthread_mutex_lock(&s->report_lock);
-    json_t *model = fc_json_text(*s->chosen_model ? s->chosen_model : first);
-    json_t *vae = fc_json_text(*s->chosen_vae ? s->chosen_vae : "Automatic");
-    pthread_mutex_unlock(&s->report_lock);
-    fc_http_json(h, 200,
-                 json_pack("{s:o, s:o, s:i, s:s, s:b}", "sd_model_checkpoint", model, "sd_vae", vae,
-                           "CLIP_stop_at_last_layers", 2, "samples_format", "png", "save_images_add_number",
-                           1));
-}
-
-/* Other options are of no use here and are taken without a word, as clients send many. */
-void fc_a1111_set_options(fc_http *h)
-{
-    fc_err err;
-    fc_server *s = h->server;
-    json_t *body = fc_http_body_json(h, true);
-    if (!body) return;
-    const char *title = json_string_value(json_object_get(body, "sd_model_checkpoint"));
-    const char *vae = json_string_value(json_object_get(body, "sd_vae"));
-    const char *model = title && *title ? fc_a1111_find_model(h, title) : "";
-    if (!model || strlen(model) >= sizeof s->chosen_model) {
-        fc_fail(&err, FC_NOT_FOUND, "sd_model_checkpoint: there is no checkpoint '%.100s'", title);
-        fc_a1111_error(h, 0, &err);
-    } else if (vae && strlen(vae) >= sizeof s->chosen_vae) {
-        fc_fail(&err, FC_ARG, "sd_vae: the name is too long");
-        fc_a1111_error(h, 0, &err);
-    } else {
-        pthread_mutex_lock(&s->report_lock);
-        if (title) snprintf(s->chosen_model, sizeof s->chosen_model, "%s", model);
-        if (vae) snprintf(s->chosen_vae, sizeof s->chosen_vae, "%s", vae);
-        pthread_mutex_unlock(&s->report_lock);
-        fc_http_json(h, 200, json_null());
-    }
-    json_decref(body);
 }
 
 /* ---- settings of a picture ---- */
@@ -275,7 +185,9 @@ void fc_a1111_png_info(fc_http *h)
                            : fc_fail(&err, FC_ARG, "image: want a picture in base64");
     if (status == FC_OK || status == FC_NOT_FOUND) /* a picture without settings is no error here */
         fc_http_json(h, 200,
-                     json_pack("{s:o, s:{}, s:o}", "info", fc_json_text(fc_buf_cstr(&text)), "items",
+                     json_pack("{s:o, s:o, s:o}", "info", fc_json_text(fc_buf_cstr(&text)), "items",
+                               text.len ? json_pack("{s:o}", "parameters", fc_json_text(fc_buf_cstr(&text)))
+                                        : json_object(),
                                "parameters", record ? json_incref(record) : json_object()));
     else
         fc_a1111_error(h, 0, &err);

@@ -15,9 +15,24 @@ enum { MAX_PICTURES = 10, MAX_FILE = 512 << 20 };
 
 /* ---- errors in their form ---- */
 
-static void answer_error(fc_http *h, unsigned http, const fc_err *err)
+bool fc_openai_owns(const char *path)
 {
-    if (!http) http = (unsigned)fc_status_http(err->status);
+    static const char *const others[] = {"/v1/generation/", "/v1/engines/", "/v1/tools/"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (fc_str_starts(path, others[i])) return false;
+    return fc_str_starts(path, "/v1/");
+}
+
+/* The SDKs send a request again after 409 and 5xx: a second job of what was cancelled, or failed and will
+ * fail again. */
+static bool is_final(const fc_err *err, unsigned http)
+{
+    return err->status == FC_CANCELLED || (http >= 500 && err->status != FC_LIMIT && err->status != FC_NOMEM);
+}
+
+void fc_openai_error(fc_http *h, unsigned http, const fc_err *err)
+{
+    if (!http) http = err->status == FC_CANCELLED ? 400 : (unsigned)fc_status_http(err->status);
     size_t n = strspn(err->message, "abcdefghijklmnopqrstuvwxyz_"); /* our messages begin with the member */
     json_t *param = n && err->message[n] == ':' ? json_stringn(err->message, n) : json_null();
     const char *type = http == 429   ? "rate_limit_exceeded"
@@ -26,6 +41,7 @@ static void answer_error(fc_http *h, unsigned http, const fc_err *err)
     fc_http_json(h, http,
                  json_pack("{s:{s:o, s:s, s:o, s:s}}", "error", "message", fc_json_text(err->message), "type",
                            type, "param", param, "code", fc_status_name(err->status)));
+    if (is_final(err, http)) fc_http_add_header(h, "x-should-retry", "false");
 }
 
 /* ---- the request ---- */
@@ -83,7 +99,7 @@ static void read_model(wish *w)
 {
     const char *model = text_member(w, "model");
     if (!model || fc_str_starts(model, "dall-e") || fc_str_starts(model, "gpt-image") ||
-        strcmp(model, "default") == 0)
+        fc_str_starts(model, "chatgpt-image") || strcmp(model, "default") == 0)
         return;
     json_object_set(w->out, "model", json_object_get(w->body, "model"));
 }
@@ -137,21 +153,10 @@ static void check_members(wish *w)
         json_object_set(w->out, "negative_prompt", json_object_get(w->body, "negative_prompt"));
 }
 
-static json_t *read_body(fc_http *h, fc_err *err)
-{
-    fc_err why = {0};
-    json_t *body;
-    fc_status status = fc_json_read(h->body.data, h->body.len, FC_JSON_ANY, &body, &why);
-    if (json_is_object(body)) return body;
-    fc_fail(err, FC_ARG, "the body is no JSON object: %s", status == FC_OK ? "another type" : why.message);
-    json_decref(body);
-    return NULL;
-}
-
 static json_t *make_parameters(fc_http *h, fc_err *err)
 {
     *err = (fc_err){0};
-    json_t *body = read_body(h, err);
+    json_t *body = fc_http_read_json(h, false, err);
     if (!body) return NULL;
     wish w = {body, json_object(), h, err};
     read_prompt(&w);
@@ -170,10 +175,10 @@ static json_t *make_parameters(fc_http *h, fc_err *err)
 
 static bool wants_base64(fc_http *h)
 {
-    json_t *body = json_loadb(fc_buf_cstr(&h->body), h->body.len, 0, NULL);
+    json_t *body = fc_http_read_json(h, true, NULL);
     const char *format = json_string_value(json_object_get(body, "response_format"));
     const char *model = json_string_value(json_object_get(body, "model"));
-    bool yes = format ? strcmp(format, "b64_json") == 0 : model && fc_str_starts(model, "gpt-image");
+    bool yes = format ? strcmp(format, "b64_json") == 0 : model && strstr(model, "gpt-image");
     json_decref(body);
     return yes;
 }
@@ -215,7 +220,7 @@ static void answer_job(fc_http *h, const fc_job_row *job)
         fc_http_json(h, 200,
                      json_pack("{s:I, s:O}", "created", (json_int_t)(job->finished / 1000), "data", data));
     else
-        answer_error(h, 0, &err);
+        fc_openai_error(h, 0, &err);
     json_decref(data);
 }
 
@@ -226,7 +231,14 @@ void fc_openai_images(fc_http *h)
     unsigned http;
     fc_run_result result = fc_run_job(h, make_parameters, &job, &http, &err);
     if (result == FC_RUN_OVER) answer_job(h, &job);
-    if (result == FC_RUN_FAILED) answer_error(h, http, &err);
+    if (result == FC_RUN_FAILED) fc_openai_error(h, http, &err);
+}
+
+void fc_openai_unsupported(fc_http *h)
+{
+    fc_err err;
+    fc_fail(&err, FC_UNSUPPORTED, "pictures cannot be made from pictures here yet");
+    fc_openai_error(h, 501, &err);
 }
 
 /* ---- models ---- */
@@ -267,5 +279,5 @@ void fc_openai_model(fc_http *h)
     if (h->response) return;
     fc_err err;
     fc_fail(&err, FC_NOT_FOUND, "model: there is no model '%.100s'", h->captures[0]);
-    answer_error(h, 404, &err);
+    fc_openai_error(h, 404, &err);
 }

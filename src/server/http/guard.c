@@ -65,40 +65,76 @@ static bool is_safe_method(const char *method)
     return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0;
 }
 
-/* Origin is "scheme://host:port"; ours when host and port are those of the Host header. */
-static bool origin_is_ours(const char *origin, const char *host)
+/* Origin is "scheme://host:port"; ours when host and port are those that the request names, or those of
+ * --public-url. */
+static bool origin_is_ours(fc_http *h, const char *origin)
 {
     const char *at = strstr(origin, "://");
-    return at && strcasecmp(at + 3, host) == 0;
+    return at && (strcasecmp(at + 3, h->peer.named) == 0 || strcasecmp(at + 3, h->peer.host) == 0);
 }
 
-static enum MHD_Result count_host(void *user, enum MHD_ValueKind kind, const char *name, const char *value)
+static bool origin_is_allowed(const fc_server *s, const char *origin, size_t size)
 {
-    int *count = user;
-    (void)kind;
-    (void)value;
-    *count += strcasecmp(name, "Host") == 0;
-    return MHD_YES;
+    for (int i = 0; i < FC_SERVER_MAX_HOSTS && s->config.origins[i]; i++) {
+        const char *allowed = s->config.origins[i];
+        if (strcmp(allowed, "*") == 0) return true;
+        if (strlen(allowed) == size && strncasecmp(allowed, origin, size) == 0) return true;
+    }
+    return false;
+}
+
+/* The foreign page of --allow-origin: by Origin, or for its <img> by Referer. */
+static const char *allowed_page(fc_http *h)
+{
+    const char *page = fc_http_header(h, "Origin");
+    if (!page) page = fc_http_header(h, "Referer");
+    const char *at = page ? strstr(page, "://") : NULL;
+    if (!at) return NULL;
+    size_t n = (size_t)(at + 3 - page) + strcspn(at + 3, "/");
+    return origin_is_allowed(h->server, page, n) ? fc_arena_strndup(&h->arena, page, n) : NULL;
 }
 
 bool fc_guard_check(fc_http *h)
 {
-    int hosts = 0;
-    const char *host = fc_http_header(h, "Host");
-    MHD_get_connection_values(h->connection, MHD_HEADER_KIND, count_host, &hosts);
-    if (hosts > 1) {
-        fc_http_problem_as(h, 400, FC_ARG, "there must be one Host header", "Host");
-        return false;
-    }
-    if (!host_is_ours(h->server, host)) {
+    const char *named = h->peer.named, *public = h->server->public_url.host;
+    bool old = !*named && strcmp(h->version, "HTTP/1.0") == 0; /* no browser: a proxy asks whether we live */
+    if (!old && !host_is_ours(h->server, named) && !(*public && strcasecmp(public, named) == 0)) {
         fc_http_problem_as(h, 403, FC_DENIED,
                            "the Host header does not name this server; add the name with --host", "Host");
         return false;
     }
-    if (is_safe_method(h->method)) return true;
+    h->peer.page = allowed_page(h);
+    if (is_safe_method(h->method) || h->peer.page) return true;
     const char *origin = fc_http_header(h, "Origin"), *site = fc_http_header(h, "Sec-Fetch-Site");
     bool own_site = !site || strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0;
-    if (own_site && (!origin || origin_is_ours(origin, host))) return true;
-    fc_http_problem_as(h, 403, FC_DENIED, "requests of pages from elsewhere are not served", "Origin");
+    if (own_site && (!origin || origin_is_ours(h, origin))) return true;
+    fc_http_problem_as(
+        h, 403, FC_DENIED,
+        "requests of pages from elsewhere are not served; behind a proxy start with --public-url, for "
+        "a page of your own with --allow-origin",
+        "Origin");
     return false;
+}
+
+void fc_guard_options(fc_http *h, const char *allow)
+{
+    const char *wanted = fc_http_header(h, "Access-Control-Request-Headers");
+    fc_http_empty(h, 204);
+    fc_http_add_header(h, "Allow", allow);
+    if (!h->peer.page || !fc_http_header(h, "Access-Control-Request-Method")) return;
+    fc_http_add_header(h, "Access-Control-Allow-Methods", allow);
+    if (wanted) fc_http_add_header(h, "Access-Control-Allow-Headers", wanted);
+    fc_http_add_header(h, "Access-Control-Max-Age", "600");
+}
+
+/* Without Access-Control-Allow-Credentials: a foreign page shows a token, it never uses the browser's
+ * session. */
+void fc_guard_headers(fc_http *h)
+{
+    fc_http_add_header(h, "Cross-Origin-Resource-Policy", h->peer.page ? "cross-origin" : "same-origin");
+    if (h->server->config.origins[0]) fc_http_add_header(h, "Vary", "Origin");
+    if (!h->peer.page) return;
+    fc_http_add_header(h, "Access-Control-Allow-Origin", h->peer.page);
+    fc_http_add_header(h, "Access-Control-Expose-Headers",
+                       "Location, Retry-After, ETag, Content-Disposition");
 }

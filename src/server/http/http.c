@@ -1,16 +1,16 @@
 #include "server/http/http.h"
 
-#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include "app/common/json_text.h"
 #include "app/settings/problem.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "server/server_impl.h"
 
-enum { MAX_ANSWER = 256 << 20 };
+enum { MAX_ANSWER = 256 << 20, MAX_WARNINGS = 50 };
 
 /* ---- reading ---- */
 
@@ -38,21 +38,34 @@ bool fc_http_query_int(fc_http *h, const char *name, int64_t lowest, int64_t hig
     return false;
 }
 
-json_t *fc_http_body_json(fc_http *h, bool optional)
+bool fc_http_query_flag(fc_http *h, const char *name)
+{
+    const char *value = fc_http_query(h, name);
+    return value && (fc_str_eq_nocase(value, "true") || fc_str_eq_nocase(value, "yes") ||
+                     fc_str_eq_nocase(value, "on") || strcmp(value, "1") == 0);
+}
+
+json_t *fc_http_read_json(fc_http *h, bool optional, fc_err *err)
 {
     fc_err why = {0};
-    char message[sizeof why.message + 40];
     json_t *root;
     if (optional && h->body.len == 0) return json_object();
     fc_status status = fc_json_read(h->body.data, h->body.len, FC_JSON_ANY, &root, &why);
     if (json_is_object(root)) return root;
     if (status == FC_OK)
-        snprintf(message, sizeof message, "the body must be a JSON object");
+        fc_fail(err, FC_ARG, "the body must be a JSON object");
     else
-        snprintf(message, sizeof message, "the body is no valid JSON: %s", why.message);
+        fc_fail(err, FC_ARG, "the body is no valid JSON: %s", why.message);
     json_decref(root);
-    fc_http_problem(h, FC_ARG, message);
     return NULL;
+}
+
+json_t *fc_http_body_json(fc_http *h, bool optional)
+{
+    fc_err err;
+    json_t *root = fc_http_read_json(h, optional, &err);
+    if (!root) fc_http_fail(h, &err);
+    return root;
 }
 
 bool fc_http_capture_id(fc_http *h, int64_t *id)
@@ -65,7 +78,7 @@ bool fc_http_capture_id(fc_http *h, int64_t *id)
 /* ---- answering ---- */
 
 /* If-None-Match is a list of tags, each perhaps weak, or a star. */
-static bool tag_listed(const char *list, const char *etag)
+bool fc_http_tag_listed(const char *list, const char *etag)
 {
     size_t n = strlen(etag);
     for (const char *at = list; (at = strstr(at, etag)) != NULL; at += n)
@@ -76,7 +89,7 @@ static bool tag_listed(const char *list, const char *etag)
 bool fc_http_client_has(fc_http *h, const char *etag)
 {
     const char *have = fc_http_header(h, "If-None-Match");
-    return have && tag_listed(have, etag);
+    return have && fc_http_tag_listed(have, etag);
 }
 
 static void set(fc_http *h, unsigned status, struct MHD_Response *response)
@@ -91,21 +104,38 @@ void fc_http_add_header(fc_http *h, const char *name, const char *value)
     if (h->response) MHD_add_response_header(h->response, name, value);
 }
 
+/* False: it goes out as it is. */
+static bool set_compressed(fc_http *h, unsigned status, const char *type, const void *data, size_t size)
+{
+    fc_buf small;
+    if (!fc_http_can_compress(h, type, size)) return false;
+    fc_buf_init(&small, MAX_ANSWER);
+    bool done = fc_gzip(data, size, &small) && small.len < size;
+    if (done) set(h, status, MHD_create_response_from_buffer(small.len, small.data, MHD_RESPMEM_MUST_COPY));
+    fc_buf_fini(&small);
+    if (done) fc_http_add_header(h, "Content-Encoding", "gzip");
+    if (done) fc_http_add_header(h, "Vary", "Accept-Encoding");
+    return done;
+}
+
 void fc_http_bytes(fc_http *h, unsigned status, const char *type, const void *data, size_t size)
 {
-    /* the library takes a pointer to what it only reads */
-    set(h, status, MHD_create_response_from_buffer(size, (void *)(uintptr_t)data, MHD_RESPMEM_MUST_COPY));
+    if (!set_compressed(h, status, type, data, size)) /* the library takes a pointer to what it only reads */
+        set(h, status, MHD_create_response_from_buffer(size, (void *)(uintptr_t)data, MHD_RESPMEM_MUST_COPY));
     if (type) fc_http_add_header(h, "Content-Type", type);
 }
 
 void fc_http_static(fc_http *h, const char *type, const void *data, size_t size, const char *etag)
 {
-    if (fc_http_client_has(h, etag))
-        fc_http_bytes(h, 304, NULL, "", 0);
-    else
-        set(h, 200, MHD_create_response_from_buffer(size, (void *)(uintptr_t)data, MHD_RESPMEM_PERSISTENT));
+    char weak[80]; /* compressed or not, it means the same: the tag is not for ranges */
+    /* 304 has the head of the 200, with its length; the library leaves the body out */
+    unsigned status = fc_http_client_has(h, etag) ? 304 : 200;
+    if (!set_compressed(h, status, type, data, size))
+        set(h, status,
+            MHD_create_response_from_buffer(size, (void *)(uintptr_t)data, MHD_RESPMEM_PERSISTENT));
+    snprintf(weak, sizeof weak, "W/%s", etag);
     fc_http_add_header(h, "Content-Type", type);
-    fc_http_add_header(h, "ETag", etag);
+    fc_http_add_header(h, "ETag", weak);
     fc_http_add_header(h, "Cache-Control", "no-cache");
 }
 
@@ -136,8 +166,15 @@ void fc_http_json(fc_http *h, unsigned status, json_t *value)
 
 void fc_http_problem_as(fc_http *h, unsigned http, fc_status status, const char *message, const char *field)
 {
+    fc_err err;
     if (!http) http = (unsigned)fc_status_http(status);
-    json_answer(h, http, "application/problem+json", fc_problem_to_json(status, (int)http, message, field));
+    fc_fail(&err, status, "%s", message);
+    fc_server_hide_paths(h->server, err.message);
+    if (h->tell_problem)
+        h->tell_problem(h, http, &err);
+    else
+        json_answer(h, http, "application/problem+json",
+                    fc_problem_to_json(status, (int)http, err.message, field));
 }
 
 void fc_http_problem(fc_http *h, fc_status status, const char *message)
@@ -150,6 +187,18 @@ void fc_http_fail(fc_http *h, const fc_err *err)
     fc_http_problem_as(h, 0, err->status, err->message, NULL);
 }
 
+void fc_http_warn(fc_http *h, const char *format, ...)
+{
+    char message[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (!h->warnings) h->warnings = json_array();
+    if (json_array_size(h->warnings) < MAX_WARNINGS)
+        json_array_append_new(h->warnings, fc_json_text(message));
+}
+
 /* ---- waiting ---- */
 
 void fc_http_wait(fc_http *h)
@@ -159,16 +208,13 @@ void fc_http_wait(fc_http *h)
 
 bool fc_http_peer_gone(fc_http *h)
 {
-    char byte;
-    if (!h->conn) return false;
-    ssize_t n = recv(h->conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+    struct pollfd p = {.fd = h->conn ? h->conn->fd : -1, .events = POLLRDHUP};
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
 const char *fc_http_base_url(fc_http *h)
 {
-    const char *host = fc_http_header(h, "Host");
-    const char *url = fc_arena_printf(&h->arena, "%s://%s", h->server->tls_key ? "https" : "http",
-                                      host ? host : "localhost");
+    const char *host = *h->peer.host ? h->peer.host : "localhost";
+    const char *url = fc_arena_printf(&h->arena, "%s://%s%s", h->peer.scheme, host, h->peer.prefix);
     return url ? url : "";
 }

@@ -78,6 +78,7 @@ fc_conn *fc_conn_open(fc_server *s, int fd)
     c->next = s->conns;
     if (c->next) c->next->prev = c;
     s->conns = c;
+    c->turned_away = ++s->conn_count > FC_MAX_CONNECTIONS;
     pthread_mutex_unlock(&s->conn_lock);
     return c;
 }
@@ -92,6 +93,7 @@ void fc_conn_close(fc_server *s, fc_conn *c)
     else
         s->conns = c->next;
     if (c->next) c->next->prev = c->prev;
+    s->conn_count--;
     pthread_mutex_unlock(&s->conn_lock);
     fc_free(c);
 }

@@ -15,7 +15,8 @@ typedef struct fc_waiter {
 /* A connection: closed by the ticker when its deadline has passed. */
 typedef struct fc_conn {
     int fd;
-    double deadline; /* fc_now(); 0: none */
+    bool turned_away; /* beyond FC_MAX_CONNECTIONS */
+    double deadline;  /* fc_now(); 0: none */
     struct fc_conn *next, *prev;
 } fc_conn;
 

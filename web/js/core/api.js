@@ -1,6 +1,12 @@
 // The HTTP side of the API. Every failure becomes a Problem with a title and a detail that can be shown.
 
-export const BASE = "/api/v1";
+// Relative to this file, so that the page works below any path that a proxy serves it under.
+const at = (path) => new URL(`../../${path}`, import.meta.url).pathname;
+
+export const BASE = at("api/v1");
+
+/** "/styles/x.webp", as the server names a file of the page, to where it is. */
+export const asset = (path) => at(path.replace(/^\//, ""));
 
 export class Problem extends Error {
   constructor({ status = 0, title = "", detail = "", field = null }) {

@@ -1,6 +1,7 @@
 // Styles: search, favourites, several at once. A style without a sample picture shows a plate in a
 // colour of its own.
 
+import { asset } from "../core/api.js";
 import { h, icon, uid } from "../core/dom.js";
 import { app, form, prefs, setValues, valueOf } from "../core/store.js";
 import { t } from "../core/i18n.js";
@@ -30,7 +31,7 @@ function plate(style) {
       { "aria-hidden": "true", vars: { "--hue": hue(style.name) } },
       initials(style.name),
     );
-  const img = h("img", { src: style.sample, alt: "", loading: "lazy", decoding: "async" });
+  const img = h("img", { src: asset(style.sample), alt: "", loading: "lazy", decoding: "async" });
   const box = h("span.plate", { "aria-hidden": "true" }, img);
   img.addEventListener("error", () => box.replaceWith(plate({ ...style, sample: null })));
   return box;
