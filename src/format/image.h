@@ -15,7 +15,7 @@
 #define FC_IMAGE_MAX_SIDE        FC_PIXELS_MAX_SIDE
 #define FC_IMAGE_MAX_PIXELS      ((int64_t)100 << 20) /* of a file that is only looked at: 300 MiB of RGB */
 #define FC_IMAGE_MAX_INPUT       ((int64_t)64 << 20)  /* pixels of a picture to be painted from */
-#define FC_IMAGE_MAX_INPUT_BYTES ((size_t)128 << 20)  /* of its file */
+#define FC_IMAGE_MAX_INPUT_BYTES ((size_t)64 << 20)   /* of its file */
 
 typedef struct fc_image {
     uint8_t *rgb; /* [h][w][3] without gaps, owned */

@@ -1,5 +1,4 @@
-/* Blurs of 8-bit pictures, bit for bit as the reference's libraries make them. dst is initialised here;
- * memory beside src and dst: rows for the Gaussian, one picture for the box. */
+/* Blurs of 8-bit pictures, bit for bit as the reference's libraries make them. */
 #ifndef FC_PICTURE_BLUR_H
 #define FC_PICTURE_BLUR_H
 

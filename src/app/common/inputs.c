@@ -53,10 +53,10 @@ static fc_status check_picture(const void *data, size_t size, fc_image_format *f
                        FC_INPUT_MAX_BYTES);
     fc_status status = fc_image_probe(data, size, format, &w, &h, err);
     if (status) return status;
-    if (w > FC_IMAGE_MAX_SIDE || h > FC_IMAGE_MAX_SIDE || (int64_t)w * h > FC_IMAGE_MAX_PIXELS)
+    if (w > FC_IMAGE_MAX_SIDE || h > FC_IMAGE_MAX_SIDE || (int64_t)w * h > FC_IMAGE_MAX_INPUT)
         return fc_fail(err, FC_LIMIT,
                        "the picture has %d x %d pixels, at most %lld in all are taken: make it smaller", w, h,
-                       (long long)FC_IMAGE_MAX_PIXELS);
+                       (long long)FC_IMAGE_MAX_INPUT);
     return FC_OK;
 }
 

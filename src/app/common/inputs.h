@@ -15,8 +15,8 @@
 #define FC_INPUT_MAX_BYTES  ((size_t)1 << 20)
 #define FC_INPUTS_MAX_BYTES ((uint64_t)4 << 20)
 #else
-#define FC_INPUT_MAX_BYTES  ((size_t)64 << 20)  /* of one file */
-#define FC_INPUTS_MAX_BYTES ((uint64_t)4 << 30) /* of all: what was not used for longest goes first */
+#define FC_INPUT_MAX_BYTES  FC_IMAGE_MAX_INPUT_BYTES /* of one file */
+#define FC_INPUTS_MAX_BYTES ((uint64_t)4 << 30)      /* of all: what was not used for longest goes first */
 #endif
 enum { FC_INPUT_ID_SIZE = 65, FC_INPUTS_MAX_LIST = 10000 };
 
@@ -25,7 +25,7 @@ bool fc_input_id_valid(const char *text);
 
 /* Keeps the picture in data and writes its name to id; one that is there already is only marked as used. The
  * bytes are untrusted: FORMAT or UNSUPPORTED when they are no PNG, JPEG or WebP, LIMIT beyond
- * FC_INPUT_MAX_BYTES, FC_IMAGE_MAX_SIDE or FC_IMAGE_MAX_PIXELS. Only the header is looked at here: pixels are
+ * FC_INPUT_MAX_BYTES, FC_IMAGE_MAX_SIDE or FC_IMAGE_MAX_INPUT. Only the header is looked at here: pixels are
  * checked when they are decoded. */
 fc_status fc_inputs_put(const char *home, const void *data, size_t size, char id[FC_INPUT_ID_SIZE],
                         fc_err *err) FC_MUST_USE;
