@@ -128,6 +128,20 @@ describe("page", { skip, concurrency: false }, () => {
     assert.deepEqual(await page.locator(".queue-row p").allTextContents(), ["one", "two", "three"]);
   });
 
+  test("a Chinese prompt says what was drawn, and gives the English words to edit", async () => {
+    const page = await start();
+    await page.fill("#prompt", "一座红色的房子");
+    assert.equal(await page.locator(".dock-notice").count(), 0, "Chinese is translated");
+    await page.click("#generate");
+    await finished(page);
+    const notice = page.locator(".dock-notice", { hasText: "Drawn as:" });
+    const [, english] = /Drawn as: (.*)Edit these words/.exec(await notice.textContent());
+    assert.match(english, /red .*house/);
+    await notice.getByRole("button", { name: "Edit these words" }).click();
+    assert.equal(await page.inputValue("#prompt"), english);
+    assert.equal(await page.locator(".dock-notice").count(), 0);
+  });
+
   test("warnings stand above the prompt: words the model cannot read, and what the server says", async () => {
     const page = await start();
     await page.route("**/api/v1/jobs", async (route) => {
@@ -138,9 +152,9 @@ describe("page", { skip, concurrency: false }, () => {
         json: { ...(await response.json()), warnings: ["the LoRA x is not used"] },
       });
     });
-    await page.fill("#prompt", "a house, 清晨的茶园");
+    await page.fill("#prompt", "a house, тихие холмы");
     const notices = page.locator(".dock-notice");
-    assert.match(await notices.textContent(), /reads English.*“清晨的茶园”/);
+    assert.match(await notices.textContent(), /reads English.*“тихие холмы”/);
     await page.fill("#prompt", "a tea garden");
     await page.waitForFunction(() => !document.querySelector(".dock-notice"));
     await page.click("#generate");

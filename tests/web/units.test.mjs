@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { unreadable } from "../../web/js/core/script.js";
+import { unreadable, withoutChinese } from "../../web/js/core/script.js";
 import { changeWeight } from "../../web/js/core/weights.js";
 import { firstBelow, justify } from "../../web/js/widgets/justify.js";
 import { ROOT } from "./program.mjs";
@@ -55,6 +55,11 @@ test("words that the text encoders cannot read", () => {
     ["", ""],
   ];
   for (const [prompt, expected] of cases) assert.equal(unreadable(prompt), expected, prompt);
+});
+
+test("Chinese is taken out as the server translates it", () => {
+  assert.equal(withoutChinese("a 猫, soft"), "a , soft");
+  assert.equal(withoutChinese("猫と犬\n猫"), "猫と犬\n");
 });
 
 test("rows are full, keep the shapes and never overlap", () => {

@@ -16,3 +16,12 @@ export function unreadable(prompt) {
   }
   return "";
 }
+
+const CHINESE = /\p{Script=Han}+/gu;
+const JAPANESE_OR_KOREAN = /[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
+
+/** The prompt without its Chinese, line by line, as the server translates it. */
+export function withoutChinese(prompt) {
+  const lines = prompt.split("\n");
+  return lines.map((line) => (JAPANESE_OR_KOREAN.test(line) ? line : line.replace(CHINESE, ""))).join("\n");
+}
