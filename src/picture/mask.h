@@ -17,7 +17,7 @@ fc_status fc_mask_from_alpha(fc_pixels *mask, const fc_pixels *rgba, fc_err *err
 /* a = the larger of both, for any equal sizes and channels; ARG when they differ. */
 fc_status fc_mask_join(fc_pixels *a, const fc_pixels *b, fc_err *err) FC_MUST_USE;
 
-/* The largest |pixels| below: more would cost minutes for nothing. */
+/* The largest |pixels| below; Fooocus offers 64. */
 enum { FC_MASK_MAX_GROWTH = 256 };
 /* In place: pixels > 0 widens by so many pixels in all eight directions, < 0 narrows; what lies beyond the
  * picture changes nothing. Memory: three rows. */
