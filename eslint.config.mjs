@@ -16,10 +16,17 @@ const RULES = {
 };
 const plugins = { house: { rules: { "only-downward": onlyDownward } } };
 
+const SIZES = { "max-lines": ["error", 600], "max-lines-per-function": ["error", 100] };
+
 export default [
   { ignores: ["build/", "node_modules/", "outputs/"] },
   js.configs.recommended,
-  { files: ["web/**/*.js"], languageOptions: { globals: globals.browser }, plugins, rules: RULES },
+  {
+    files: ["web/**/*.js"],
+    languageOptions: { globals: globals.browser },
+    plugins,
+    rules: { ...RULES, ...SIZES },
+  },
   {
     files: ["tests/**/*.mjs", "tools/**/*.mjs", "eslint.config.mjs"],
     // the page's tests run code inside the page

@@ -79,6 +79,21 @@ function words(text) {
     .filter(Boolean);
 }
 
+/** The chosen styles, each a button that takes it away. */
+function chips() {
+  const names = selected();
+  if (!names.length) return [h("span.help", {}, t("styles.none"))];
+  const chip = (name) =>
+    h(
+      "button.chip",
+      { type: "button", "aria-label": t("styles.remove", { name }), onclick: () => toggle(name, false) },
+      name,
+      icon("close"),
+    );
+  const clear = { type: "button", onclick: () => setValues({ styles: [] }) };
+  return [...names.map(chip), h("button.text-button", clear, t("styles.clear"))];
+}
+
 export function stylesTab() {
   const tiles = new Map();
   const id = uid("style-search");
@@ -94,29 +109,6 @@ export function stylesTab() {
   const list = h("div.style-groups");
   const none = h("p.help", { hidden: true });
 
-  function chips() {
-    const names = selected();
-    chosen.replaceChildren(
-      ...names.map((name) =>
-        h(
-          "button.chip",
-          { type: "button", "aria-label": t("styles.remove", { name }), onclick: () => toggle(name, false) },
-          name,
-          icon("close"),
-        ),
-      ),
-      ...(names.length
-        ? [
-            h(
-              "button.text-button",
-              { type: "button", onclick: () => setValues({ styles: [] }) },
-              t("styles.clear"),
-            ),
-          ]
-        : [h("span.help", {}, t("styles.none"))]),
-    );
-  }
-
   function mark() {
     const now = new Set(selected());
     const stars = new Set(prefs.get("favouriteStyles"));
@@ -126,7 +118,7 @@ export function stylesTab() {
       entry.star.setAttribute("aria-label", t(stars.has(name) ? "styles.unstar" : "styles.star", { name }));
       entry.star.title = t(stars.has(name) ? "picture.unstar" : "picture.star");
     }
-    chips();
+    chosen.replaceChildren(...chips());
   }
 
   function build() {

@@ -9,6 +9,7 @@ export function wipe(a, b, label) {
     max: 100,
     step: 0.1,
     value: 50,
+    autofocus: true, // the arrow keys move it at once
     "aria-label": label,
     oninput: () => area.style.setProperty("--cut", `${slider.value}%`),
   });
