@@ -23,6 +23,8 @@ static const fc_route routes[] = {
     {"POST", "/api/v1/downloads", fc_api_downloads_start, 0},
     {"DELETE", "/api/v1/downloads/{name}", fc_api_download_stop, 0},
     {"POST", "/api/v1/metadata", fc_api_metadata, UPLOAD},
+    {"POST", "/api/v1/uploads", fc_api_upload, UPLOAD},
+    {"GET", "/api/v1/uploads/{id}/file", fc_api_upload_file, 0},
     {"GET", "/api/v1/events", fc_api_events, 0},
 
     {"POST", "/api/v1/jobs", fc_api_jobs_submit, 0},

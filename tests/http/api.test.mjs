@@ -2,6 +2,7 @@
 // description.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -349,6 +350,31 @@ test("settings are read from a picture", async () => {
     (await call(server, "POST", "/api/v1/metadata", { body: Buffer.from("no picture") })).status,
     422,
   );
+});
+
+test("a picture that is put in is kept by what is in it", async () => {
+  const picture = png(paint(2, 12, 8), 12, 8);
+  const send = (body) =>
+    call(server, "POST", "/api/v1/uploads", { body, headers: { "Content-Type": "image/png" } });
+  const { status, body } = await send(picture);
+  assert.equal(status, 201);
+  const id = createHash("sha256").update(picture).digest("hex");
+  assert.deepEqual(body, { id, format: "png", width: 12, height: 8, bytes: picture.length });
+  assert.deepEqual((await send(picture)).body, body, "the same file has the same name");
+  assert.deepEqual(fs.readFileSync(path.join(server.home, `inputs/${id}.png`)), picture);
+  const target = `/api/v1/uploads/${id}/file`;
+  const file = await get(target);
+  assert.equal(file.headers.get("content-type"), "image/png");
+  assert.match(file.headers.get("cache-control"), /^private, .*immutable/);
+  assert.deepEqual(file.body, picture);
+  assert.equal((await get(target, { headers: { Range: "bytes=0-3" } })).status, 206);
+  assert.equal((await get(`/api/v1/uploads/${"0".repeat(64)}/file`)).status, 404);
+  assert.equal((await get("/api/v1/uploads/..%2f..%2fpasswd/file")).status, 404);
+  for (const wrong of [Buffer.from("no picture"), Buffer.alloc(0), picture.subarray(0, 20)])
+    assert.equal((await send(wrong)).status, 422, `${wrong.length} bytes that are no picture`);
+  const refused = await send(png(Buffer.alloc(3 * 40000), 40000, 1));
+  assert.equal(refused.status, 413);
+  assert.match(refused.body.detail, /40000 x 1 pixels/);
 });
 
 test("the page and its files", async () => {

@@ -19,6 +19,9 @@ void fc_api_downloads_start(fc_http *h);
 void fc_api_download_stop(fc_http *h);
 void fc_api_events(fc_http *h);
 
+void fc_api_upload(fc_http *h);
+void fc_api_upload_file(fc_http *h);
+
 void fc_api_jobs_submit(fc_http *h);
 void fc_api_jobs_list(fc_http *h);
 void fc_api_job_get(fc_http *h);
