@@ -191,6 +191,7 @@ fc_status fc_engine_run(fc_engine *e, const fc_task *task, const fc_hooks *hooks
     e->preview_pixels = NULL;
     e->preview_rgb = NULL;
     s = make_picture(e, task, hooks, &arena, out, err);
+    if (s == FC_NUMERIC) s = fc_engine_blame_loras(e, err);
     if (s == FC_NUMERIC) {
         for (int i = 0; i < FC_ROLE_COUNT && s == FC_NUMERIC; i++)
             if (e->model[i]) s = fc_model_blame(e->model[i], err);

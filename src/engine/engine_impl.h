@@ -59,6 +59,9 @@ void fc_emit_phase(const fc_hooks *hooks, const char *text);
 fc_status fc_engine_set_loras(fc_engine *e, const fc_model_choice *choice, const fc_hooks *hooks,
                               fc_err *err) FC_MUST_USE;
 void fc_engine_drop_loras(fc_engine *e);
+/* After a run that gave something that is not a number: names the LoRA that holds such values; NUMERIC: none.
+ */
+fc_status fc_engine_blame_loras(const fc_engine *e, fc_err *err);
 
 /* conditions.c: what both networks are told about the texts and sizes of a task; memory from arena. */
 typedef struct fc_conditions {

@@ -51,8 +51,13 @@ static void tell(const fc_hooks *hooks, const fc_lora_entry *l, const fc_lora_re
         snprintf(text, sizeof text, "LoRA %.200s: %d parts", name, r->matched);
         fc_emit_phase(hooks, text);
     }
-    if (l->weight == 0 || r->unmatched + r->misfit == 0) return;
-    if (r->matched == 0) {
+    if (l->weight == 0 || r->unmatched + r->misfit + r->other == 0) return;
+    if (r->other > 0) {
+        if (role != FC_ROLE_BASE) return;
+        snprintf(text, sizeof text,
+                 "%.200s: %d of its %d parts are %s, which is not supported: they change nothing", name,
+                 r->other, r->modules, r->kind);
+    } else if (r->matched == 0) {
         if (role != FC_ROLE_BASE) return; /* most LoRAs are made for the base alone */
         snprintf(text, sizeof text,
                  "%.200s changes nothing: none of its %d parts fits this model (%.300s); it was made for "
@@ -116,6 +121,20 @@ static fc_status hang_on(fc_model *m, fc_model *lender, const fc_lora_entry *ent
     m->patches = key_of(entries, count);
     if (lender) lender->patches = m->patches;
     return s;
+}
+
+fc_status fc_engine_blame_loras(const fc_engine *e, fc_err *err)
+{
+    for (int32_t i = 0; i < e->lora_count; i++) {
+        const char *tensor = e->loras[i].weight != 0 ? fc_lora_damage(e->loras[i].file) : NULL;
+        if (tensor)
+            return fc_fail(
+                err, FC_FORMAT,
+                "the LoRA %s is damaged: its tensor %.120s holds values that are not numbers; fetch the "
+                "file again",
+                e->loras[i].path, tensor);
+    }
+    return FC_NUMERIC;
 }
 
 void fc_engine_drop_loras(fc_engine *e)

@@ -149,14 +149,14 @@ uint64_t fc_model_packed_estimate(const fc_model *m, fc_dtype dtype)
     return bytes;
 }
 
-/* Whether all values are finite; reads a block of rows at a time. */
+/* Whether all values of the file are finite, whatever LoRAs add; reads a block of rows at a time. */
 static bool tensor_is_finite(const fc_weight *w, float *block, int64_t block_size)
 {
     int64_t cols = fc_weight_cols(w), rows = fc_weight_rows(w);
     int64_t step = cols > 0 && cols < block_size ? block_size / cols : 1;
     for (int64_t r = 0; r < rows; r += step) {
         int64_t n = rows - r < step ? rows - r : step;
-        if (fc_weight_read(w, (int32_t)r, (int32_t)n, block)) return false;
+        if (fc_weight_read_before(w, (int32_t)r, (int32_t)n, w->patches, block)) return false;
         for (int64_t i = 0; i < n * cols; i++)
             if (!isfinite(block[i])) return false;
     }

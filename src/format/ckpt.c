@@ -1,8 +1,10 @@
 /* See ckpt.h. */
 #include "format/ckpt.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/mem.h"
 #include "base/str.h"
 #include "format/bytes.h"
@@ -383,6 +385,16 @@ static bool is_old(const void *data, size_t size)
 bool fc_ckpt_is(const void *head, size_t head_size)
 {
     return fc_sniff_kind(head, head_size) == FC_KIND_ZIP || is_old(head, head_size);
+}
+
+bool fc_ckpt_is_file(const char *path)
+{
+    char head[16];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    ssize_t n = read(fd, head, sizeof head);
+    close(fd);
+    return n > 0 && fc_ckpt_is(head, (size_t)n);
 }
 
 fc_status fc_ckpt_parse(fc_ckpt *c, const void *data, size_t size, fc_err *err)

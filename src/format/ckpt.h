@@ -23,6 +23,7 @@ typedef struct fc_ckpt {
 
 /* Whether a file that begins so is one. */
 bool fc_ckpt_is(const void *head, size_t head_size);
+bool fc_ckpt_is_file(const char *path); /* false when it cannot be read */
 
 /* Tensors are named by their keys; nested dictionaries and tuples give "outer.inner" and "outer.0"; an outer
  * "state_dict" has no part in the name. Numbers in tuples become F64 scalars. After a failure *c is closed.

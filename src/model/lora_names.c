@@ -178,11 +178,13 @@ static void spell_unet(fc_lora_names *n, const char *module, fc_weight *weight, 
     uint32_t t = add_target(n, (fc_lora_target){.weight = weight, .bias = bias, .rows = -1});
     underscores(flat, module);
     spell(n, t, "lora_unet_%s", flat);
+    spell(n, t, "lycoris_%s", flat);
     spell(n, t, "diffusion_model.%s", module);
     spell(n, t, "diffusion_model.%s.weight", module);
     if (!diffusers_name(n, module, other)) return;
     underscores(flat, other);
     spell(n, t, "lora_unet_%s", flat);
+    spell(n, t, "lycoris_%s", flat);
     spell(n, t, "%s", other);
     spell(n, t, "unet.%s", other);
     if (!processor_name(other, processor)) return;
@@ -200,6 +202,18 @@ static void spell_text(fc_lora_names *n, uint32_t t, const char *te, const char 
     spell(n, t, "lora_te%s_text_model_%s", te, flat);
     spell(n, t, "text_encoder%s%s.text_model.%s", te[0] == '2' ? "_" : "", te[0] == '2' ? te : "", module);
     if (te[0] == '1') spell(n, t, "lora_te_text_model_%s", flat);
+    spell(n, t, "text_encoders.clip_%s.transformer.text_model.%s", te[0] == '1' ? "l" : "g", module);
+    spell(n, t, "clip_%s.transformer.text_model.%s", te[0] == '1' ? "l" : "g", module);
+}
+
+/* The matrix behind the last layer, which open_clip keeps the other way round than its spellings say. */
+static void spell_projection(fc_lora_names *n, const char *te, fc_weight *weight)
+{
+    uint32_t t = add_target(n, (fc_lora_target){.weight = weight, .rows = -1, .transposed = true});
+    spell(n, t, "lora_te%s_text_projection", te);
+    spell(n, t, "text_encoder%s%s.text_projection", te[0] == '2' ? "_" : "", te[0] == '2' ? te : "");
+    spell(n, t, "text_encoders.clip_g.transformer.text_projection");
+    spell(n, t, "clip_g.transformer.text_projection");
 }
 
 static void spell_open_clip(fc_lora_names *n, const char *te, const char *name, fc_weight *weight,
@@ -208,7 +222,9 @@ static void spell_open_clip(fc_lora_names *n, const char *te, const char *name, 
     static const char *const qkv[] = {"q_proj", "k_proj", "v_proj"};
     static const char *const names[][2] = {{"attn.out_proj.weight", "self_attn.out_proj"},
                                            {"mlp.c_fc.weight", "mlp.fc1"},
-                                           {"mlp.c_proj.weight", "mlp.fc2"}};
+                                           {"mlp.c_proj.weight", "mlp.fc2"},
+                                           {"ln_1.weight", "layer_norm1"},
+                                           {"ln_2.weight", "layer_norm2"}};
     const char *layer = name + strlen("transformer.resblocks.");
     int digits = (int)strspn(layer, "0123456789");
     const char *rest = layer + digits + 1;
@@ -250,11 +266,28 @@ static fc_weight *bias_of(fc_lora_names *n, const char *name)
     return fc_weights_find(n->weights, bias);
 }
 
+/* A tensor of bigG. te: as in spell_text */
+static void spell_big(fc_lora_names *n, const char *te, const char *rest, fc_weight *w, fc_weight *bias)
+{
+    static const char *const single[][2] = {{"ln_final.weight", "final_layer_norm"},
+                                            {"token_embedding.weight", "embeddings.token_embedding"}};
+    if (after(rest, "transformer.resblocks.")) {
+        spell_open_clip(n, te, rest, w, bias);
+        return;
+    }
+    for (size_t i = 0; i < sizeof single / sizeof single[0]; i++)
+        if (strcmp(rest, single[i][0]) == 0)
+            spell_text(n, add_target(n, (fc_lora_target){.weight = w, .bias = bias, .rows = -1}), te,
+                       single[i][1]);
+}
+
 static void spell_weight(fc_lora_names *n, fc_weight *w)
 {
     size_t length = strlen(w->name);
     const char *rest;
     char module[NAME];
+    if (strcmp(w->name, FC_CLIP_G_PREFIX "text_projection") == 0) spell_projection(n, "2", w);
+    if (strcmp(w->name, FC_CLIP_G_REFINER_PREFIX "text_projection") == 0) spell_projection(n, "", w);
     if (length < 8 || length >= NAME || strcmp(w->name + length - 6, "weight") != 0) return;
     fc_weight *bias = bias_of(n, w->name);
     if ((rest = after(w->name, FC_UNET_PREFIX)) || (rest = after(w->name, FC_CLIP_L_PREFIX))) {
@@ -265,10 +298,10 @@ static void spell_weight(fc_lora_names *n, fc_weight *w)
         else
             spell_text(n, add_target(n, (fc_lora_target){.weight = w, .bias = bias, .rows = -1}), "1",
                        module);
-    } else if ((rest = after(w->name, FC_CLIP_G_PREFIX)) && after(rest, "transformer.resblocks.")) {
-        spell_open_clip(n, "2", rest, w, bias);
-    } else if ((rest = after(w->name, FC_CLIP_G_REFINER_PREFIX)) && after(rest, "transformer.resblocks.")) {
-        spell_open_clip(n, "", rest, w, bias);
+    } else if ((rest = after(w->name, FC_CLIP_G_PREFIX))) {
+        spell_big(n, "2", rest, w, bias);
+    } else if ((rest = after(w->name, FC_CLIP_G_REFINER_PREFIX))) {
+        spell_big(n, "", rest, w, bias);
     }
 }
 

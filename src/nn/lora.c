@@ -1,5 +1,5 @@
-/* LoRA files: see lora.h. Opening groups tensors by module; attaching hangs one patch per changed tensor into
- * its list. */
+/* LoRA files: see lora.h. Opening is in lora_file.c; attaching hangs one patch per changed tensor into its
+ * list. */
 #include "nn/lora.h"
 
 #include <math.h>
@@ -10,54 +10,7 @@
 #include "base/mem.h"
 #include "nn/lora_impl.h"
 
-#define ARENA_CAP ((size_t)2 << 30)
 enum { READ_ROWS = 64 };
-
-/* How trainers end the names of their tensors. */
-static const struct ending {
-    const char *text;
-    fc_lora_part part;
-} endings[] = {
-    {".lora_up.weight", FC_LORA_UP},
-    {".lora_down.weight", FC_LORA_DOWN},
-    {".lora_mid.weight", FC_LORA_MID},
-    {"_lora.up.weight", FC_LORA_UP},
-    {"_lora.down.weight", FC_LORA_DOWN},
-    {".lora_linear_layer.up.weight", FC_LORA_UP},
-    {".lora_linear_layer.down.weight", FC_LORA_DOWN},
-    {".lora.up.weight", FC_LORA_UP},
-    {".lora.down.weight", FC_LORA_DOWN},
-    {".lora_B.weight", FC_LORA_UP},
-    {".lora_A.weight", FC_LORA_DOWN},
-    {".lora_B.default.weight", FC_LORA_UP},
-    {".lora_A.default.weight", FC_LORA_DOWN},
-    {".alpha", FC_LORA_ALPHA},
-    {".dora_scale", FC_LORA_DORA},
-    {".lora_magnitude_vector", FC_LORA_DORA},
-    {".lora_magnitude_vector.weight", FC_LORA_DORA},
-    {".lora_magnitude_vector.default.weight", FC_LORA_DORA},
-    {".hada_w1_a", FC_LORA_HADA_A1},
-    {".hada_w1_b", FC_LORA_HADA_B1},
-    {".hada_w2_a", FC_LORA_HADA_A2},
-    {".hada_w2_b", FC_LORA_HADA_B2},
-    {".hada_t1", FC_LORA_HADA_T1},
-    {".hada_t2", FC_LORA_HADA_T2},
-    {".lokr_w1", FC_LORA_KRON_W1},
-    {".lokr_w1_a", FC_LORA_KRON_A1},
-    {".lokr_w1_b", FC_LORA_KRON_B1},
-    {".lokr_w2", FC_LORA_KRON_W2},
-    {".lokr_w2_a", FC_LORA_KRON_A2},
-    {".lokr_w2_b", FC_LORA_KRON_B2},
-    {".lokr_t2", FC_LORA_KRON_T2},
-    {".a1.weight", FC_LORA_GLORA_A1},
-    {".a2.weight", FC_LORA_GLORA_A2},
-    {".b1.weight", FC_LORA_GLORA_B1},
-    {".b2.weight", FC_LORA_GLORA_B2},
-    {".diff", FC_LORA_DIFF},
-    {".diff_b", FC_LORA_DIFF_BIAS},
-    {".w_norm", FC_LORA_DIFF},
-    {".b_norm", FC_LORA_DIFF_BIAS},
-};
 
 typedef struct patch {
     fc_weight_patch base; /* user points here */
@@ -66,104 +19,19 @@ typedef struct patch {
     int32_t row0;
 } patch;
 
-struct fc_lora {
-    fc_safetensors file;
-    fc_arena arena; /* modules and patches */
-    fc_lora_module *modules;
-    size_t module_count, strange; /* strange: tensors of no known ending */
-    const char *strange_name;
-    uint64_t key;
-};
-
-/* ---- opening ---- */
-
-static const struct ending *ending_of(const char *name, size_t length)
-{
-    const struct ending *best = NULL;
-    size_t best_length = 0;
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        size_t n = strlen(endings[i].text);
-        if (n > best_length && n < length && memcmp(name + length - n, endings[i].text, n) == 0) {
-            best = &endings[i];
-            best_length = n;
-        }
-    }
-    return best;
-}
-
-static fc_status sort_tensors(fc_lora *l, fc_strmap *index, fc_err *err)
-{
-    l->modules = fc_arena_array(&l->arena, l->file.count ? l->file.count : 1, sizeof *l->modules);
-    if (!l->modules) return fc_fail(err, FC_NOMEM, "out of memory");
-    for (size_t i = 0; i < l->file.count; i++) {
-        const fc_st_tensor *t = &l->file.tensors[i];
-        size_t length = strlen(t->name);
-        const struct ending *e = ending_of(t->name, length);
-        if (!e || !fc_dtype_is_float(t->dtype) || t->count == 0 || t->count > INT32_MAX) {
-            if (!l->strange++) l->strange_name = t->name;
-            continue;
-        }
-        length -= strlen(e->text);
-        uint32_t at;
-        if (!fc_strmap_get(index, t->name, length, &at)) {
-            at = (uint32_t)l->module_count++;
-            l->modules[at] = (fc_lora_module){.name = t->name, .name_length = length};
-            if (fc_strmap_put(index, t->name, length, at, NULL))
-                return fc_fail(err, FC_NOMEM, "out of memory");
-        }
-        l->modules[at].part[e->part] = t;
-    }
-    return FC_OK;
-}
-
-uint64_t fc_lora_key(const fc_lora *l)
-{
-    return l->key;
-}
-
-fc_status fc_lora_open(fc_lora **out, const char *path, fc_err *err)
-{
-    fc_strmap index;
-    *out = NULL;
-    fc_lora *l = fc_calloc(1, sizeof *l);
-    if (!l) return fc_fail(err, FC_NOMEM, "out of memory while opening %s", path);
-    fc_arena_init(&l->arena, ARENA_CAP);
-    fc_strmap_init(&index);
-    l->key = fc_weights_file_key(path);
-    fc_status s = fc_safetensors_open(&l->file, path, err);
-    if (!s) s = sort_tensors(l, &index, err);
-    if (!s && l->module_count == 0) {
-        s = fc_fail(err, FC_UNSUPPORTED,
-                    "%s: this file is not a LoRA of a kind this program knows (it has tensors like %.80s)",
-                    path, l->file.count ? l->file.tensors[0].name : "none at all");
-    }
-    fc_strmap_fini(&index);
-    if (s) {
-        fc_lora_close(l);
-        return s;
-    }
-    *out = l;
-    return FC_OK;
-}
-
-void fc_lora_close(fc_lora *l)
-{
-    if (!l) return;
-    fc_arena_fini(&l->arena);
-    fc_safetensors_close(&l->file);
-    fc_free(l);
-}
-
 /* ---- attaching ---- */
 
 static fc_status apply(void *user, const fc_weight *w, int32_t first, int32_t count, float *rows)
 {
     const patch *p = user;
-    (void)w;
     int32_t from = first > p->row0 ? first : p->row0;
     int32_t to = first + count < p->row0 + p->delta.rows ? first + count : p->row0 + p->delta.rows;
     if (from >= to) return FC_OK;
     float *dst = rows + (size_t)(from - first) * (size_t)p->delta.cols;
+    if (p->delta.kind == FC_LORA_ROTATION) {
+        const fc_lora_rotation turn = {&p->delta, w, &p->base, p->row0, p->strength};
+        return fc_lora_rotate(&turn, from - p->row0, to - from, dst);
+    }
     return fc_lora_delta_apply(&p->delta, p->strength, from - p->row0, to - from, dst);
 }
 
@@ -216,20 +84,37 @@ static fc_status hang(fc_lora *l, fc_weight *w, const fc_lora_delta *d, int32_t 
     return FC_OK;
 }
 
+/* The delta for a weight that lies the other way round, as a full difference: such weights are small. */
+static bool make_transposed(const fc_lora_module *m, const fc_weight *w, fc_arena *arena, fc_lora_delta *out)
+{
+    int32_t rows = (int32_t)fc_weight_cols(w), cols = (int32_t)fc_weight_rows(w);
+    fc_lora_delta d;
+    if (!fc_lora_delta_make(m, rows, cols, 1, arena, &d) || d.magnitude) return false;
+    bool needs_weight = d.kind == FC_LORA_GLORA || d.kind == FC_LORA_SCALE || d.kind == FC_LORA_ROTATION;
+    float *plain = fc_arena_array(arena, (size_t)rows, (size_t)cols * sizeof *plain);
+    if (needs_weight || !plain || fc_lora_delta_rows(&d, 0, rows, NULL, plain) != FC_OK) return false;
+    *out = (fc_lora_delta){.kind = FC_LORA_FULL, .rows = cols, .cols = rows, .patch = 1, .factor = d.factor};
+    out->a = (fc_lora_matrix){.data = plain, .dtype = FC_F32, .rows = cols, .cols = rows, .by_column = true};
+    return true;
+}
+
+static bool make_delta(const fc_lora_module *m, const fc_lora_target *t, fc_arena *arena, fc_lora_delta *out)
+{
+    if (t->transposed) return make_transposed(m, t->weight, arena, out);
+    int32_t rows = t->rows < 0 ? (int32_t)fc_weight_rows(t->weight) : t->rows;
+    int64_t cols = fc_weight_cols(t->weight), inputs = t->weight->ndim > 1 ? t->weight->shape[1] : 1;
+    return inputs > 0 && fc_lora_delta_make(m, rows, (int32_t)cols, (int32_t)(cols / inputs), arena, out);
+}
+
 /* Whether the module changed anything; *s: a failure that ends it all. */
 static bool attach_module(fc_lora *l, const fc_lora_module *m, const fc_lora_target *t, double strength,
                           fc_status *s)
 {
     bool done = false;
-    if (t->weight) {
-        int32_t rows = t->rows < 0 ? (int32_t)fc_weight_rows(t->weight) : t->rows;
-        int64_t cols = fc_weight_cols(t->weight), inputs = t->weight->ndim > 1 ? t->weight->shape[1] : 1;
-        fc_lora_delta d;
-        if (inputs > 0 &&
-            fc_lora_delta_make(m, rows, (int32_t)cols, (int32_t)(cols / inputs), &l->arena, &d)) {
-            *s = hang(l, t->weight, &d, t->row0, strength, key_of(l, m, strength, FC_LORA_UP));
-            done = !*s;
-        }
+    fc_lora_delta delta;
+    if (t->weight && make_delta(m, t, &l->arena, &delta)) {
+        *s = hang(l, t->weight, &delta, t->row0, strength, key_of(l, m, strength, FC_LORA_UP));
+        done = !*s;
     }
     if (!*s && t->bias && m->part[FC_LORA_DIFF_BIAS]) {
         const fc_lora_module bias = {.name = m->name,
@@ -252,6 +137,14 @@ static void note_example(fc_lora_report *r, const char *name, size_t length)
     snprintf(r->examples + used, sizeof r->examples - used, "%s%.*s", used ? ", " : "", (int)length, name);
 }
 
+/* The name of a module's kind when that is not supported; NULL: it is. */
+static const char *unsupported_kind(const fc_lora_module *m)
+{
+    const fc_st_tensor *oft = m->part[FC_LORA_OFT];
+    if (oft && oft->ndim != 3) return "BOFT";
+    return m->part[FC_LORA_OTHER] ? "OFT of a form of its own" : NULL;
+}
+
 fc_status fc_lora_attach(fc_lora *l, double strength, fc_lora_resolve resolve, void *user,
                          fc_lora_report *report, fc_err *err)
 {
@@ -264,7 +157,11 @@ fc_status fc_lora_attach(fc_lora *l, double strength, fc_lora_resolve resolve, v
     for (size_t i = 0; i < l->module_count && !s; i++) {
         const fc_lora_module *m = &l->modules[i];
         fc_lora_target t = {.rows = -1};
-        if (!resolve(user, m->name, m->name_length, &t)) {
+        const char *kind = unsupported_kind(m);
+        if (kind) {
+            report->other++;
+            report->kind = kind;
+        } else if (!resolve(user, m->name, m->name_length, &t)) {
             report->unmatched++;
             note_example(report, m->name, m->name_length);
         } else if (strength != 0 && !attach_module(l, m, &t, strength, &s)) {

@@ -105,6 +105,18 @@ static fc_status glora_rows(const fc_lora_delta *d, int32_t first, int32_t count
     return s;
 }
 
+static fc_status scale_rows(const fc_lora_delta *d, int32_t first, int32_t count, const float *w, float *out)
+{
+    float *factors = fc_alloc((size_t)d->a.cols * sizeof *factors);
+    if (!factors) return FC_NOMEM;
+    matrix_rows(&d->a, 0, 1, factors);
+    for (int32_t i = 0; i < count; i++)
+        for (int32_t j = 0; j < d->cols; j++)
+            *out++ = *w++ * factors[d->per_input ? j / d->patch : first + i];
+    fc_free(factors);
+    return FC_OK;
+}
+
 fc_status fc_lora_delta_rows(const fc_lora_delta *d, int32_t first, int32_t count, const float *w, float *out)
 {
     fc_status s = FC_OK;
@@ -123,6 +135,12 @@ fc_status fc_lora_delta_rows(const fc_lora_delta *d, int32_t first, int32_t coun
         break;
     case FC_LORA_FULL:
         matrix_rows(&d->a, first, count, out);
+        break;
+    case FC_LORA_SCALE:
+        s = scale_rows(d, first, count, w, out);
+        break;
+    case FC_LORA_ROTATION: /* has a way of its own */
+        s = FC_INTERNAL;
         break;
     }
     return s;

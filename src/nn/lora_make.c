@@ -165,6 +165,17 @@ static bool make_full(const fc_lora_module *m, fc_lora_delta *d)
     return d->a.rows == d->rows && d->a.cols == d->cols;
 }
 
+/* LyCORIS's IA3: W (1 + w) along the outputs or the inputs. */
+static bool make_scale(const fc_lora_module *m, fc_lora_delta *d)
+{
+    const fc_st_tensor *w = m->part[FC_LORA_IA3], *mark = m->part[FC_LORA_IA3_INPUT];
+    if (!w || !mark) return false;
+    d->kind = FC_LORA_SCALE;
+    d->per_input = scalar(mark) != 0;
+    d->a = (fc_lora_matrix){.data = w->data, .dtype = w->dtype, .rows = 1, .cols = (int32_t)w->count};
+    return d->a.cols == (d->per_input ? d->cols / d->patch : d->rows);
+}
+
 static bool make_magnitude(const fc_lora_module *m, fc_arena *arena, fc_lora_delta *d)
 {
     const fc_st_tensor *t = m->part[FC_LORA_DORA];
@@ -189,6 +200,10 @@ bool fc_lora_delta_make(const fc_lora_module *m, int32_t rows, int32_t cols, int
         ok = make_kron(m, arena, out);
     else if (m->part[FC_LORA_GLORA_A1])
         ok = make_glora(m, out);
+    else if (m->part[FC_LORA_OFT])
+        ok = fc_lora_rotation_make(m, arena, out);
+    else if (m->part[FC_LORA_IA3])
+        ok = make_scale(m, out);
     else
         ok = m->part[FC_LORA_DIFF] && make_full(m, out);
     return ok && make_magnitude(m, arena, out);

@@ -79,12 +79,18 @@ static void read_stack(const fc_weight *w, int64_t first, int64_t count, float *
 
 fc_status fc_weight_read(const fc_weight *w, int32_t first, int32_t count, float *dst)
 {
+    return fc_weight_read_before(w, first, count, NULL, dst);
+}
+
+fc_status fc_weight_read_before(const fc_weight *w, int32_t first, int32_t count, const fc_weight_patch *stop,
+                                float *dst)
+{
     if (first < 0 || count < 0 || (int64_t)first + count > fc_weight_rows(w)) return FC_INTERNAL;
     if (w->data)
         read_block(w, w->data, first, count, dst);
     else
         read_stack(w, first, count, dst);
-    for (const fc_weight_patch *p = w->patches; p; p = p->next) {
+    for (const fc_weight_patch *p = w->patches; p && p != stop; p = p->next) {
         fc_status s = p->apply(p->user, w, first, count, dst);
         if (s) return s;
     }

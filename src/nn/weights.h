@@ -72,6 +72,9 @@ void fc_weight_patch_add(fc_weight *w, fc_weight_patch *p);
 void fc_weights_take_off(fc_weights *w, const void *owner);
 /* Rows [first, first + count) as float32 [count][cols], patches merged. Thread-safe. */
 fc_status fc_weight_read(const fc_weight *w, int32_t first, int32_t count, float *dst) FC_MUST_USE;
+/* The same with the patches that come before `stop` alone. */
+fc_status fc_weight_read_before(const fc_weight *w, int32_t first, int32_t count, const fc_weight_patch *stop,
+                                float *dst) FC_MUST_USE;
 /* It will not be read again soon: its pages of the mapping no longer count as memory of this process. */
 void fc_weight_forget(const fc_weight *w);
 

@@ -1,8 +1,6 @@
 /* Opening models: single files as they are, what is of the many-files layout under canonical names. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -53,16 +51,6 @@ static fc_status make_entry(const fc_weights *w, const fc_st_tensor *t, fc_weigh
 
 /* ---- files ---- */
 
-static bool is_ckpt(const char *path)
-{
-    char head[16];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return false;
-    ssize_t n = read(fd, head, sizeof head);
-    close(fd);
-    return n > 0 && fc_ckpt_is(head, (size_t)n);
-}
-
 static fc_status open_file(fc_weights *w, const char *path, const fc_weights_file **out, fc_err *err)
 {
     fc_weights_file **files = fc_realloc(w->files, (w->file_count + 1) * sizeof *files);
@@ -70,7 +58,8 @@ static fc_status open_file(fc_weights *w, const char *path, const fc_weights_fil
     w->files = files;
     fc_weights_file *f = fc_calloc(1, sizeof *f);
     if (!f) return no_memory(w, err);
-    fc_status s = is_ckpt(path) ? fc_ckpt_open(&f->ckpt, path, err) : fc_safetensors_open(&f->st, path, err);
+    fc_status s =
+        fc_ckpt_is_file(path) ? fc_ckpt_open(&f->ckpt, path, err) : fc_safetensors_open(&f->st, path, err);
     if (s) {
         fc_free(f);
         return s;
