@@ -1,6 +1,7 @@
 /* See plan.h. */
 #include "app/plan/plan.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,6 +54,7 @@ static void force(planner *p, fc_param_id id, double *field, double value)
 {
     char wanted[FC_NUMTEXT_SIZE], used[FC_NUMTEXT_SIZE];
     bool differs = *field < value || *field > value;
+    assert(fc_param_table[id].marks & FC_MARK_NOT_FAST);
     if (given(p, id) && differs) {
         fc_number_text(*field, wanted);
         fc_number_text(value, used);
@@ -64,6 +66,7 @@ static void force(planner *p, fc_param_id id, double *field, double value)
 
 static void force_name(planner *p, fc_param_id id, const char **field, const char *value)
 {
+    assert(fc_param_table[id].marks & FC_MARK_NOT_FAST);
     if (given(p, id) && strcmp(*field, value) != 0)
         fc_warn_emit(warner(p), "performance %s works with %s %s, %s was not used", p->mode->id,
                      fc_param_table[id].name, value, *field);

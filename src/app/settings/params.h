@@ -73,7 +73,14 @@ typedef enum fc_param_group {
     FC_GROUP_COUNT
 } fc_param_group;
 
-enum { FC_MARK_PRIVATE = 1, FC_MARK_MODEL = 2, FC_MARK_AUTO = 4, FC_MARK_V25 = 8 };
+enum {
+    FC_MARK_PRIVATE = 1,
+    FC_MARK_MODEL = 2,
+    FC_MARK_AUTO = 4,
+    FC_MARK_V25 = 8,
+    FC_MARK_NOT_FAST = 16,
+    FC_MARK_PLACED = 32
+};
 
 /* The choices of an ENUM field, one by one; NULL behind the last. */
 typedef const char *(*fc_choice_fn)(size_t index);

@@ -136,6 +136,7 @@ static void param_row(const fc_param *p, fc_buf *out)
     fc_buf_puts(out, " | ");
     cell(out, p->help);
     if (p->marks & FC_MARK_V25) fc_buf_puts(out, " Recipe 2.5 only.");
+    if (p->marks & FC_MARK_NOT_FAST) fc_buf_puts(out, " Without effect in the fast modes.");
     if (p->marks & FC_MARK_PRIVATE) fc_buf_puts(out, " Not over the network.");
     fc_buf_puts(out, " |\n");
     fc_buf_fini(&values);

@@ -11,6 +11,7 @@
 #include "app/prompt/styles.h"
 #include "app/settings/config.h"
 #include "app/settings/params.h"
+#include "app/settings/performance.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "server/api/api.h"
@@ -49,16 +50,27 @@ static json_t *choices_of(const fc_param *p)
     return list;
 }
 
+/* The performance modes in which the field has no effect. */
+static json_t *forced_by(const fc_param *p)
+{
+    json_t *list = json_array();
+    const fc_performance *mode;
+    for (size_t i = 0; (mode = fc_performance_at(FC_RECIPE_2_5, i)) != NULL; i++)
+        if (mode->forced && (p->marks & FC_MARK_NOT_FAST)) json_array_append_new(list, json_string(mode->id));
+    return list;
+}
+
 static json_t *describe(const fc_param *p)
 {
     json_t *defaults = json_object();
     for (int r = 0; r < 2; r++)
         json_object_set_new(defaults, recipe_names[r], default_of(p, (fc_recipe_id)r));
     json_t *out =
-        json_pack("{s:s, s:s, s:s, s:s, s:o, s:b, s:b, s:b, s:b}", "name", p->name, "kind",
+        json_pack("{s:s, s:s, s:s, s:s, s:o, s:b, s:b, s:b, s:b, s:b, s:o}", "name", p->name, "kind",
                   kind_names[p->kind], "group", group_ids[p->group], "help", p->help, "default", defaults,
                   "private", (p->marks & FC_MARK_PRIVATE) != 0, "model", (p->marks & FC_MARK_MODEL) != 0,
-                  "auto", (p->marks & FC_MARK_AUTO) != 0, "v25", (p->marks & FC_MARK_V25) != 0);
+                  "auto", (p->marks & FC_MARK_AUTO) != 0, "v25", (p->marks & FC_MARK_V25) != 0, "placed",
+                  (p->marks & FC_MARK_PLACED) != 0, "forced_by", forced_by(p));
     if (p->kind == FC_KIND_INT || p->kind == FC_KIND_NUM || p->kind == FC_KIND_LORAS) {
         json_object_set_new(out, "min", json_real(p->lowest));
         json_object_set_new(out, "max", json_real(p->highest));

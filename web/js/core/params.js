@@ -3,10 +3,9 @@
 import { has, t } from "./i18n.js";
 import { app, form, parameter, valueOf } from "./store.js";
 
-const FAST = ["extreme-speed", "lightning", "hyper-sd"];
-
-export function isFast() {
-  return FAST.includes(valueOf("performance"));
+/** Whether the chosen performance mode leaves this parameter without effect. */
+export function isForced(name) {
+  return Boolean(parameter(name)?.forced_by?.includes(valueOf("performance")));
 }
 
 export function labelOf(name) {

@@ -3,7 +3,6 @@
 
 import { h } from "../core/dom.js";
 import { app, defaultOf, form, prefs, setValues, valueOf } from "../core/store.js";
-import { INPUT_NAMES } from "../core/input.js";
 import { t } from "../core/i18n.js";
 import {
   numberControl,
@@ -12,42 +11,10 @@ import {
   switchControl,
   textControl,
 } from "../widgets/controls.js";
-import { follow, helpOf, isFast, labelOf } from "../core/params.js";
+import { follow, helpOf, isForced, labelOf } from "../core/params.js";
 
 const MAIN = ["cfg", "sharpness"];
-// shown elsewhere on the page
-const ELSEWHERE = new Set([
-  "prompt",
-  "negative_prompt",
-  "styles",
-  "performance",
-  "count",
-  "seed",
-  "width",
-  "height",
-  "model",
-  "refiner",
-  "loras",
-  "vae",
-  "preview_decoder",
-  "refiner_switch",
-  "format",
-  ...INPUT_NAMES,
-  ...MAIN,
-]);
 const SOFT_MAX = { steps: 100, switch_step: 100, cfg: 30 };
-const OFF_WHEN_FAST = new Set([
-  "cfg",
-  "sharpness",
-  "sampler",
-  "scheduler",
-  "adm_positive",
-  "adm_negative",
-  "adm_end",
-  "adaptive_cfg",
-  "swap_method",
-  "switch_step",
-]);
 const FEW_CHOICES = 3;
 
 function controlFor(p) {
@@ -101,7 +68,7 @@ function draw(list) {
       follow(control, p.name);
       form.watch(["values"], () => {
         control.node.hidden = Boolean(p.v25) && valueOf("recipe") === "1.0";
-        if (OFF_WHEN_FAST.has(p.name)) control.disable?.(isFast());
+        control.disable?.(isForced(p.name));
       });
       return control.node;
     })
@@ -112,8 +79,8 @@ export function advancedTab() {
   const table = app.get("parameters").filter((p) => !p.private);
   const main = draw(MAIN.map((name) => table.find((p) => p.name === name)).filter(Boolean));
   const fast = h("p.help.notice", {}, t("advanced.fastNote"));
-  form.watch(["values"], () => (fast.hidden = !isFast()));
-  const rest = table.filter((p) => !ELSEWHERE.has(p.name));
+  form.watch(["values"], () => (fast.hidden = !MAIN.some(isForced)));
+  const rest = table.filter((p) => !p.placed);
   const groups = app.get("groups").length
     ? app.get("groups")
     : [...new Set(rest.map((p) => p.group))].map((id) => ({ id }));

@@ -5,7 +5,7 @@ import { announce, h, icon, iconButton, uid } from "../core/dom.js";
 import { app, form, parameter, setValues } from "../core/store.js";
 import { bytes, t } from "../core/i18n.js";
 import { numberControl, selectControl } from "../widgets/controls.js";
-import { follow, helpOf, isFast, labelOf } from "../core/params.js";
+import { follow, helpOf, isForced, labelOf } from "../core/params.js";
 import { catalogSection } from "./downloads.js";
 import { showError } from "../core/toast.js";
 
@@ -175,8 +175,8 @@ export function modelsTab() {
   const fast = h("p.help.notice", { hidden: true }, t("models.fastNote"));
   form.watch(["values"], ({ values }) => {
     change.node.hidden = !values.refiner;
-    fast.hidden = !isFast();
-    refiner.disable(isFast());
+    fast.hidden = !isForced("refiner");
+    refiner.disable(isForced("refiner"));
   });
   return h(
     "div.tab-content",

@@ -3,7 +3,7 @@
 import { h, icon, iconButton, uid } from "../core/dom.js";
 import { app, form, parameter, setValues } from "../core/store.js";
 import { t } from "../core/i18n.js";
-import { follow, isFast, labelOf } from "../core/params.js";
+import { follow, isForced, labelOf } from "../core/params.js";
 import {
   numberControl,
   segmentControl,
@@ -115,7 +115,7 @@ export function settingsTab() {
   );
   const unused = h("p.help", { hidden: true }, t("negative.unused"));
   negative.node.append(unused);
-  form.watch(["values"], () => (unused.hidden = !isFast()));
+  form.watch(["values"], () => (unused.hidden = !isForced("negative_prompt")));
   const formats = (parameter("format")?.choices || []).map((value) => [value, value.toUpperCase()]);
   const format = follow(
     segmentControl({ label: labelOf("format"), options: formats, onchange: (v) => setValues({ format: v }) }),
