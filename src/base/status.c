@@ -105,6 +105,7 @@ fc_status fc_fail_errno(fc_err *err, int error_number, const char *format, ...)
     const char *reason = strerror_r(error_number, reason_buffer, sizeof reason_buffer);
     if (error_number == ENOSPC || error_number == EDQUOT)
         reason = "no space is left there; make room or choose another folder";
+    if (error_number == EFBIG) reason = "the limit on the size of files is reached (ulimit -f)";
     return fc_fail(err, code, "%s: %s", text, reason);
 }
 

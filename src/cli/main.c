@@ -1,5 +1,6 @@
 /* fooocus: finds the command and runs it. */
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,7 @@ static void wait_calmly(char **argv)
 int main(int argc, char **argv)
 {
     fc_log_init_from_env();
+    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error to tell, no reason to die */
     if (argc < 2) {
         print(cli_help_main);
         return fc_status_exit_code(FC_ARG);

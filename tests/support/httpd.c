@@ -100,6 +100,11 @@ static bool special(connection *c)
         answer(c, 302, where, "<html>moved</html>");
         return true;
     }
+    if (option(c, "circle", NULL)) {
+        snprintf(where, sizeof where, "Location: http://127.0.0.1:%d/model.bin?circle\r\n", c->s->port);
+        answer(c, 302, where, "<html>moved</html>");
+        return true;
+    }
     if (option(c, "page", NULL) || option(c, "hiddenpage", NULL)) {
         answer(c, 200,
                option(c, "page", NULL) ? "Content-Type: text/html; charset=utf-8\r\n"

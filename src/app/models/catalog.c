@@ -24,11 +24,21 @@ static bool is_hash(const char *text)
     return strlen(text) == 64 && strspn(text, "0123456789abcdefABCDEF") == 64;
 }
 
+/* "x.safetensors", "XL/x.safetensors"; no part is empty or hidden. */
+static bool is_file_name(const char *name)
+{
+    if (!fc_name_is_plain(name)) return false;
+    for (const char *part = name; part; part = strchr(part, '/')) {
+        if (*part == '/') part++;
+        if (*part == '\0' || *part == '.' || *part == '/') return false;
+    }
+    return true;
+}
+
 /* What is wrong with the entry; NULL: nothing. Files land below the folders of models, nowhere else. */
 static const char *problem_of(const fc_catalog_model *m)
 {
-    if (!*m->name || strchr(m->name, '/') || !fc_name_is_plain(m->name) || *m->name == '.')
-        return "\"name\" must be a file name";
+    if (!is_file_name(m->name)) return "\"name\" must be a file name, without \"..\" and hidden folders";
     if (!*m->folder || !fc_name_is_plain(m->folder) || *m->folder == '.')
         return "\"folder\" must be a folder below models";
     if (!fc_str_starts(m->url, "https://") && !fc_str_starts(m->url, "http://"))
@@ -37,10 +47,17 @@ static const char *problem_of(const fc_catalog_model *m)
     return NULL;
 }
 
+/* Presets from Windows part folders by '\\'; a is an entry's, with '/'. */
+static bool same_name(const char *a, const char *b)
+{
+    for (; *a && *a == (*b == '\\' ? '/' : *b); a++, b++) continue;
+    return *a == *b;
+}
+
 const fc_catalog_model *fc_catalog_exact(const fc_catalog *c, const char *folder, const char *name)
 {
     for (size_t i = 0; i < c->count; i++)
-        if (strcmp(c->models[i].name, name) == 0 && strcmp(c->models[i].folder, folder) == 0)
+        if (same_name(c->models[i].name, name) && strcmp(c->models[i].folder, folder) == 0)
             return &c->models[i];
     return NULL;
 }
@@ -53,7 +70,7 @@ const char *fc_catalog_kind(const fc_catalog_model *m)
 const fc_catalog_model *fc_catalog_of_kind(const fc_catalog *c, const char *kind, const char *name)
 {
     for (size_t i = 0; i < c->count; i++)
-        if (strcmp(c->models[i].name, name) == 0 && strcmp(fc_catalog_kind(&c->models[i]), kind) == 0)
+        if (same_name(c->models[i].name, name) && strcmp(fc_catalog_kind(&c->models[i]), kind) == 0)
             return &c->models[i];
     return NULL;
 }
@@ -83,6 +100,16 @@ static const char *member(fc_catalog *c, const json_t *entry, const char *key)
     return copy ? copy : "";
 }
 
+/* A name with '/' between its folders. */
+static const char *name_member(fc_catalog *c, const json_t *entry)
+{
+    const char *text = json_string_value(json_object_get(entry, "name"));
+    char *copy = text ? fc_arena_strdup(&c->arena, text) : NULL;
+    for (char *at = copy; at && *at; at++)
+        if (*at == '\\') *at = '/';
+    return copy ? copy : "";
+}
+
 static uint64_t bytes(const json_t *entry, const char *key)
 {
     json_int_t n = json_integer_value(json_object_get(entry, key));
@@ -91,7 +118,7 @@ static uint64_t bytes(const json_t *entry, const char *key)
 
 static void read_entry(fc_catalog *c, const char *file, const json_t *entry, fc_warn warn)
 {
-    fc_catalog_model m = {.name = member(c, entry, "name"),
+    fc_catalog_model m = {.name = name_member(c, entry),
                           .folder = member(c, entry, "folder"),
                           .url = member(c, entry, "url"),
                           .sha256 = member(c, entry, "sha256"),

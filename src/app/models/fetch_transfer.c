@@ -493,6 +493,13 @@ static verdict finish_single(run *r, lane *l)
     return GO_ON;
 }
 
+/* What another try would meet again. */
+static bool is_permanent(CURLcode code)
+{
+    return code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT ||
+           code == CURLE_PEER_FAILED_VERIFICATION;
+}
+
 static verdict finish(run *r, lane *l, CURLcode code)
 {
     if (l->verdict == GO_ON && !l->accepted && code == CURLE_OK) l->verdict = judge(r, l); /* no body came */
@@ -501,6 +508,13 @@ static verdict finish(run *r, lane *l, CURLcode code)
         if (l->at == l->end) return GO_ON;
     }
     if (l->verdict == RESTART || l->verdict == GIVE_UP) return l->verdict;
+    if (code == CURLE_TOO_MANY_REDIRECTS)
+        return give_up(r, FC_NETWORK,
+                       "cannot fetch %s: the address leads in a circle (more than %d redirects)",
+                       r->t->item->url, (int)MAX_REDIRECTS);
+    if (is_permanent(code))
+        return give_up(r, FC_NETWORK, "cannot fetch %s: %s", r->t->item->url,
+                       l->curl_message[0] ? l->curl_message : curl_easy_strerror(code));
     if (l->verdict == GO_ON)
         snprintf(r->reason, sizeof r->reason, "%s",
                  code == CURLE_OK     ? "the connection ended early"

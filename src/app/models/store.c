@@ -19,13 +19,14 @@ enum { MAX_SUMS = 4 << 20, HASH_DIGITS = 64, MAX_ASIDE = 100 };
 /* A file of that name anywhere below folder. */
 static bool find_below(const char *folder, const char *name, fc_arena *arena, char *path, size_t size)
 {
-    const char *const endings[] = {name, NULL};
+    const char *last = fc_path_basename(name);
+    const char *const endings[] = {last, NULL};
     fc_lines found;
     fc_lines_init(&found, arena);
     if (fc_path_join(path, size, folder, name) == FC_OK && fc_path_exists(path)) return true;
     if (fc_walk(folder, endings, &found, NULL) != FC_OK) return false;
     for (size_t i = 0; i < found.count; i++)
-        if (strcmp(fc_path_basename(found.items[i]), name) == 0)
+        if (strcmp(fc_path_basename(found.items[i]), last) == 0)
             return fc_path_join(path, size, folder, found.items[i]) == FC_OK;
     return false;
 }

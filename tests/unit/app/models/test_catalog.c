@@ -105,6 +105,43 @@ static void test_users_catalogue(void **state)
     fc_config_close(config);
 }
 
+/* Files of presets may go into sub-folders, but never out of the folder of their kind. */
+static void test_sub_folders(void **state)
+{
+    fc_catalog c;
+    fc_config *config;
+    char path[4096];
+    bool there;
+    (void)state;
+    static const char *const wrong[] = {"../a", "/a",   "a/../b",  "a//b",  "a/", ".a/b",
+                                        "a/.b", "C:/a", "..\\\\a", "\\\\a", ""};
+    app_home_write("config.txt", "{\"checkpoint_downloads\": {\"XL/x.safetensors\": \"https://h/x\", "
+                                 "\"deep\\\\down\\\\y.safetensors\": \"https://h/y\"}}");
+    open_catalog(&c, NULL, &config);
+    assert_string_equal(warnings.text, "");
+    static const char *const right[] = {"XL/x.safetensors", "XL\\x.safetensors", "deep/down/y.safetensors",
+                                        "deep\\down\\y.safetensors"};
+    for (size_t i = 0; i < 4; i++) {
+        fc_err err = {0};
+        const fc_catalog_model *m = fc_catalog_exact(&c, "checkpoints", right[i]);
+        assert_non_null(m);
+        assert_ok(fc_modelstore_path(app_home(), m, path, sizeof path, &there, &err), &err);
+        assert_non_null(strstr(path, i < 2 ? "models/checkpoints/XL/x.safetensors"
+                                           : "models/checkpoints/deep/down/y.safetensors"));
+    }
+    fc_catalog_close(&c);
+    fc_config_close(config);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char text[200];
+        snprintf(text, sizeof text, "{\"checkpoint_downloads\": {\"%s\": \"https://h/x\"}}", wrong[i]);
+        app_home_write("config.txt", text);
+        open_catalog(&c, NULL, &config);
+        if (warnings.count != 1) fail_msg("'%s': %s", wrong[i], warnings.text);
+        fc_catalog_close(&c);
+        fc_config_close(config);
+    }
+}
+
 /* Fetched into the first folder of config.txt; the hash seen first is remembered and a change is noticed. */
 static void test_get_and_verify(void **state)
 {
@@ -167,7 +204,7 @@ static void test_set_aside(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {T(test_built_in), T(test_needed), T(test_users_catalogue),
-                                       T(test_get_and_verify), T(test_set_aside)};
+    const struct CMUnitTest tests[] = {T(test_built_in),    T(test_needed),         T(test_users_catalogue),
+                                       T(test_sub_folders), T(test_get_and_verify), T(test_set_aside)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

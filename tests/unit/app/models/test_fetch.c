@@ -184,6 +184,14 @@ static void test_redirect(void **state)
     good("model.bin?redirect");
 }
 
+/* Not tried again and again: 11 requests, and it says why. */
+static void test_redirects_in_a_circle(void **state)
+{
+    (void)state;
+    bad("model.bin?circle", FC_NETWORK, "leads in a circle");
+    assert_true(server.stats->requests <= 11);
+}
+
 static void test_passing_trouble(void **state)
 {
     (void)state;
@@ -592,6 +600,7 @@ int main(void)
         T(test_no_ranges_and_a_break),
         T(test_cut_without_length),
         T(test_redirect),
+        T(test_redirects_in_a_circle),
         T(test_passing_trouble),
         T(test_refusals),
         T(test_pages),
