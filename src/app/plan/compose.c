@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "app/prompt/arrays.h"
+#include "app/prompt/script_check.h"
 #include "app/prompt/syntax_check.h"
 
 enum { MAX_TEXT = 1 << 20 };
@@ -301,6 +302,24 @@ static fc_status compose_lines(fc_composer *c, int32_t index, fc_plan_image *out
     return FC_OK;
 }
 
+/* What the text encoders cannot read. Chinese was translated, and what had no English word was told. */
+static void tell_unread(fc_composer *c, const fc_plan_image *image)
+{
+    const fc_text_list *sides[] = {&image->task.positive, &image->task.negative};
+    bool translated = c->input->params->translate && !is_raw(c);
+    for (int k = 0; k < 2; k++)
+        for (int32_t i = 0; i < sides[k]->count; i++) {
+            char word[80];
+            const char *script = fc_text_unread_script(sides[k]->texts[i], !translated, word, sizeof word);
+            if (script)
+                fc_warn_emit(
+                    c->warn,
+                    "the model reads English: words in %s (%s) mean nothing to it, and what it draws for "
+                    "them is random; write the prompt in English",
+                    script, word);
+        }
+}
+
 fc_status fc_compose(fc_composer *c, int32_t index, fc_plan_image *out, fc_err *err)
 {
     fc_status status = FC_OK;
@@ -309,5 +328,6 @@ fc_status fc_compose(fc_composer *c, int32_t index, fc_plan_image *out, fc_err *
     else
         status = compose_lines(c, index, out, err);
     if (status == FC_OK && c->arena->status != FC_OK) return full(c, err);
+    if (status == FC_OK && out->task.positive.texts && out->task.negative.texts) tell_unread(c, out);
     return status;
 }

@@ -50,6 +50,10 @@ void fc_style_compose_v1(const fc_style *style, const char *prompt, const char *
                          fc_buf *positive, fc_buf *negative)
 {
     const char *rest = style->prompt;
+    if (!strstr(rest, placeholder)) { /* 1.0.43 has no such style, users do: the sentence goes in front */
+        fc_buf_puts(positive, prompt);
+        if (*prompt && *rest) fc_buf_puts(positive, ", ");
+    }
     for (const char *hit; (hit = strstr(rest, placeholder)); rest = hit + PLACEHOLDER_SIZE) {
         fc_buf_append(positive, rest, (size_t)(hit - rest));
         fc_buf_puts(positive, prompt);

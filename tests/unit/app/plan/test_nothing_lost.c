@@ -1,0 +1,67 @@
+/* What a person typed reaches the encoders whatever styles are chosen: every style there is, alone and with
+ * others, in both recipes. */
+#include "support/planning.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char sentence[] = "a brass owl on a red roof";
+static const char *const recipes[] = {"1.0", "2.5"};
+
+static bool reaches(const fc_text_list *list, const char *words)
+{
+    for (int32_t i = 0; i < list->count; i++)
+        if (strstr(list->texts[i], words)) return true;
+    return false;
+}
+
+/* styles: a JSON list */
+static void check(const fc_styles *set, const char *recipe, const char *styles)
+{
+    char request[2000];
+    planned p;
+    fc_err err = {0};
+    fc_arena arena;
+    fc_plan plan;
+    snprintf(request, sizeof request,
+             "{\"recipe\": \"%s\", \"prompt\": \"%s\", \"negative_prompt\": \"fog\"}", recipe, sentence);
+    assert_ok(plan_json_request(&p, request, NULL, 1, &err), &err);
+    snprintf(request, sizeof request, "{\"styles\": [%s]}", styles);
+    assert_ok(fc_request_set_json(p.request, request, strlen(request), &err), &err);
+    fc_arena_init(&arena, 16 << 20);
+    assert_ok(fc_request_resolve(p.request, &arena, &p.params, &err), &err);
+    const fc_plan_input input = {&p.params, p.request, set, p.wildcards, &p.files, 1};
+    assert_ok(fc_plan_make(&input, &arena, &plan, &err), &err);
+    const fc_task *task = &plan.images[0].task;
+    if (!reaches(&task->positive, sentence))
+        fail_msg("recipe %s, styles %s: the sentence is lost", recipe, styles);
+    if (!reaches(&task->negative, "fog"))
+        fail_msg("recipe %s, styles %s: the negative is lost", recipe, styles);
+    fc_arena_fini(&arena);
+    planned_fini(&p);
+}
+
+static void test_every_style(void **state)
+{
+    (void)state;
+    const char *folder = fc_test_source_path("tests/data/field/styles");
+    fc_styles *set;
+    fc_err err = {0};
+    assert_ok(fc_styles_open(&folder, 1, (fc_warn){0}, &set, &err), &err);
+    assert_non_null(fc_styles_find(set, "Field Words"));
+    for (size_t i = 0; i < fc_styles_count(set); i++)
+        for (int r = 0; r < 2; r++) {
+            char styles[400];
+            snprintf(styles, sizeof styles, "\"%s\"", fc_styles_at(set, i)->name);
+            check(set, recipes[r], styles);
+            snprintf(styles, sizeof styles, "\"%s\", \"Field Negative\"", fc_styles_at(set, i)->name);
+            check(set, recipes[r], styles);
+        }
+    fc_styles_close(set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_style)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
