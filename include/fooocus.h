@@ -64,6 +64,7 @@ extern "C" {
     X(NUMERIC, "the model computed something that is not a number", 500, 10)                                 \
     X(NETWORK, "a download or connection failed", 502, 11)                                                   \
     X(DENIED, "not allowed", 403, 12)                                                                        \
+    X(DEVICE, "the device that computes failed or was lost", 503, 13)                                        \
     X(INTERNAL, "a bug in this program", 500, 70)
 
 typedef enum fc_status {
@@ -117,7 +118,12 @@ typedef struct fc_hooks {
 
 typedef struct fc_engine fc_engine;
 
-typedef enum fc_precision { FC_PRECISION_AUTO, FC_PRECISION_F32, FC_PRECISION_BF16 } fc_precision;
+typedef enum fc_precision {
+    FC_PRECISION_AUTO,
+    FC_PRECISION_F32,
+    FC_PRECISION_BF16,
+    FC_PRECISION_F16
+} fc_precision;
 typedef enum fc_memory_mode { FC_MEMORY_AUTO, FC_MEMORY_FAST, FC_MEMORY_LOW } fc_memory_mode;
 typedef enum fc_weight_form { FC_WEIGHTS_FULL, FC_WEIGHTS_INT8 } fc_weight_form;
 
@@ -126,10 +132,13 @@ typedef struct fc_engine_config { /* all zero: sensible defaults */
     const char *isa;        /* use no newer instructions than "scalar", "avx2", "avx512", "avx512bf16" or
                              * "amx"; NULL: all the machine has */
     int threads;            /* 1..4096; 0: all cores */
-    fc_precision precision; /* AUTO: bf16 where the machine is faster with it */
+    fc_precision precision; /* AUTO: what the device is fastest with */
     fc_memory_mode memory;  /* LOW: weights are prepared when needed instead of being kept */
     uint64_t memory_bytes;  /* budget for prepared weights; 0: by the mode */
     fc_weight_form weights; /* INT8: the UNet's in 8 bits: half the memory, a slightly different picture */
+    const char *device;     /* which, where the backend has several: its number or a part of its name; NULL:
+                             * the best */
+    uint64_t device_memory; /* bytes of the device's own memory to use at most; 0: all */
 } fc_engine_config;
 
 /* config may be NULL. Loads no model yet. ARG: an unknown backend or instruction set; NOMEM. */

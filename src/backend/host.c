@@ -3,43 +3,61 @@
 
 #include <omp.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "base/machine.h"
 #include "base/mem.h"
 
 #define MAX_THREADS 1024
+#define LARGE_BLOCK ((size_t)4 << 20)
 #define BLOCK_BYTES ((size_t)1 << 20) /* of float32 rows that one thread reads at once */
 
-void *fc_host_mem_alloc(fc_dev *dev, size_t size, bool reserve)
+/* Large blocks are address space that becomes memory when it is touched, in huge pages where there are any:
+ * activations are streamed through again and again, and huge pages spare most of the page faults. */
+void *fc_host_mem_alloc(fc_dev *dev, size_t size)
 {
     (void)dev;
-    if (!reserve) return fc_alloc_aligned(FC_HOST_ALIGN, size);
+    if (size < LARGE_BLOCK) return fc_alloc_aligned(FC_HOST_ALIGN, size);
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) return NULL;
-    /* Activations are streamed through again and again: huge pages spare most of the page faults. */
     (void)madvise(p, size, MADV_HUGEPAGE);
     return p;
 }
 
-void fc_host_mem_free(fc_dev *dev, void *p, size_t size, bool reserve)
+void fc_host_mem_free(fc_dev *dev, void *p, size_t size)
 {
     (void)dev;
-    if (!p) return;
-    if (reserve)
+    if (p && size >= LARGE_BLOCK)
         (void)munmap(p, size);
     else
         fc_free(p);
 }
 
-void fc_host_mem_trim(fc_dev *dev, void *p, size_t size)
+fc_status fc_host_wait(fc_dev *dev)
 {
     (void)dev;
-    const uintptr_t page = 4096;
-    uintptr_t first = ((uintptr_t)p + page - 1) & ~(page - 1);
-    uintptr_t end = ((uintptr_t)p + size) & ~(page - 1);
-    if (end > first) (void)madvise((void *)first, end - first, MADV_DONTNEED);
+    return FC_OK;
+}
+
+void fc_host_watch(fc_dev *dev, const int *cancel)
+{
+    (void)dev;
+    (void)cancel;
+}
+
+const char *fc_host_why(const fc_dev *dev)
+{
+    (void)dev;
+    return "";
+}
+
+void fc_host_memory(fc_dev *dev, fc_device_memory *out)
+{
+    (void)dev;
+    fc_machine_memory machine;
+    fc_machine_memory_read(&machine);
+    *out = (fc_device_memory){machine.total, machine.available};
 }
 
 fc_status fc_host_copy_in(fc_dev *dev, void *dst, const void *src, size_t size)
@@ -47,6 +65,13 @@ fc_status fc_host_copy_in(fc_dev *dev, void *dst, const void *src, size_t size)
     (void)dev;
     if (size > 0) memcpy(dst, src, size);
     return FC_OK;
+}
+
+void fc_host_join_stats(const double others[2], int64_t before, int64_t rows, double stat[2])
+{
+    double a = (double)before, b = (double)rows, all = a + b, d = stat[0] - others[0];
+    stat[0] = others[0] + d * (b / all);
+    stat[1] = (a * others[1] + b * stat[1]) / all + d * d * (a / all) * (b / all);
 }
 
 /* CPUs that a container's quota allows (cgroup v2, rounded up); 0: no quota. */

@@ -7,10 +7,19 @@
 
 #define FC_HOST_ALIGN 64
 
-void *fc_host_mem_alloc(fc_dev *dev, size_t size, bool reserve);
-void fc_host_mem_free(fc_dev *dev, void *p, size_t size, bool reserve);
-void fc_host_mem_trim(fc_dev *dev, void *p, size_t size);
+/* Functions of the table that are the same for all of them: what is asked for is done at once, and the memory
+ * is the machine's. */
+void *fc_host_mem_alloc(fc_dev *dev, size_t size);
+void fc_host_mem_free(fc_dev *dev, void *p, size_t size);
 fc_status fc_host_copy_in(fc_dev *dev, void *dst, const void *src, size_t size);
+fc_status fc_host_wait(fc_dev *dev);
+void fc_host_watch(fc_dev *dev, const int *cancel);
+const char *fc_host_why(const fc_dev *dev);
+void fc_host_memory(fc_dev *dev, fc_device_memory *out);
+
+/* stat: mean and variance of `rows` rows; becomes that of them and of `before` others
+ * together. */
+void fc_host_join_stats(const double others[2], int64_t before, int64_t rows, double stat[2]);
 
 /* wanted > 0: that many, up to a sane limit; 0: the cores this process may run on (affinity and cgroup
  * quota). */

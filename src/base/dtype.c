@@ -218,8 +218,14 @@ void fc_from_f32(void *dst, fc_dtype t, const float *src, size_t count)
     case FC_BF16:
         f32_to_bf16(dst, src, count);
         break;
+    case FC_F64:
+        for (size_t i = 0; i < count; i++) {
+            double d = (double)src[i];
+            memcpy((char *)dst + i * sizeof d, &d, sizeof d);
+        }
+        break;
     default:
-        assert(!"fc_from_f32 makes F32, F16 and BF16 only");
+        assert(!"fc_from_f32 makes F64, F32, F16 and BF16 only");
         break;
     }
 }

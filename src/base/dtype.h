@@ -49,7 +49,7 @@ static inline uint16_t fc_f32_to_bf16(float f) /* round to nearest even; NaN sta
 /* count elements of type t at src -> float32. Any alignment of src. Vectorised for F16 and BF16 where the
  * machine can. */
 void fc_to_f32(float *dst, const void *src, fc_dtype t, size_t count);
-/* float32 -> F16, BF16 or F32 */
+/* float32 -> F16, BF16, F32 or F64. Any alignment of dst. */
 void fc_from_f32(void *dst, fc_dtype t, const float *src, size_t count);
 
 #endif

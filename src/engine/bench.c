@@ -33,20 +33,13 @@ fc_task fc_bench_task(int32_t width, int32_t height, int32_t steps)
                      .steps_total = steps};
 }
 
-/* Nothing of an earlier run is left on the stack, and nobody stops this one. */
-static void begin(fc_engine *e)
-{
-    fc_cx_reset(&e->cx);
-    e->cx.cancel = NULL;
-}
-
 fc_status fc_bench_text(fc_engine *e, const fc_task *task, fc_err *err)
 {
     fc_arena arena;
     fc_conditions side;
     fc_status s = FC_OK;
     fc_arena_init(&arena, BENCH_MAX_BYTES);
-    begin(e);
+    fc_engine_begin(e, NULL);
     fc_text_cache_fini(&e->texts);
     fc_text_cache_init(&e->texts);
     for (int negative = 0; negative < 2 && !s; negative++)
@@ -101,7 +94,7 @@ fc_status fc_bench_decode(fc_engine *e, fc_bench_decoder decoder, int32_t width,
     fc_rng_seed(&rng, 1);
     fc_rng_normal(&rng, latent, count);
     for (size_t i = 0; i < count; i++) latent[i] /= FC_VAE_SCALE;
-    begin(e);
+    fc_engine_begin(e, NULL);
     fc_status s = decoder == FC_BENCH_TAESD ? decode_fast(e, latent, h, w, err)
                                             : decode_vae(e, decoder == FC_BENCH_STRIPS, latent, h, w, err);
     fc_free(latent);

@@ -6,6 +6,18 @@
 #include "diffusion/cond.h"
 #include "engine/engine_impl.h"
 
+struct encoding {
+    const fc_text_encoders *encoders;
+    const fc_text_request *request;
+};
+
+static void encode_dry(fc_cx *dry, void *user)
+{
+    const struct encoding *d = user;
+    fc_text_result unused;
+    if (fc_text_encode(dry, d->encoders, d->request, &unused, NULL) == FC_OK) fc_text_result_fini(&unused);
+}
+
 static const fc_text_entry *encode(fc_engine *e, const fc_model *m, const fc_task *task,
                                    const fc_recipe *recipe, const char *text, fc_err *err, fc_status *s)
 {
@@ -25,7 +37,8 @@ static const fc_text_entry *encode(fc_engine *e, const fc_model *m, const fc_tas
                                      .skip = task->clip_skip,
                                      .embeddings = &embeddings};
     fc_text_result r;
-    *s = fc_text_encode(&e->cx, &encoders, &request, &r, err);
+    *s = fc_engine_reserve(e, encode_dry, &(struct encoding){&encoders, &request}, err);
+    if (!*s) *s = fc_text_encode(&e->cx, &encoders, &request, &r, err);
     if (*s) return NULL;
     fc_text_entry *entry = fc_text_cache_put(&e->texts, &key, r.tokens, r.width, r.pooled_width);
     if (entry) {
@@ -74,7 +87,7 @@ static fc_status join_texts(fc_engine *e, const fc_task *task, const fc_recipe *
     fc_model *m = refiner && !shared ? e->model[FC_ROLE_REFINER] : fc_engine_text_model(e);
     int32_t width = shared ? fc_unet_layout_get(e->model[FC_ROLE_REFINER]->unet)->context_width : 0;
     *out = (joined){0};
-    fc_engine_activate(e, m);
+    fc_engine_activate(e, m, e->act);
     for (int32_t i = 0; i < list->count; i++) {
         fc_status s = FC_OK;
         const fc_text_entry *t = encode(e, m, task, recipe, list->texts[i], err, &s);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/machine.h"
 #include "base/mem.h"
 #include "engine/engine_impl.h"
 
@@ -22,32 +21,59 @@ static void planes_to_pixels(const float *planes, float *pixels, size_t plane, s
         for (size_t c = 0; c < channels; c++) pixels[i * channels + c] = planes[c * plane + i];
 }
 
+/* One run of a decoder: z [h][w][channels] -> image [8h][8w][3] */
+struct decoding {
+    const fc_vae *vae;
+    const fc_taesd *taesd; /* NULL: the VAE */
+    const float *z;
+    float *image;
+    int32_t h, w;
+    bool strips;
+};
+
+static void decode_on(fc_cx *cx, void *user)
+{
+    const struct decoding *d = user;
+    fc_mark m = fc_enter(cx, d->taesd ? "taesd" : NULL);
+    int32_t channels = d->taesd ? 4 : fc_vae_latent_channels(d->vae);
+    fc_tensor x = fc_upload(cx, FC_F32, d->z, 1, d->h, d->w, channels);
+    x = d->taesd ? fc_taesd_decode(cx, d->taesd, x) : fc_vae_decode(cx, d->vae, x, d->strips);
+    fc_download(cx, x, d->image);
+    fc_leave(cx, m);
+}
+
+static fc_status run_decoding(fc_engine *e, struct decoding *d, fc_err *err)
+{
+    fc_status status = fc_engine_reserve(e, decode_on, d, err);
+    if (status) return status;
+    decode_on(&e->cx, d);
+    return fc_cx_status(&e->cx, err);
+}
+
 static fc_status decode_fast(fc_engine *e, const float *z, int32_t h, int32_t w, float *image, fc_err *err)
 {
     size_t count = (size_t)h * (size_t)w * 4;
     float *scaled = fc_alloc(count * sizeof *scaled);
     if (!scaled) return fc_fail(err, FC_NOMEM, "out of memory");
     for (size_t i = 0; i < count; i++) scaled[i] = z[i] * FC_VAE_SCALE;
-    fc_engine_activate(e, e->model[FC_ROLE_PREVIEW]);
-    fc_mark m = fc_enter(&e->cx, "taesd");
-    fc_tensor y = fc_taesd_decode(&e->cx, e->model[FC_ROLE_PREVIEW]->taesd,
-                                  fc_upload(&e->cx, FC_F32, scaled, 1, h, w, 4));
-    fc_download(&e->cx, y, image);
-    fc_leave(&e->cx, m);
+    struct decoding d = {.taesd = e->model[FC_ROLE_PREVIEW]->taesd, .z = scaled, .h = h, .w = w};
+    d.image = image;
+    fc_engine_activate(e, e->model[FC_ROLE_PREVIEW], e->act);
+    fc_status status = run_decoding(e, &d, err);
     fc_free(scaled);
     /* 0..1 -> -1..1, the VAE's scale */
     for (size_t i = 0; i < count / 4 * 64 * 3; i++) image[i] = image[i] * 2 - 1;
-    return fc_cx_status(&e->cx, err);
+    return status;
 }
 
-/* By the memory that the machine has, not by what is free now: the same picture today and tomorrow. */
-static uint64_t decode_bytes(fc_memory_mode mode)
+/* By the memory that the device has, not by what is free now: the same picture today and tomorrow. */
+static uint64_t decode_bytes(const fc_engine *e)
 {
-    fc_machine_memory memory;
-    if (mode == FC_MEMORY_LOW) return DECODE_BYTES_LOW;
-    fc_machine_memory_read(&memory);
+    fc_device_memory memory;
+    if (e->memory == FC_MEMORY_LOW) return DECODE_BYTES_LOW;
+    e->backend->memory(e->dev, &memory);
     uint64_t share = memory.total / 4;
-    if (mode == FC_MEMORY_FAST || !memory.total || share > DECODE_BYTES_MOST) return DECODE_BYTES_MOST;
+    if (e->memory == FC_MEMORY_FAST || !memory.total || share > DECODE_BYTES_MOST) return DECODE_BYTES_MOST;
     return share > DECODE_BYTES_LOW ? share : DECODE_BYTES_LOW;
 }
 
@@ -55,19 +81,16 @@ fc_status fc_engine_decode_vae(fc_engine *e, const float *z, int32_t h, int32_t 
                                fc_err *err)
 {
     fc_model *m = fc_engine_vae_model(e);
-    fc_engine_activate(e, m);
-    fc_mark mark = fc_enter(&e->cx, NULL);
-    fc_tensor x = fc_upload(&e->cx, FC_F32, z, 1, h, w, fc_vae_latent_channels(m->vae));
-    fc_download(&e->cx, fc_vae_decode(&e->cx, m->vae, x, strips), image);
-    fc_leave(&e->cx, mark);
-    return fc_cx_status(&e->cx, err);
+    struct decoding d = {.vae = m->vae, .z = z, .image = image, .h = h, .w = w, .strips = strips};
+    fc_engine_activate(e, m, e->act_wide);
+    return run_decoding(e, &d, err);
 }
 
 static fc_status decode_full(fc_engine *e, const float *z, int32_t h, int32_t w, float *image, fc_err *err)
 {
     const fc_model *m = fc_engine_vae_model(e);
     if (!m->vae) return fc_fail(err, FC_UNSUPPORTED, "%s has no VAE: choose one with --vae FILE", m->path);
-    bool strips = fc_vae_decode_bytes(m->vae, e->cx.act, 1, h, w, false) > decode_bytes(e->memory);
+    bool strips = fc_vae_decode_bytes(m->vae, e->act_wide, 1, h, w, false) > decode_bytes(e);
     return fc_engine_decode_vae(e, z, h, w, strips, image, err);
 }
 

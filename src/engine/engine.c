@@ -10,6 +10,11 @@
 #include "base/str.h"
 #include "engine/engine_impl.h"
 
+const char *fc_engine_type_name(fc_dtype act)
+{
+    return act == FC_F16 ? "f16" : act == FC_BF16 ? "bf16" : "f32";
+}
+
 static fc_status choose_backend(fc_engine *e, const fc_engine_config *c, fc_err *err)
 {
     if (!e->backend) e->backend = fc_backend_get(c->backend);
@@ -22,7 +27,22 @@ static fc_status choose_backend(fc_engine *e, const fc_engine_config *c, fc_err 
         fc_buf_fini(&names);
         return s;
     }
-    return e->backend->open(&(fc_backend_opts){.threads = c->threads, .isa = c->isa}, &e->dev, err);
+    const fc_backend_opts opts = {
+        .device = c->device, .memory_limit = c->device_memory, .threads = c->threads, .isa = c->isa};
+    return e->backend->open(&opts, &e->dev, err);
+}
+
+/* The types of activations: what was asked for, or what the device is best at. f16 is too narrow for a VAE.
+ */
+static fc_status choose_types(fc_engine *e, fc_precision precision, fc_err *err)
+{
+    static const fc_dtype named[] = {
+        [FC_PRECISION_F32] = FC_F32, [FC_PRECISION_BF16] = FC_BF16, [FC_PRECISION_F16] = FC_F16};
+    e->act = precision == FC_PRECISION_AUTO ? e->info.best : named[precision];
+    e->act_wide = precision == FC_PRECISION_AUTO || e->act == FC_F16 ? e->info.best_wide : e->act;
+    if (e->info.dtypes & FC_DTYPE_BIT(e->act)) return FC_OK;
+    return fc_fail(err, FC_ARG, "%s does not compute in %s: choose another --precision, or auto",
+                   e->backend->name, fc_engine_type_name(e->act));
 }
 
 static fc_status open_parts(fc_engine *e, const fc_engine_config *c, fc_err *err)
@@ -30,14 +50,13 @@ static fc_status open_parts(fc_engine *e, const fc_engine_config *c, fc_err *err
     fc_status s = choose_backend(e, c, err);
     if (s) return s;
     e->backend->info(e->dev, &e->info);
-    bool bf16 = c->precision == FC_PRECISION_BF16 || (c->precision == FC_PRECISION_AUTO && e->info.fast_bf16);
+    fc_cx_init(&e->cx, &(fc_cx_opts){.backend = e->backend, .dev = e->dev});
+    s = choose_types(e, c->precision, err);
+    if (s) return s;
     e->memory = c->memory;
     e->int8 = c->weights == FC_WEIGHTS_INT8;
-    e->budget = fc_engine_budget(c);
+    e->budget = fc_engine_budget(e, c);
     fc_text_cache_init(&e->texts);
-    s = fc_cx_init(&e->cx,
-                   &(fc_cx_opts){.backend = e->backend, .dev = e->dev, .act = bf16 ? FC_BF16 : FC_F32}, err);
-    if (s) return s;
     const char *profile = getenv("FC_PROFILE");
     return profile && strcmp(profile, "0") != 0 ? fc_engine_profile_start(e, fc_now, err) : FC_OK;
 }
@@ -178,6 +197,12 @@ static fc_status make_picture(fc_engine *e, const fc_task *task, const fc_hooks 
     return fc_engine_decode(e, task, hooks, out, err);
 }
 
+void fc_engine_begin(fc_engine *e, const fc_hooks *hooks)
+{
+    fc_cx_reset(&e->cx);
+    fc_cx_watch(&e->cx, hooks ? hooks->cancel : NULL);
+}
+
 fc_status fc_engine_run(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_picture *out,
                         fc_err *err)
 {
@@ -186,8 +211,7 @@ fc_status fc_engine_run(fc_engine *e, const fc_task *task, const fc_hooks *hooks
     if (s) return s;
     fc_arena arena;
     fc_arena_init(&arena, (size_t)2 << 30);
-    fc_cx_reset(&e->cx);
-    e->cx.cancel = hooks ? hooks->cancel : NULL;
+    fc_engine_begin(e, hooks);
     e->preview_pixels = NULL;
     e->preview_rgb = NULL;
     s = make_picture(e, task, hooks, &arena, out, err);
@@ -200,7 +224,7 @@ fc_status fc_engine_run(fc_engine *e, const fc_task *task, const fc_hooks *hooks
     int skip = FC_SKIP_IMAGE; /* done: the next picture runs; a stop that came meanwhile stays */
     if (s == FC_CANCELLED && hooks && hooks->cancel)
         __atomic_compare_exchange_n(hooks->cancel, &skip, FC_RUN, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-    fc_cx_reset(&e->cx);
+    fc_engine_begin(e, NULL);
     fc_arena_fini(&arena);
     return s;
 }
@@ -216,7 +240,7 @@ void fc_engine_describe(const fc_engine *e, fc_engine_report *out)
 {
     *out = (fc_engine_report){0};
     snprintf(out->device, sizeof out->device, "%s", e->info.description);
-    snprintf(out->precision, sizeof out->precision, "%s", e->cx.act == FC_BF16 ? "bf16" : "f32");
+    snprintf(out->precision, sizeof out->precision, "%s", fc_engine_type_name(e->act));
     const fc_model *base = e->model[FC_ROLE_BASE];
     if (base) snprintf(out->model, sizeof out->model, "%s", base->info.line);
     for (int i = 0; i < FC_ROLE_COUNT; i++)

@@ -14,7 +14,8 @@ struct fc_engine {
     fc_dev *dev;
     fc_backend_info info;
     fc_cx cx;
-    uint64_t budget; /* bytes for packed weights of all models together */
+    fc_dtype act, act_wide; /* of activations; the second one for networks that need float32's range */
+    uint64_t budget;        /* bytes for packed weights of all models together */
     fc_memory_mode memory;
     bool int8;                      /* weights of the UNets are kept in 8 bits */
     fc_model *model[FC_ROLE_COUNT]; /* NULL where none is loaded */
@@ -34,7 +35,7 @@ fc_status fc_engine_open_with(const fc_backend *backend, const fc_engine_config 
 
 /* residency.c */
 /* Bytes for packed weights of all models together. */
-uint64_t fc_engine_budget(const fc_engine_config *config);
+uint64_t fc_engine_budget(const fc_engine *e, const fc_engine_config *config);
 /* The one whose text encoders serve: the base, or what lends them to it. */
 fc_model *fc_engine_text_model(const fc_engine *e);
 
@@ -42,9 +43,17 @@ fc_model *fc_engine_text_model(const fc_engine *e);
 fc_status fc_engine_borrow(const fc_model *base, const fc_model_choice *choice,
                            const char *paths[FC_ROLE_COUNT], const fc_hooks *hooks, fc_err *err) FC_MUST_USE;
 
-/* Points cx at m's packed weights and gives them room under the budget: those of other models go if they
- * must. */
-void fc_engine_activate(fc_engine *e, fc_model *m);
+/* Points cx at m's packed weights, for activations of this type, and gives them room under the budget: those
+ * of other models go if they must. */
+void fc_engine_activate(fc_engine *e, fc_model *m, fc_dtype act);
+/* Gives the stack the memory that what comes next takes: run does the same work on `dry`, which computes
+ * nothing, with cx's type of activations. Nothing lies on the stack. NOMEM. */
+fc_status fc_engine_reserve(fc_engine *e, void (*run)(fc_cx *dry, void *user), void *user,
+                            fc_err *err) FC_MUST_USE;
+/* Clears what an earlier run left in cx; from now on the hooks' cancel flag stops it. NULL: nothing does. */
+void fc_engine_begin(fc_engine *e, const fc_hooks *hooks);
+/* "bf16" */
+const char *fc_engine_type_name(fc_dtype act);
 /* The model whose VAE is used; NULL before one is loaded. It may lack a VAE. */
 fc_model *fc_engine_vae_model(const fc_engine *e);
 /* Drops the packed weights of the text encoders, 1.6 GB of SDXL's 6.9: packing them anew for the next prompt

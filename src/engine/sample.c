@@ -23,6 +23,7 @@ typedef struct run {
     fc_rng rng;
     int32_t h, w;
     size_t count;
+    fc_mark bottom; /* of cx: nothing lies on the stack */
     float *scaled, *positive, *negative;
     double started;    /* of the second step: the first one also prepares weights */
     int32_t step_base; /* steps done by an earlier part of this picture's run */
@@ -35,10 +36,37 @@ static const fc_recipe *recipe_of(const fc_task *task)
 
 /* ---- conditions ---- */
 
+/* What a step with this model and these texts takes of the stack, and a preview beside it. */
+struct step_shape {
+    const run *r;
+    const fc_unet *unet;
+    const fc_prompt_side *positive, *negative;
+};
+
+static void step_dry(fc_cx *dry, void *user)
+{
+    const struct step_shape *d = user;
+    const run *r = d->r;
+    const fc_model *preview = r->engine->model[FC_ROLE_PREVIEW];
+    fc_arena arena;
+    fc_predictor p;
+    fc_arena_init(&arena, (size_t)2 << 30);
+    fc_mark m = fc_enter(dry, NULL);
+    fc_status status =
+        fc_predictor_init(&p, dry, d->unet, r->h, r->w, d->positive, d->negative, &arena, NULL);
+    if (!status) status = fc_predictor_eval(&p, r->scaled, 500, false, r->positive, r->negative, NULL);
+    uint8_t *rgb = fc_arena_array(&arena, r->count, 4 * 3);
+    if (!status && preview && rgb) fc_taesd_preview(dry, preview->taesd, r->scaled, r->h, r->w, rgb);
+    if (status || !rgb) fc_cx_fail(dry, status ? status : FC_NOMEM, "out of memory");
+    fc_leave(dry, m);
+    fc_arena_fini(&arena);
+}
+
 /* Makes `role` the model in charge: its weights, its texts, its labels. */
 static fc_status take_over(run *r, fc_model_role role, fc_err *err)
 {
     fc_engine *e = r->engine;
+    fc_leave(&e->cx, r->bottom);
     bool refiner = role == FC_ROLE_REFINER;
     bool guided = fc_guidance_needs_negative(&r->guidance);
     fc_conditions side[2] = {{0}};
@@ -48,12 +76,15 @@ static fc_status take_over(run *r, fc_model_role role, fc_err *err)
         if (s) return s;
     }
     fc_engine_rest_encoders(e);
-    fc_engine_activate(e, e->model[role]);
+    fc_engine_activate(e, e->model[role], e->act);
     r->current = refiner ? &r->refiner_sampling : &r->sampling;
     r->guidance.sampling = r->current;
     fc_prompt_side sides[2];
     for (int i = 0; i < 2; i++)
         sides[i] = (fc_prompt_side){side[i].context, side[i].tokens, side[i].label, side[i].label_later};
+    struct step_shape shape = {r, e->model[role]->unet, &sides[0], guided ? &sides[1] : NULL};
+    fc_status status = fc_engine_reserve(e, step_dry, &shape, err);
+    if (status) return status;
     return fc_predictor_init(&r->predictor, &e->cx, e->model[role]->unet, r->h, r->w, &sides[0],
                              guided ? &sides[1] : NULL, NULL, r->arena, err);
 }
@@ -246,8 +277,8 @@ fc_status fc_engine_sample(fc_engine *e, const fc_task *task, const fc_hooks *ho
     r->count = (size_t)r->h * (size_t)r->w * FC_LATENT_CHANNELS;
     *latent = fc_arena_array(arena, r->count, sizeof(float));
     if (!*latent) return fc_fail(err, FC_NOMEM, "out of memory");
-    fc_mark m = fc_enter(&e->cx, NULL);
+    r->bottom = fc_enter(&e->cx, NULL);
     fc_status s = sample(r, *latent, err);
-    fc_leave(&e->cx, m);
+    fc_leave(&e->cx, r->bottom);
     return s;
 }

@@ -46,10 +46,12 @@ static fc_status run_attention(const trial *t)
 static fc_status measure(const trial *t, run_fn *run, double flop, double *rate)
 {
     fc_status s = run(t);
+    if (s == FC_OK) s = t->backend->wait(t->dev);
     double begin = fc_now(), best = 1e9;
     while (s == FC_OK && fc_now() - begin < MEASURE_SECONDS) {
         double start = fc_now();
         s = run(t);
+        if (s == FC_OK) s = t->backend->wait(t->dev);
         double passed = fc_now() - start;
         if (passed > 0 && passed < best) best = passed;
     }
@@ -65,11 +67,27 @@ static fc_status small_values(void *user, int32_t first, int32_t count, float *d
     return FC_OK;
 }
 
+static fc_pack_src source(int32_t rows, int32_t side, size_t *columns)
+{
+    return (fc_pack_src){.name = "speed",
+                         .rows = rows,
+                         .cin = WIDTH,
+                         .kh = side,
+                         .kw = side,
+                         .user = columns,
+                         .read_rows = small_values};
+}
+
+static size_t room_of(const trial *t, int32_t width)
+{
+    return (size_t)SIDE * SIDE * (size_t)width * fc_dtype_size(t->type);
+}
+
 static fc_status make_tensor(const trial *t, int32_t width, fc_tensor *out)
 {
     size_t count = (size_t)SIDE * SIDE * (size_t)width, size = fc_dtype_size(t->type);
     *out = (fc_tensor){.dtype = t->type, .n = 1, .h = SIDE, .w = SIDE, .c = width, .ld = width};
-    out->data = t->backend->mem_alloc(t->dev, count * size, false);
+    out->data = t->backend->mem_alloc(t->dev, room_of(t, width));
     float *values = fc_calloc(count, sizeof *values);
     fc_status s = out->data && values ? FC_OK : FC_NOMEM;
     for (size_t i = 0; s == FC_OK && i < count; i++) values[i] = (float)(i % 127) * 1e-2f - 0.6f;
@@ -85,7 +103,7 @@ static fc_status make_tensor(const trial *t, int32_t width, fc_tensor *out)
 static fc_status measure_linear(trial *t, double *rate, fc_err *err)
 {
     size_t columns = WIDTH;
-    fc_pack_src src = {"speed", 4 * WIDTH, WIDTH, 1, 1, &columns, small_values, false};
+    fc_pack_src src = source(4 * WIDTH, 1, &columns);
     fc_status s = t->backend->pack_linear(t->dev, &src, t->type, &t->weight, err);
     t->y.c = 4 * WIDTH;
     if (s == FC_OK) s = measure(t, run_linear, 2.0 * SIDE * SIDE * WIDTH * 4 * WIDTH, rate);
@@ -97,7 +115,7 @@ static fc_status measure_linear(trial *t, double *rate, fc_err *err)
 static fc_status measure_conv(trial *t, double *rate, fc_err *err)
 {
     size_t columns = 9 * WIDTH;
-    fc_pack_src src = {"speed", WIDTH, WIDTH, 3, 3, &columns, small_values, false};
+    fc_pack_src src = source(WIDTH, 3, &columns);
     t->geom = (fc_conv_geom){3, 3, 1, 1, 1, 1, 1, 0};
     t->y.c = WIDTH;
     fc_status s = t->backend->pack_conv(t->dev, &src, &t->geom, t->type, &t->weight, err);
@@ -109,15 +127,15 @@ static fc_status measure_conv(trial *t, double *rate, fc_err *err)
 
 fc_status fc_engine_measure(fc_engine *e, fc_speed *out, fc_err *err)
 {
-    trial t = {.backend = e->backend, .dev = e->dev, .type = e->cx.act};
+    trial t = {.backend = e->backend, .dev = e->dev, .type = e->act};
     *out = (fc_speed){0};
     fc_status s = make_tensor(&t, WIDTH, &t.x);
     if (s == FC_OK) s = make_tensor(&t, 4 * WIDTH, &t.y);
     if (s == FC_OK) s = measure_linear(&t, &out->linear, err);
     if (s == FC_OK) s = measure_conv(&t, &out->conv, err);
     if (s == FC_OK) s = measure(&t, run_attention, 4.0 * TOKENS * TOKENS * WIDTH, &out->attention);
-    t.backend->mem_free(t.dev, t.x.data, 0, false);
-    t.backend->mem_free(t.dev, t.y.data, 0, false);
+    t.backend->mem_free(t.dev, t.x.data, room_of(&t, WIDTH));
+    t.backend->mem_free(t.dev, t.y.data, room_of(&t, 4 * WIDTH));
     if (s != FC_OK) return err && err->status == s ? s : fc_fail(err, s, "the speed cannot be measured");
     out->step_seconds =
         EVALUATIONS * (UNET_LINEAR / out->linear + UNET_CONV / out->conv + UNET_ATTENTION / out->attention);

@@ -22,8 +22,8 @@ struct source {
 struct block {
     const struct vae_res *res;
     struct source from;
-    fc_tensor y; /* may be x of the source */
-    double norm1[2 * VAE_GROUPS], norm2[2 * VAE_GROUPS];
+    fc_tensor y;            /* may be x of the source */
+    fc_tensor norm1, norm2; /* the whole picture's statistics */
 };
 
 /* Lines of the first image. */
@@ -82,40 +82,16 @@ static fc_tensor read_lines(fc_cx *cx, const struct source *s, struct lines at, 
     return copy;
 }
 
-/* Sums of strips' statistics become the whole's. */
-struct total {
-    double sum[2 * VAE_GROUPS], lines;
-};
-
-static void add_statistics(fc_cx *cx, struct total *t, fc_tensor x, const fc_norm_w *w)
-{
-    double stats[2 * VAE_GROUPS] = {0};
-    fc_group_norm_measure(cx, x, w, stats);
-    for (int32_t i = 0; i < 2 * VAE_GROUPS; i += 2) {
-        t->sum[i] += x.h * stats[i];
-        t->sum[i + 1] += x.h * (stats[i + 1] + stats[i] * stats[i]);
-    }
-    t->lines += x.h;
-}
-
-static void finish_statistics(const struct total *t, double *stats)
-{
-    for (int32_t i = 0; i < 2 * VAE_GROUPS; i += 2) {
-        stats[i] = t->sum[i] / t->lines;
-        stats[i + 1] = t->sum[i + 1] / t->lines - stats[i] * stats[i];
-    }
-}
-
 static void measure_norm1(fc_cx *cx, struct block *b)
 {
-    struct total t = {0};
+    b->norm1 = fc_group_stats_new(cx, &b->res->norm1, 1);
     for (int32_t y = 0; b->from.enlarge && y < b->from.h && !cx->status; y += STRIP) {
         fc_mark m = fc_enter(cx, NULL);
-        add_statistics(cx, &t, read_lines(cx, &b->from, strip(y, b->from.h), y), &b->res->norm1);
+        fc_tensor x = read_lines(cx, &b->from, strip(y, b->from.h), y);
+        fc_group_stats_add(cx, b->norm1, x, &b->res->norm1, (int64_t)y * b->from.w);
         fc_leave(cx, m);
     }
-    if (!b->from.enlarge) add_statistics(cx, &t, b->from.x, &b->res->norm1);
-    finish_statistics(&t, b->norm1);
+    if (!b->from.enlarge) fc_group_stats_add(cx, b->norm1, b->from.x, &b->res->norm1, 0);
 }
 
 /* Lines `out` of what the block's first convolution makes; x: lines `in` of what it reads, overwritten. */
@@ -129,15 +105,14 @@ static fc_tensor first_half(fc_cx *cx, const struct block *b, struct lines out, 
 
 static void measure_norm2(fc_cx *cx, struct block *b)
 {
-    struct total t = {0};
+    b->norm2 = fc_group_stats_new(cx, &b->res->norm2, 1);
     for (int32_t y = 0; y < b->from.h && !cx->status; y += STRIP) {
         fc_mark m = fc_enter(cx, NULL);
         struct lines out = strip(y, b->from.h), in = widen(out, REACH, b->from.h);
         fc_tensor h = first_half(cx, b, out, read_lines(cx, &b->from, in, y), in);
-        add_statistics(cx, &t, h, &b->res->norm2);
+        fc_group_stats_add(cx, b->norm2, h, &b->res->norm2, (int64_t)y * b->from.w);
         fc_leave(cx, m);
     }
-    finish_statistics(&t, b->norm2);
 }
 
 /* y of a strip before the convolutions are added to it. */

@@ -1,14 +1,47 @@
-/* What a backend provides: one table of functions over device memory. Only backend/registry.c knows which
- * backends exist.
+/* What a backend provides: one table of functions over a device with memory and, perhaps, a queue of its own.
+ * Only backend/registry.c knows which backends exist. docs/CONTRIBUTING.md tells how to add one.
  *
  * Rules for every op:
- * - tensors are FC_F32 or FC_BF16 (the two may be mixed between operands where stated), any ld >= c;
- * - arithmetic is float32 or better inside; bf16 results round to nearest even; bf16 products accumulate in
- * float32;
- * - the caller (nn/ops.c) has checked shapes; outputs never overlap inputs unless "in place" is stated;
+ * - tensors have one of the types that the device lists (fc_backend_info.dtypes); x, y, add and rowadd may be
+ *   of different ones, where nothing else is stated; any ld >= c;
+ * - arithmetic is float32 or better inside: products, norms and softmax accumulate in float32; what is stored
+ *   in 16 bits is rounded to nearest even, in f16 with overflow to infinity;
+ * - the caller (nn/ops.c) has checked shapes and types; outputs never overlap inputs unless "in place" is
+ *   stated;
  * - bytes between c and ld of an output row, and beyond its end, are never touched;
- * - the result does not depend on the number of threads.
- * Ops return FC_OK, FC_NOMEM or FC_INTERNAL. One thread at a time uses a device. */
+ * - the result does not depend on the number of threads, nor on what else is in the queue.
+ *
+ * Addresses. What mem_alloc gives is an address that only the device can read: on the host it is a number.
+ * Whoever holds it may add byte offsets inside the allocation and compare; nobody outside the backend reads
+ * or writes there. Tensors (nn/tensor.h) are made that way.
+ *
+ * Order and waiting. Everything happens as if in the order of the calls, but it may happen later: an op
+ * may return before it has run. Only download and wait return after all that was asked for before them is
+ * done. Hence
+ * - the arguments of an op (fc_epi, fc_conv_geom) are read before it returns, its tensors later;
+ * - upload's source may be changed or freed as soon as upload returns; what ops before it read and what ops
+ *   after it read is as the order says;
+ * - mem_free, packed_free and unstage may be called while work that uses the memory is still under way: a
+ *   backend keeps it until then.
+ *
+ * Failures. What goes wrong later is returned by a later call that has a status, at the latest by the next
+ * download or wait; why() says in words what it was. Then the work that had not been done is dropped and
+ * the contents of tensors are undefined. A status is one of
+ * - NOMEM: the device has no room for it; memory and weights are as before, and after freeing some the device
+ *   can be used again at once;
+ * - CANCELLED: the flag of watch() was seen while waiting; the device can be used again at once;
+ * - UNSUPPORTED: the device does not do this (a type it does not list);
+ * - DEVICE: the device was lost, reset or does not answer; every call but those that free answers the same
+ *   from now on; the caller frees what it has, closes it and may open it again;
+ * - INTERNAL: a bug.
+ *
+ * Weights have a place: in the file (not prepared), prepared on the host, or on the device. Backends that
+ * compute from host memory know only the last (stage is NULL). Those with memory of their own prepare a
+ * weight into either place; one on the host is brought to the device by stage, which may copy while ops run,
+ * and its room there is given up by unstage. nn/packcache.h decides where each weight is and stages ahead
+ * of use; ops only ever get weights that are on the device or have been staged.
+ *
+ * One thread at a time uses a device. */
 #ifndef FC_NN_BACKEND_H
 #define FC_NN_BACKEND_H
 
@@ -33,10 +66,9 @@ typedef enum fc_act {
 /* The fused tail of linear and conv2d: y = scale * act(x*W + bias + rowadd) + add */
 typedef struct fc_epi {
     fc_act act;
-    float scale; /* 0 stands for 1, so that a zeroed fc_epi is plain */
-    fc_tensor
-        rowadd;    /* [n,1,1,cout], added to every pixel of image n; F32 or BF16; absent when data == NULL */
-    fc_tensor add; /* shape of y; F32 or BF16; may be y itself (in place); absent when data == NULL */
+    float scale;      /* 0 stands for 1, so that a zeroed fc_epi is plain */
+    fc_tensor rowadd; /* [n,1,1,cout], added to every pixel of image n; absent when data == NULL */
+    fc_tensor add;    /* shape of y; may be y itself (in place); absent when data == NULL */
 } fc_epi;
 #define FC_PLAIN ((fc_epi){0})
 
@@ -62,15 +94,23 @@ static inline bool fc_conv_is_point(const fc_conv_geom *g)
            !(g->pad_top | g->pad_left | g->pad_bottom | g->pad_right);
 }
 
+/* Where a prepared weight lies. */
+typedef enum fc_place {
+    FC_PLACE_DEVICE, /* where ops read it */
+    FC_PLACE_HOST    /* in host memory; ops read it after stage. Only for backends that have stage */
+} fc_place;
+
 /* A weight to pack: `rows` output channels of cin*kh*kw values each (a checkpoint's [cout][cin][kh][kw]
  * order). read_rows gives rows [first, first + count) as float32, cin*kh*kw values each, patches (LoRA)
- * already merged; it may be called from several threads at once, and several times for the same rows. */
+ * already merged; it may be called from several threads at once, and several times for the same rows, until
+ * the pack function returns. */
 typedef struct fc_pack_src {
     const char *name; /* for messages */
     int32_t rows, cin, kh, kw;
     void *user;
     fc_status (*read_rows)(void *user, int32_t first, int32_t count, float *dst);
-    bool int8; /* keep whole numbers of 8 bits and a scale for each output; a backend may ignore it */
+    bool int8;      /* keep whole numbers of 8 bits and a scale for each output; a backend may ignore it */
+    fc_place place; /* ignored without stage */
 } fc_pack_src;
 
 /* Who computes linear and conv2d, where a backend has more than one way. */
@@ -81,9 +121,13 @@ typedef enum fc_product_way {
 } fc_product_way;
 
 typedef struct fc_backend_opts {
-    int threads;     /* 0: all cores this process may run on */
-    const char *isa; /* NULL: the best the machine has; else "scalar", "avx2", "avx512", "avx512bf16", "amx":
-                        an upper bound */
+    const char *device;      /* which, where there are several: its number or a part of its name; NULL: the
+                              * best */
+    uint64_t memory_limit;   /* bytes of the device's own memory to use at most; 0: all */
+    const char *cache_dir;   /* where compiled kernels may be kept between runs; NULL: nowhere */
+    int threads;             /* CPU threads; 0: all cores this process may run on */
+    const char *isa;         /* NULL: the best the machine has; else "scalar", "avx2", "avx512", "avx512bf16",
+                              * "amx": an upper bound */
     fc_product_way products; /* other than AUTO: for tests and measurements */
 } fc_backend_opts;
 
@@ -94,8 +138,26 @@ typedef struct fc_backend_info {
     char isa[16];          /* in use, as opts name it: "avx512bf16" */
     char library[32];      /* "oneDNN 2.6.3" */
     int threads;
-    bool fast_bf16; /* bf16 is the faster choice on this device: what --precision auto asks */
+    uint32_t dtypes;    /* of tensors: bits FC_DTYPE_BIT(FC_F32) ... F32 is always among them */
+    fc_dtype stats;     /* of group_stats: F32, or F64 where norms are computed in double */
+    fc_dtype best;      /* the fastest one: what --precision auto takes */
+    fc_dtype best_wide; /* the fastest one with float32's range, F32 or BF16: for networks whose values
+                         * exceed f16's 65504 (the VAE) */
 } fc_backend_info;
+#define FC_DTYPE_BIT(t) (1u << (unsigned)(t))
+
+/* Memory in which tensors and staged weights lie. */
+typedef struct fc_device_memory {
+    uint64_t total;     /* bytes this device may use in all; 0: not known */
+    uint64_t available; /* of them free now, beside what this fc_dev holds; 0: not known */
+} fc_device_memory;
+
+/* One of the devices that a backend could open. */
+typedef struct fc_device_info {
+    char name[96];
+    uint64_t memory; /* bytes; 0: not known */
+    bool emulated;   /* a processor that plays the device: for tests, never chosen by itself */
+} fc_device_info;
 
 /* Kinds of arithmetic whose limit can be measured. */
 typedef enum fc_peak {
@@ -105,61 +167,84 @@ typedef enum fc_peak {
     FC_PEAK_KINDS
 } fc_peak;
 
-/* Statistics of a group norm, [n][groups][mean, variance]. */
-typedef struct fc_norm_stats {
-    const double *given; /* used in place of x's own; NULL: its own are */
-    double *noted;       /* x's own are written here; NULL: they are not */
-} fc_norm_stats;
-
 typedef struct fc_backend {
     const char *name;
 
+    /* ---- the device ---- */
+
+    /* Fills at most `room` of the devices that there are, the best first, and returns how many it filled.
+     * NULL: there is one, the machine's processor. Opens nothing that stays open. */
+    int32_t (*devices)(fc_device_info *out, int32_t room);
     fc_status (*open)(const fc_backend_opts *opts, fc_dev **dev, fc_err *err);
-    void (*close)(fc_dev *dev); /* NULL is fine */
+    void (*close)(fc_dev *dev); /* waits for nothing that is not needed to free; NULL is fine */
     void (*info)(const fc_dev *dev, fc_backend_info *out);
+    void (*memory)(fc_dev *dev, fc_device_memory *out);
+    /* One sentence about the last failure that a call returned as a status alone; "" when there is nothing
+     * to add to the status. Valid until the next call. */
+    const char *(*why)(const fc_dev *dev);
+    /* While the device waits it looks at *cancel, at least every 50 ms: not 0 ends the wait with CANCELLED.
+     * NULL: from now on nothing. */
+    void (*watch)(fc_dev *dev, const int *cancel);
 
-    /* Device memory, 64-byte aligned. reserve: address space that becomes memory when first touched. */
-    void *(*mem_alloc)(fc_dev *dev, size_t size, bool reserve);
-    void (*mem_free)(fc_dev *dev, void *p, size_t size, bool reserve);
-    /* Gives the pages of a part of a reserved range back; their content is lost. May be NULL. */
-    void (*mem_trim)(fc_dev *dev, void *p, size_t size);
+    /* ---- its memory and queue ---- */
+
+    /* 64-byte aligned, contents undefined; NULL when there is no such room (why tells). Physical memory may
+     * come when it is first used. size > 0 */
+    void *(*mem_alloc)(fc_dev *dev, size_t size);
+    void (*mem_free)(fc_dev *dev, void *p, size_t size); /* the size of its mem_alloc; NULL is fine */
     fc_status (*upload)(fc_dev *dev, void *dst, const void *src, size_t size);
-    fc_status (*download)(fc_dev *dev, void *dst, const void *src,
-                          size_t size); /* waits for all work before it */
+    fc_status (*download)(fc_dev *dev, void *dst, const void *src, size_t size); /* waits */
+    fc_status (*wait)(fc_dev *dev); /* for everything asked so far */
 
-    /* compute: the dtype of the activations the weight will meet. */
+    /* ---- weights ---- */
+
+    /* compute: the dtype of the x that the weight will meet. */
     fc_status (*pack_linear)(fc_dev *dev, const fc_pack_src *src, fc_dtype compute, fc_packed **out,
                              fc_err *err);
     fc_status (*pack_conv)(fc_dev *dev, const fc_pack_src *src, const fc_conv_geom *geom, fc_dtype compute,
                            fc_packed **out, fc_err *err);
-    fc_status (*pack_vector)(fc_dev *dev, const fc_pack_src *src, fc_packed **out,
-                             fc_err *err); /* rows x 1, float32 */
-    size_t (*packed_bytes)(const fc_packed *p);
+    /* rows x 1, float32; always for FC_PLACE_DEVICE */
+    fc_status (*pack_vector)(fc_dev *dev, const fc_pack_src *src, fc_packed **out, fc_err *err);
+    size_t (*packed_bytes)(const fc_packed *p); /* in its place; of one on the host staging takes as many */
     void (*packed_free)(fc_dev *dev, fc_packed *p); /* NULL is fine */
+    /* Brings a weight that was prepared on the host to the device, in the order of the queue as far as ops
+     * can tell; it may have begun before. Staged already: does nothing. NOMEM: no room now. NULL: this
+     * backend's weights are all where ops read them. */
+    fc_status (*stage)(fc_dev *dev, fc_packed *p);
+    void (*unstage)(fc_dev *dev, fc_packed *p); /* gives its room on the device up; not staged is fine */
     /* OWN or LIBRARY: who computes with this weight. NULL when there is but one way. */
     fc_product_way (*packed_way)(const fc_packed *p);
     /* For measuring: does a fixed amount of this arithmetic, some 10 ms, with all threads of the device, and
      * returns how many FLOP it was; 0: the device has no such instructions. May be NULL. */
     double (*peak_work)(fc_dev *dev, fc_peak kind);
 
-    /* x [n,h,w,cin] -> y [n,h,w,cout]; bias: packed vector or NULL; x has the compute dtype of the weight, y
-     * F32 or BF16 */
+    /* ---- ops ---- */
+
+    /* x [n,h,w,cin] -> y [n,h,w,cout]; bias: packed vector or NULL; x has the compute dtype of the weight */
     fc_status (*linear)(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *weight, const fc_packed *bias,
                         const fc_epi *epi);
     /* x [n,h,w,cin] -> y [n,h',w',cout] */
     fc_status (*conv2d)(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *weight, const fc_packed *bias,
                         const fc_conv_geom *geom, const fc_epi *epi);
-    /* y = act(normalised x * gamma + beta); statistics per image and group of c / groups channels; y may be
-     * x. stats: NULL, or what parts of a picture share; y.data NULL: only noted */
+    /* y = act((x - mean) / sqrt(variance + eps) * gamma + beta), mean and (biased) variance per image and
+     * group of c / groups channels; gamma, beta: NULL stands for 1 and 0; y may be x. stats: [n,1,groups,2] =
+     * mean, variance, dense, of the device's type for them, used in place of x's own; data NULL: x's own. */
     fc_status (*group_norm)(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *gamma,
-                            const fc_packed *beta, int32_t groups, float eps, fc_act act,
-                            const fc_norm_stats *stats);
-    /* statistics per row; y may be x */
+                            const fc_packed *beta, int32_t groups, float eps, fc_act act, fc_tensor stats);
+    /* For pictures that pass in parts: stats holds mean and variance of `before` pixels of each image (what
+     * is there is not read when before is 0) and becomes that of them and x's h*w pixels together:
+     *     all = before + h*w;  d = mean(x) - mean
+     *     mean' = mean + d * h*w / all;  variance' = (before * variance + h*w * var(x)) / all
+     *                                                + d*d * before * h*w / (all*all)
+     * stats as above, dense. var(x) must not suffer from a large mean: two passes, or sums with a shift. */
+    fc_status (*group_stats)(fc_dev *dev, fc_tensor stats, fc_tensor x, int32_t groups, int64_t before);
+    /* statistics per row; y may be x; gamma, beta: NULL stands for 1 and 0 */
     fc_status (*layer_norm)(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *gamma,
                             const fc_packed *beta, float eps);
     /* q [n,1,Tq,heads*d], k and v [n,1,Tk,heads*d] -> y like q: softmax(q k^T / sqrt(d)) v per head. causal:
      * query i sees key j only when j <= i. Any d (64 in the UNet and the text encoders, 512 in the VAE). All
-     * of one dtype. */
+     * four of one dtype; y may also be F32 in the backends that are measured against each other (ref, cpu).
+     */
     fc_status (*attention)(fc_dev *dev, fc_tensor y, fc_tensor q, fc_tensor k, fc_tensor v, int32_t heads,
                            bool causal);
     /* x [n,h,w,2c] -> y [n,h,w,c] = x[..., :c] * gelu(x[..., c:]) */

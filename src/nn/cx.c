@@ -6,27 +6,102 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "nn/oplog.h"
 
-#define DEFAULT_STACK ((size_t)64 << 30)
 enum { ALIGNMENT = 64 };
+#define LEAST_BLOCK ((size_t)16 << 20)
 
-fc_status fc_cx_init(fc_cx *cx, const fc_cx_opts *opts, fc_err *err)
+void fc_cx_init(fc_cx *cx, const fc_cx_opts *opts)
 {
+    fc_backend_info info;
     *cx = (fc_cx){.backend = opts->backend, .dev = opts->dev, .packs = opts->packs, .act = opts->act};
-    cx->stack_size = opts->stack_size ? opts->stack_size : DEFAULT_STACK;
-    cx->stack = cx->backend->mem_alloc(cx->dev, cx->stack_size, true);
-    if (!cx->stack) {
-        return fc_fail(err, FC_NOMEM, "cannot reserve %zu MiB of address space for the picture's data",
-                       cx->stack_size >> 20);
-    }
-    return FC_OK;
+    cx->backend->info(cx->dev, &info);
+    cx->dtypes = info.dtypes | FC_DTYPE_BIT(info.stats);
+    cx->stats = info.stats;
 }
 
 void fc_cx_fini(fc_cx *cx)
 {
-    if (cx->stack) cx->backend->mem_free(cx->dev, cx->stack, cx->stack_size, true);
-    cx->stack = NULL;
+    if (cx->backend) fc_cx_release(cx);
 }
+
+fc_status fc_cx_init_dry(fc_cx *dry, fc_dtype act, fc_err *err)
+{
+    fc_dev *dev;
+    fc_status status = fc_oplog_backend.open(NULL, &dev, err);
+    if (status) return status;
+    fc_cx_init(dry, &(fc_cx_opts){.backend = &fc_oplog_backend, .dev = dev, .act = act});
+    dry->dry = true;
+    return fc_cx_reserve(dry, SIZE_MAX / 4, err);
+}
+
+void fc_cx_fini_dry(fc_cx *dry)
+{
+    fc_cx_fini(dry);
+    dry->backend->close(dry->dev);
+}
+
+/* ---- the stack's memory ---- */
+
+size_t fc_cx_reserved(const fc_cx *cx)
+{
+    size_t all = 0;
+    for (int i = 0; i < cx->blocks; i++) all += cx->block[i].size;
+    return all;
+}
+
+void fc_cx_release(fc_cx *cx)
+{
+    for (int i = 0; i < cx->blocks; i++) cx->backend->mem_free(cx->dev, cx->block[i].data, cx->block[i].size);
+    cx->blocks = 0;
+}
+
+static bool add_block(fc_cx *cx, size_t size)
+{
+    if (cx->blocks == FC_CX_BLOCKS) return false;
+    char *data = cx->backend->mem_alloc(cx->dev, size);
+    if (data) cx->block[cx->blocks++] = (fc_cx_block){data, size};
+    return data != NULL;
+}
+
+fc_status fc_cx_reserve(fc_cx *cx, size_t bytes, fc_err *err)
+{
+    if (cx->top > 0 || (cx->blocks == 1 && cx->block[0].size >= bytes)) return FC_OK;
+    fc_cx_release(cx);
+    if (bytes == 0 || add_block(cx, bytes)) return FC_OK;
+    const char *why = cx->backend->why(cx->dev);
+    return fc_fail(
+        err, FC_NOMEM,
+        "there are no %zu MiB of memory for this picture's data%s%s%s: close other programs, or use "
+        "a smaller picture or --memory low",
+        bytes >> 20, why[0] ? " (" : "", why, why[0] ? ")" : "");
+}
+
+/* Memory for `bytes` at the top of the stack, in the block where the top is or in a later one; NULL: none. */
+static char *push(fc_cx *cx, size_t bytes)
+{
+    size_t first = 0; /* of the block */
+    for (int i = 0;; i++) {
+        size_t grown = bytes > first ? bytes : first; /* doubles */
+        if (i == cx->blocks && !add_block(cx, grown > LEAST_BLOCK ? grown : LEAST_BLOCK)) return NULL;
+        size_t size = cx->block[i].size, top = cx->top > first ? cx->top - first : 0;
+        size_t start = (top + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+        if (start <= size && bytes <= size - start) {
+            cx->top = first + start + bytes;
+            if (cx->top > cx->peak) cx->peak = cx->top;
+            return cx->block[i].data + start;
+        }
+        first += size;
+    }
+}
+
+void fc_cx_watch(fc_cx *cx, const int *cancel)
+{
+    cx->cancel = cancel;
+    cx->backend->watch(cx->dev, cancel);
+}
+
+/* ---- status, path ---- */
 
 fc_status fc_cx_status(const fc_cx *cx, fc_err *err)
 {
@@ -40,6 +115,7 @@ void fc_cx_reset(fc_cx *cx)
     cx->err = (fc_err){0};
     cx->top = 0;
     cx->depth = 0;
+    if (cx->blocks > 1) fc_cx_release(cx);
 }
 
 void fc_cx_path(const fc_cx *cx, const char *name, char out[FC_CX_PATH])
@@ -65,6 +141,32 @@ void fc_cx_fail(fc_cx *cx, fc_status code, const char *format, ...)
     fc_cx_path(cx, NULL, path);
     cx->status = code;
     fc_fail(&cx->err, code, "%s%s%s", path, path[0] ? ": " : "", message);
+}
+
+void fc_cx_fail_device(fc_cx *cx, fc_status code, const char *what)
+{
+    const char *why = cx->backend->why(cx->dev);
+    const char *open = why[0] ? " (" : "", *close = why[0] ? ")" : "";
+    switch (code) {
+    case FC_NOMEM:
+        fc_cx_fail(
+            cx, code,
+            "out of memory in %s%s%s%s: close other programs, or use a smaller picture or --memory low", what,
+            open, why, close);
+        return;
+    case FC_CANCELLED:
+        fc_cx_fail(cx, code, "stopped");
+        return;
+    case FC_DEVICE:
+        fc_cx_fail(
+            cx, code,
+            "the device was lost in %s%s%s%s: try again; if it happens again, use a smaller picture or "
+            "--backend cpu",
+            what, open, why, close);
+        return;
+    default:
+        fc_cx_fail(cx, code, "%s failed%s%s%s", what, open, why, close);
+    }
 }
 
 fc_mark fc_enter(fc_cx *cx, const char *name)
@@ -96,13 +198,14 @@ fc_tensor fc_new(fc_cx *cx, fc_dtype dtype, int32_t n, int32_t h, int32_t w, int
     size_t bytes = 0, rows = 0;
     bool ok = fc_size_mul((size_t)n * (size_t)h, (size_t)w, &rows) && fc_size_mul(rows, (size_t)c, &bytes) &&
               fc_size_mul(bytes, fc_dtype_size(dtype), &bytes);
-    size_t start = (cx->top + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    if (!ok || start > cx->stack_size || bytes > cx->stack_size - start) {
-        fc_cx_fail(cx, FC_LIMIT, "the picture is too large: its data need more than %zu MiB",
-                   cx->stack_size >> 20);
+    if (!(cx->dtypes & FC_DTYPE_BIT(dtype))) {
+        fc_cx_fail(cx, FC_UNSUPPORTED, "this device does not compute in %s", fc_dtype_name(dtype));
         return none;
     }
-    cx->top = start + bytes;
-    if (cx->top > cx->peak) cx->peak = cx->top;
-    return (fc_tensor){.data = cx->stack + start, .dtype = dtype, .n = n, .h = h, .w = w, .c = c, .ld = c};
+    char *data = ok ? push(cx, bytes) : NULL;
+    if (!data) {
+        fc_cx_fail_device(cx, FC_NOMEM, "the picture's data");
+        return none;
+    }
+    return (fc_tensor){.data = data, .dtype = dtype, .n = n, .h = h, .w = w, .c = c, .ld = c};
 }

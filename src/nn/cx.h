@@ -17,19 +17,29 @@ typedef struct fc_mark {
 typedef void (*fc_probe_fn)(void *user, const char *path, const float *data, int32_t n, int32_t h, int32_t w,
                             int32_t c);
 
-enum { FC_CX_DEPTH = 24, FC_CX_PATH = 256 };
+enum { FC_CX_DEPTH = 24, FC_CX_PATH = 256, FC_CX_BLOCKS = 16 };
 struct fc_profile;
+
+/* A piece of device memory; the stack is a row of them, one when its size was known beforehand. */
+typedef struct fc_cx_block {
+    char *data;
+    size_t size;
+} fc_cx_block;
 
 typedef struct fc_cx {
     const fc_backend *backend;
     fc_dev *dev;
     fc_packcache *packs;
-    fc_dtype act;      /* dtype of activations: F32 or BF16 */
+    fc_dtype act;      /* dtype of activations; whoever runs a network chooses it */
+    uint32_t dtypes;   /* what the device can have in tensors: FC_DTYPE_BIT of each */
+    fc_dtype stats;    /* of group_stats */
     fc_status status;  /* sticky */
     fc_err err;        /* of the first failure */
-    const int *cancel; /* polled before every op; non-zero: status becomes CANCELLED; may be NULL */
-    char *stack;       /* reserved device memory */
-    size_t stack_size, top, peak;
+    const int *cancel; /* see fc_cx_watch */
+    fc_cx_block block[FC_CX_BLOCKS];
+    int blocks;
+    size_t top, peak; /* bytes of the stack, counted through all blocks */
+    bool dry;         /* nothing is computed: see fc_cx_init_dry */
     const char *path[FC_CX_DEPTH];
     int depth;
     fc_probe_fn probe;
@@ -42,17 +52,35 @@ typedef struct fc_cx_opts {
     fc_dev *dev;
     fc_packcache *packs;
     fc_dtype act;
-    size_t stack_size; /* bytes of address space for activations; 0: 64 GiB on CPUs */
 } fc_cx_opts;
 
-fc_status fc_cx_init(fc_cx *cx, const fc_cx_opts *opts, fc_err *err) FC_MUST_USE;
+/* Asks for no memory yet. */
+void fc_cx_init(fc_cx *cx, const fc_cx_opts *opts);
 void fc_cx_fini(fc_cx *cx);
+
+/* A context that computes nothing and needs no weights, on the device of nn/oplog: what runs on it shows in
+ * dry.peak how much of the stack it takes. fc_download fills its target with meaningless numbers. */
+fc_status fc_cx_init_dry(fc_cx *dry, fc_dtype act, fc_err *err) FC_MUST_USE;
+void fc_cx_fini_dry(fc_cx *dry);
+/* Makes the stack one block of at least `bytes`, unless something lies on it. Without it, or when it was too
+ * little, the stack grows by blocks while it is used, which wastes some. NOMEM. */
+fc_status fc_cx_reserve(fc_cx *cx, size_t bytes, fc_err *err) FC_MUST_USE;
+/* Gives the memory of the empty stack back to the device. */
+void fc_cx_release(fc_cx *cx);
+/* Bytes that the stack has. */
+size_t fc_cx_reserved(const fc_cx *cx);
+
+/* From now on *cancel is looked at before every op and while the device is waited for; when it is not 0,
+ * status becomes CANCELLED. NULL: nothing is. It must live until the next call. */
+void fc_cx_watch(fc_cx *cx, const int *cancel);
 /* The sticky status and its message. */
 fc_status fc_cx_status(const fc_cx *cx, fc_err *err) FC_MUST_USE;
 /* Clears the sticky error and empties the stack, for the next run. */
 void fc_cx_reset(fc_cx *cx);
 /* Records the first failure: code and message, prefixed with the path of names. */
 void fc_cx_fail(fc_cx *cx, fc_status code, const char *format, ...) FC_PRINTF(3, 4);
+/* The same for a status that the device returned: what it says about it, and what to do. what: "linear" */
+void fc_cx_fail_device(fc_cx *cx, fc_status code, const char *what);
 
 /* The path of names and behind it name (NULL: nothing): "unet/input_blocks.4/attn1". */
 void fc_cx_path(const fc_cx *cx, const char *name, char out[FC_CX_PATH]);

@@ -74,8 +74,7 @@ static fc_op_call simple(fc_op_kind kind, fc_tensor y, fc_tensor x)
 }
 
 static fc_status log_group_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *gamma,
-                                const fc_packed *beta, int32_t groups, float eps, fc_act act,
-                                const fc_norm_stats *stats)
+                                const fc_packed *beta, int32_t groups, float eps, fc_act act, fc_tensor stats)
 {
     (void)stats;
     (void)gamma;
@@ -84,6 +83,15 @@ static fc_status log_group_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_
     fc_op_call c = simple(FC_OP_GROUP_NORM, y, x);
     c.groups = groups;
     c.act = (int32_t)act;
+    return note(dev, &c);
+}
+
+static fc_status log_group_stats(fc_dev *dev, fc_tensor stats, fc_tensor x, int32_t groups, int64_t before)
+{
+    (void)before;
+    fc_op_call c = simple(FC_OP_GROUP_NORM, stats, x);
+    c.groups = groups;
+    c.only_stats = 1;
     return note(dev, &c);
 }
 
@@ -155,23 +163,49 @@ static void log_close(fc_dev *dev)
 static void log_info(const fc_dev *dev, fc_backend_info *out)
 {
     (void)dev;
-    *out = (fc_backend_info){.name = "oplog", .description = "computes nothing", .threads = 1};
+    *out = (fc_backend_info){.name = "oplog",
+                             .description = "computes nothing",
+                             .threads = 1,
+                             .stats = FC_F64,
+                             .dtypes = FC_DTYPE_BIT(FC_F32) | FC_DTYPE_BIT(FC_BF16) | FC_DTYPE_BIT(FC_F16)};
+}
+
+static void log_memory(fc_dev *dev, fc_device_memory *out)
+{
+    (void)dev;
+    *out = (fc_device_memory){0};
+}
+
+static const char *log_why(const fc_dev *dev)
+{
+    (void)dev;
+    return "";
+}
+
+static void log_watch(fc_dev *dev, const int *cancel)
+{
+    (void)dev;
+    (void)cancel;
+}
+
+static fc_status log_wait(fc_dev *dev)
+{
+    (void)dev;
+    return FC_OK;
 }
 
 /* An address to count from: nothing is ever read or written there. */
-static void *log_mem_alloc(fc_dev *dev, size_t size, bool reserve)
+static void *log_mem_alloc(fc_dev *dev, size_t size)
 {
     (void)size;
-    (void)reserve;
     return dev;
 }
 
-static void log_mem_free(fc_dev *dev, void *p, size_t size, bool reserve)
+static void log_mem_free(fc_dev *dev, void *p, size_t size)
 {
     (void)dev;
     (void)p;
     (void)size;
-    (void)reserve;
 }
 
 static fc_status log_upload(fc_dev *dev, void *dst, const void *src, size_t size)
@@ -238,10 +272,14 @@ const fc_backend fc_oplog_backend = {
     .open = log_open,
     .close = log_close,
     .info = log_info,
+    .memory = log_memory,
+    .why = log_why,
+    .watch = log_watch,
     .mem_alloc = log_mem_alloc,
     .mem_free = log_mem_free,
     .upload = log_upload,
     .download = log_download,
+    .wait = log_wait,
     .pack_linear = log_pack_linear,
     .pack_conv = log_pack_conv,
     .pack_vector = log_pack_vector,
@@ -250,6 +288,7 @@ const fc_backend fc_oplog_backend = {
     .linear = log_linear,
     .conv2d = log_conv2d,
     .group_norm = log_group_norm,
+    .group_stats = log_group_stats,
     .layer_norm = log_layer_norm,
     .attention = log_attention,
     .geglu = log_geglu,

@@ -17,7 +17,7 @@ typedef struct fc_op_operand {
 typedef struct fc_op_call {
     int32_t part; /* a number of the user's own: fc_oplog.part at that time */
     int32_t kind; /* fc_op_kind */
-    /* ATTENTION: x, k, v; axpby: x, z in k; UPSAMPLE, COPY ...: x. rowadd and add: of the tail */
+    /* ATTENTION: x, k, v; axpby: x, z in k; others: x. rowadd and add: of the tail */
     fc_op_operand y, x, k, v, rowadd, add;
     int32_t y_is_x, add_is_y; /* in place */
     fc_conv_geom geom;        /* CONV */
@@ -25,6 +25,7 @@ typedef struct fc_op_call {
     int32_t act;              /* fc_act */
     int32_t heads, causal;    /* ATTENTION */
     int32_t groups;           /* GROUP_NORM */
+    int32_t only_stats;       /* GROUP_NORM: y receives x's statistics */
     int32_t terms;            /* ELEMENTWISE: 1 unary, 2 axpby */
 } fc_op_call;
 

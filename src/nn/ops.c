@@ -23,7 +23,9 @@ static bool op_begin(fc_cx *cx, double *started)
 
 static void record(fc_cx *cx, fc_op_kind kind, double started, double flops)
 {
-    if (!cx->profile) return;
+    if (!cx->profile || cx->status) return;
+    fc_status status = cx->backend->wait(cx->dev); /* or the time would be that of asking for it */
+    if (status) fc_cx_fail_device(cx, status, fc_op_kind_name(kind));
     char block[48];
     snprintf(block, sizeof block, "%s/%s", cx->depth > 0 ? cx->path[0] : "",
              cx->depth > 1 ? cx->path[1] : "");
@@ -32,14 +34,7 @@ static void record(fc_cx *cx, fc_op_kind kind, double started, double flops)
 
 static void op_end(fc_cx *cx, fc_status s, fc_op_kind kind, double started, double flops)
 {
-    static const char *const names[FC_OP_KINDS] = {
-        "linear", "conv2d", "group_norm", "layer_norm", "attention", "geglu", "elementwise", "copy", "pack"};
-    if (s == FC_NOMEM)
-        fc_cx_fail(cx, s,
-                   "out of memory in %s: close other programs, or use a smaller picture or --memory low",
-                   names[kind]);
-    else if (s)
-        fc_cx_fail(cx, s, "%s failed", names[kind]);
+    if (s) fc_cx_fail_device(cx, s, fc_op_kind_name(kind));
     record(cx, kind, started, flops);
 }
 
@@ -67,9 +62,10 @@ static bool get_packed(fc_cx *cx, const fc_kernel *weight, const fc_kernel *bias
                        const fc_conv_geom *geom, fc_dtype compute, const fc_packed **w, const fc_packed **b,
                        double *started)
 {
-    uint64_t packs_before = cx->packs->packs;
     fc_err err = {0};
     *w = *b = NULL;
+    if (cx->dry) return true;
+    uint64_t packs_before = cx->packs->packs;
     fc_status s = fc_packcache_get(cx->packs, weight, kind, geom, compute, w, &err);
     if (!s && bias && bias->parts)
         s = fc_packcache_get(cx->packs, bias, FC_KERNEL_VECTOR, NULL, FC_F32, b, &err);
@@ -83,7 +79,7 @@ static bool get_packed(fc_cx *cx, const fc_kernel *weight, const fc_kernel *bias
 
 static void release_packed(fc_cx *cx, const fc_kernel *weight)
 {
-    if (weight->slot->packed) fc_packcache_release(cx->packs, weight);
+    if (!cx->dry && weight->slot->packed) fc_packcache_release(cx->packs, weight);
 }
 
 /* ---- linear, convolution ---- */
@@ -164,14 +160,19 @@ static bool get_norm(fc_cx *cx, const fc_norm_w *w, const fc_packed **gamma, con
     return get_packed(cx, &w->gamma, &w->beta, FC_KERNEL_VECTOR, NULL, FC_F32, gamma, beta, started);
 }
 
-static void group_norm(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, fc_act act,
-                       const fc_norm_stats *stats)
+static bool stats_fit(const fc_cx *cx, fc_tensor stats, fc_tensor x, const fc_norm_w *w)
+{
+    return stats.dtype == cx->stats && stats.n == x.n && stats.h == 1 && stats.w == w->groups &&
+           stats.c == 2 && stats.ld == 2;
+}
+
+static void group_norm(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, fc_act act, fc_tensor stats)
 {
     double started;
     const fc_packed *gamma, *beta;
     if (!op_begin(cx, &started)) return;
     bool fits = x.c == w->c && w->groups > 0 && w->c % w->groups == 0 && fc_tensor_same_shape(y, x);
-    if (!require(cx, fits, "group_norm")) return;
+    if (!require(cx, fits && (!stats.data || stats_fit(cx, stats, x, w)), "group_norm")) return;
     if (!get_norm(cx, w, &gamma, &beta, &started)) return;
     fc_status s = cx->backend->group_norm(cx->dev, y, x, gamma, beta, w->groups, w->eps, act, stats);
     op_end(cx, s, FC_OP_GROUP_NORM, started, 0);
@@ -179,20 +180,27 @@ static void group_norm(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, 
 
 void fc_group_norm_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, fc_act act)
 {
-    group_norm(cx, y, x, w, act, NULL);
+    group_norm(cx, y, x, w, act, (fc_tensor){0});
 }
 
 void fc_group_norm_given_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, fc_act act,
-                            const double *stats)
+                            fc_tensor stats)
 {
-    group_norm(cx, y, x, w, act, &(fc_norm_stats){.given = stats});
+    if (!cx->status && require(cx, stats.data != NULL, "group_norm")) group_norm(cx, y, x, w, act, stats);
 }
 
-void fc_group_norm_measure(fc_cx *cx, fc_tensor x, const fc_norm_w *w, double *stats)
+fc_tensor fc_group_stats_new(fc_cx *cx, const fc_norm_w *w, int32_t n)
 {
-    fc_tensor nowhere = x;
-    nowhere.data = NULL;
-    group_norm(cx, nowhere, x, w, FC_ACT_NONE, &(fc_norm_stats){.noted = stats});
+    return fc_new(cx, cx->stats, n, 1, w->groups, 2);
+}
+
+void fc_group_stats_add(fc_cx *cx, fc_tensor stats, fc_tensor x, const fc_norm_w *w, int64_t before)
+{
+    double started;
+    if (!op_begin(cx, &started)) return;
+    bool fits = x.c == w->c && w->groups > 0 && w->c % w->groups == 0 && before >= 0;
+    if (!require(cx, fits && stats_fit(cx, stats, x, w), "group_stats")) return;
+    op_end(cx, cx->backend->group_stats(cx->dev, stats, x, w->groups, before), FC_OP_GROUP_NORM, started, 0);
 }
 
 fc_tensor fc_group_norm(fc_cx *cx, fc_tensor x, const fc_norm_w *w, fc_act act)
@@ -302,8 +310,8 @@ fc_tensor fc_upload(fc_cx *cx, fc_dtype dtype, const float *host, int32_t n, int
         fc_from_f32(converted, dtype, host, count);
         bytes = converted;
     }
-    if (cx->backend->upload(cx->dev, y.data, bytes, count * fc_dtype_size(dtype)))
-        fc_cx_fail(cx, FC_INTERNAL, "cannot copy data to the device");
+    fc_status status = cx->backend->upload(cx->dev, y.data, bytes, count * fc_dtype_size(dtype));
+    if (status) fc_cx_fail_device(cx, status, "copying data to the device");
     fc_free(converted);
     return y;
 }
@@ -317,8 +325,8 @@ void fc_download(fc_cx *cx, fc_tensor x, float *host)
         fc_copy_to(cx, dense, x);
     }
     size_t bytes = (size_t)fc_tensor_rows(x) * (size_t)x.c * sizeof(float);
-    if (!cx->status && cx->backend->download(cx->dev, host, dense.data, bytes))
-        fc_cx_fail(cx, FC_INTERNAL, "cannot copy data from the device");
+    fc_status status = cx->status ? FC_OK : cx->backend->download(cx->dev, host, dense.data, bytes);
+    if (status) fc_cx_fail_device(cx, status, "what was asked before");
     fc_leave(cx, m);
 }
 

@@ -19,11 +19,12 @@ void fc_conv2d_geom_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_conv_w *w, 
                        fc_epi epi);
 fc_tensor fc_group_norm(fc_cx *cx, fc_tensor x, const fc_norm_w *w, fc_act act);
 void fc_group_norm_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, fc_act act); /* y may be x */
-/* For parts of a picture: the statistics of x alone, [n][groups][mean, variance] on the host, and the norm by
- * statistics that are given; y may be x. */
-void fc_group_norm_measure(fc_cx *cx, fc_tensor x, const fc_norm_w *w, double *stats);
+/* For pictures in parts: statistics of n images; those of x joined to what stats has of `before` pixels of
+ * each (0: nothing yet); and the norm by statistics that are given, y may be x. */
+fc_tensor fc_group_stats_new(fc_cx *cx, const fc_norm_w *w, int32_t n);
+void fc_group_stats_add(fc_cx *cx, fc_tensor stats, fc_tensor x, const fc_norm_w *w, int64_t before);
 void fc_group_norm_given_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, fc_act act,
-                            const double *stats);
+                            fc_tensor stats);
 fc_tensor fc_layer_norm(fc_cx *cx, fc_tensor x, const fc_norm_w *w);
 /* q [n,1,Tq,c], k, v [n,1,Tk,c] -> [n,1,Tq,c] */
 fc_tensor fc_attention(fc_cx *cx, fc_tensor q, fc_tensor k, fc_tensor v, int32_t heads, bool causal);

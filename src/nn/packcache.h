@@ -1,6 +1,10 @@
-/* Pack cache: packed weights under a byte budget. A weight is packed at its first use. While the budget lasts
- * it stays; beyond it, weights are packed for one use and dropped again, so that memory stays bounded
- * whatever the model's size. */
+/* Pack cache: where each weight lies. A weight is prepared at its first use:
+ * - on the device while the budget lasts; there it stays;
+ * - then, with a device that has memory of its own, on the host while that budget lasts; from there it is
+ * staged for use. The cache learns in which order these weights are used, so that from the second pass on the
+ * next ones are under way while the device computes;
+ * - beyond both, for one use: it is read from the file each time, and memory stays bounded whatever the
+ * model's size. */
 #ifndef FC_NN_PACKCACHE_H
 #define FC_NN_PACKCACHE_H
 
@@ -11,21 +15,33 @@ struct fc_slot {
     size_t bytes;
     uint64_t version; /* sum of the parts' versions when it was packed */
     fc_dtype compute;
+    fc_place place;
     struct fc_packcache *owner;
-    struct fc_slot *prev, *next; /* in the cache's list of resident weights */
+    struct fc_slot *prev, *next; /* in the cache's list of prepared weights */
     bool transient;              /* drop after this use */
+    bool staged;                 /* HOST: it is on the device, too, or on its way */
+    int32_t turn;                /* HOST: its index in the order of use */
+    uint64_t used;               /* HOST: larger: more recently used or staged */
     struct fc_slot *sibling;     /* next slot of the same model */
 };
 
 typedef struct fc_packcache {
     const fc_backend *backend;
     fc_dev *dev;
-    size_t budget, resident, peak;
-    bool int8; /* kernels that allow it are packed in 8 bits */
+    size_t budget, resident, peak; /* bytes on the device (staged ones not counted) */
+    size_t host_budget, host;      /* bytes on the host, of a device that has memory of its own */
+    size_t stage_budget, staged;   /* bytes of the device for staged weights */
+    bool int8;                     /* kernels that allow it are packed in 8 bits */
     fc_slot *head;
-    uint64_t packs; /* how often something was packed: for tests and profiles */
+    fc_slot **order; /* HOST weights in the order in which they were first used */
+    int32_t order_count, order_room;
+    bool round;              /* the first of them has come again: the order is a circle */
+    uint64_t packs;          /* how often something was packed: for tests and profiles */
+    uint64_t stages, misses; /* weights staged, and those of them that an op had to wait for */
+    uint64_t clock;
 } fc_packcache;
 
+/* Without host weights: stage_budget and host_budget are set by who wants them. */
 void fc_packcache_init(fc_packcache *c, const fc_backend *backend, fc_dev *dev, size_t budget_bytes);
 void fc_packcache_fini(
     fc_packcache *c); /* frees all packed weights; slots may be used with another cache afterwards */

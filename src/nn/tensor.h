@@ -1,5 +1,6 @@
-/* Tensor: a view of device memory, NHWC, passed by value; owns nothing and is never dereferenced by model
- * code. Tokens are [n, 1, T, c]. Rows (n, h, w) are evenly spaced: element (i, y, x, k) lies at ((i*h + y)*w
+/* Tensor: a view of device memory, NHWC, passed by value; owns nothing. Its data is an address of the device:
+ * offsets may be added and addresses compared, but only the backend reads or writes there (nn/backend.h).
+ * Tokens are [n, 1, T, c]. Rows (n, h, w) are evenly spaced: element (i, y, x, k) lies at ((i*h + y)*w
  * + x)*ld + k, so a range of channels of a wider tensor (q of a fused qkv, one half of a concatenation) is a
  * tensor too. */
 #ifndef FC_NN_TENSOR_H
@@ -12,7 +13,7 @@
 
 typedef struct fc_tensor {
     void *data;     /* NULL: no tensor (an absent optional operand, or the result of a failed op) */
-    fc_dtype dtype; /* FC_F32 or FC_BF16 */
+    fc_dtype dtype; /* FC_F32, FC_BF16 or FC_F16 */
     int32_t n, h, w, c;
     int64_t ld; /* elements between rows, >= c */
 } fc_tensor;

@@ -14,11 +14,9 @@ fc_status fc_rig_try_open(fc_rig *rig, const char *backend, fc_dtype act, int th
     fc_status s = rig->backend->open(&(fc_backend_opts){.threads = threads}, &rig->dev, err);
     if (s) return s;
     fc_packcache_init(&rig->packs, rig->backend, rig->dev, SIZE_MAX);
-    s = fc_cx_init(&rig->cx,
-                   &(fc_cx_opts){.backend = rig->backend, .dev = rig->dev, .packs = &rig->packs, .act = act},
-                   err);
-    if (s) fc_rig_close(rig);
-    return s;
+    fc_cx_init(&rig->cx,
+               &(fc_cx_opts){.backend = rig->backend, .dev = rig->dev, .packs = &rig->packs, .act = act});
+    return FC_OK;
 }
 
 bool fc_rig_open(fc_rig *rig, const char *backend, fc_dtype act, int threads)

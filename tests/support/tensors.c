@@ -26,13 +26,20 @@ void tt_close(tt_dev d)
     d.be->close(d.dev);
 }
 
+fc_dtype tt_stats_type(tt_dev d)
+{
+    fc_backend_info info;
+    d.be->info(d.dev, &info);
+    return info.stats;
+}
+
 tt tt_new(tt_dev d, fc_dtype dtype, int32_t n, int32_t h, int32_t w, int32_t c, int64_t ld)
 {
     tt t = {.d = d};
     if (ld == 0) ld = c;
     t.t = (fc_tensor){.dtype = dtype, .n = n, .h = h, .w = w, .c = c, .ld = ld};
     t.bytes = 2 * GUARD_BYTES + (size_t)(fc_tensor_rows(t.t) * ld) * fc_dtype_size(dtype);
-    t.raw = d.be->mem_alloc(d.dev, t.bytes, false);
+    t.raw = d.be->mem_alloc(d.dev, t.bytes);
     assert_non_null(t.raw);
     t.t.data = (char *)t.raw + GUARD_BYTES;
     void *fill = fc_alloc(t.bytes);
@@ -45,7 +52,7 @@ tt tt_new(tt_dev d, fc_dtype dtype, int32_t n, int32_t h, int32_t w, int32_t c, 
 
 void tt_free(tt *t)
 {
-    t->d.be->mem_free(t->d.dev, t->raw, t->bytes, false);
+    t->d.be->mem_free(t->d.dev, t->raw, t->bytes);
     *t = (tt){0};
 }
 
@@ -149,7 +156,13 @@ static fc_status read_rows(void *user, int32_t first, int32_t count, float *dst)
 fc_pack_src tt_source(tt_weight *w, int32_t rows, int32_t cin, int32_t kh, int32_t kw)
 {
     w->cols = cin * kh * kw;
-    return (fc_pack_src){"test.weight", rows, cin, kh, kw, w, read_rows, false};
+    return (fc_pack_src){.name = "test.weight",
+                         .rows = rows,
+                         .cin = cin,
+                         .kh = kh,
+                         .kw = kw,
+                         .user = w,
+                         .read_rows = read_rows};
 }
 
 tt_diff tt_compare(const float *want, const float *got, size_t count)

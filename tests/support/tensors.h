@@ -20,6 +20,7 @@ typedef struct tt {
 
 tt_dev tt_open(const char *backend, int threads, const char *isa);
 void tt_close(tt_dev d);
+fc_dtype tt_stats_type(tt_dev d); /* of group_stats */
 
 /* ld 0 stands for c. */
 tt tt_new(tt_dev d, fc_dtype dtype, int32_t n, int32_t h, int32_t w, int32_t c, int64_t ld);

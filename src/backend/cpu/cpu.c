@@ -73,7 +73,9 @@ static void cpu_info(const fc_dev *dev, fc_backend_info *out)
     (void)snprintf(out->description, sizeof out->description, "%s, %d thread%s, %s, %s", out->machine,
                    dev->threads, dev->threads == 1 ? "" : "s", fc_isa_title(dev->isa), out->library);
     out->threads = dev->threads;
-    out->fast_bf16 = dev->isa >= FC_ISA_AVX512BF16;
+    out->dtypes = FC_DTYPE_BIT(FC_F32) | FC_DTYPE_BIT(FC_BF16);
+    out->stats = FC_F64;
+    out->best = out->best_wide = dev->isa >= FC_ISA_AVX512BF16 ? FC_BF16 : FC_F32;
 }
 
 const fc_backend fc_backend_cpu = {
@@ -81,11 +83,14 @@ const fc_backend fc_backend_cpu = {
     .open = cpu_open,
     .close = cpu_close,
     .info = cpu_info,
+    .memory = fc_host_memory,
+    .why = fc_host_why,
+    .watch = fc_host_watch,
     .mem_alloc = fc_host_mem_alloc,
     .mem_free = fc_host_mem_free,
-    .mem_trim = fc_host_mem_trim,
     .upload = fc_host_copy_in,
     .download = fc_host_copy_in,
+    .wait = fc_host_wait,
     .pack_linear = fc_cpu_pack_linear,
     .pack_conv = fc_cpu_pack_conv,
     .pack_vector = fc_cpu_pack_vector,
@@ -96,6 +101,7 @@ const fc_backend fc_backend_cpu = {
     .linear = fc_cpu_linear,
     .conv2d = fc_cpu_conv2d,
     .group_norm = fc_cpu_group_norm,
+    .group_stats = fc_cpu_group_stats,
     .layer_norm = fc_cpu_layer_norm,
     .attention = fc_cpu_attention,
     .geglu = fc_cpu_geglu,

@@ -67,8 +67,8 @@ fc_status fc_cpu_linear(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *
 fc_status fc_cpu_conv2d(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *weight, const fc_packed *bias,
                         const fc_conv_geom *geom, const fc_epi *epi);
 fc_status fc_cpu_group_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *gamma,
-                            const fc_packed *beta, int32_t groups, float eps, fc_act act,
-                            const fc_norm_stats *stats);
+                            const fc_packed *beta, int32_t groups, float eps, fc_act act, fc_tensor stats);
+fc_status fc_cpu_group_stats(fc_dev *dev, fc_tensor stats, fc_tensor x, int32_t groups, int64_t before);
 fc_status fc_cpu_layer_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *gamma,
                             const fc_packed *beta, float eps);
 fc_status fc_cpu_attention(fc_dev *dev, fc_tensor y, fc_tensor q, fc_tensor k, fc_tensor v, int32_t heads,

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 #include "backend/cpu/dev.h"
+#include "backend/host.h"
 #include "base/mem.h"
 
 #define MAX_BLOCKS 256 /* of one image */
@@ -104,40 +105,61 @@ static void finish_group(const double stat[2], int32_t width, float eps, const f
     }
 }
 
+/* Statistics of the blocks of x -> p.stats */
+static void measure_blocks(const fc_dev *dev, const fc_tensor *x, struct grid g, int32_t groups,
+                           const struct plan *p)
+{
+    int32_t tasks = x->n * g.blocks;
+    bool parallel = fc_tensor_rows(*x) * x->c >= FC_CPU_PARALLEL_MIN;
+#pragma omp parallel for schedule(static) num_threads(dev->threads) if (parallel)
+    for (int32_t t = 0; t < tasks; t++)
+        block_stats(dev, x, g, t / g.blocks, t % g.blocks, groups, p->moments + (int64_t)t * 2 * x->c,
+                    p->stats + (int64_t)t * groups);
+}
+
 fc_status fc_cpu_group_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *gamma,
-                            const fc_packed *beta, int32_t groups, float eps, fc_act act,
-                            const fc_norm_stats *stats)
+                            const fc_packed *beta, int32_t groups, float eps, fc_act act, fc_tensor stats)
 {
     if (groups <= 0 || x.c % groups != 0) return FC_INTERNAL;
-    const double *given = stats ? stats->given : NULL;
-    double *noted = stats ? stats->noted : NULL;
+    const double *given = stats.data;
     struct grid g = divide((int64_t)x.h * x.w);
     struct plan p;
     if (!make_plan(dev, &x, g, groups, &p)) return FC_NOMEM;
-    int32_t tasks = x.n * g.blocks, width = x.c / groups;
+    int32_t width = x.c / groups;
     int64_t rows = fc_tensor_rows(x);
-    bool parallel = rows * x.c >= FC_CPU_PARALLEL_MIN;
-#pragma omp parallel for schedule(static) num_threads(dev->threads) if (parallel)
-    for (int32_t t = 0; t < (given && !noted ? 0 : tasks); t++)
-        block_stats(dev, &x, g, t / g.blocks, t % g.blocks, groups, p.moments + (int64_t)t * 2 * x.c,
-                    p.stats + (int64_t)t * groups);
+    if (!given) measure_blocks(dev, &x, g, groups, &p);
     for (int32_t i = 0; i < x.n; i++)
         for (int32_t j = 0; j < groups; j++) {
             double own[2];
-            int64_t at = 2 * ((int64_t)i * groups + j);
-            if (!given || noted)
-                join_blocks(g, p.stats + (int64_t)i * g.blocks * groups + j, groups, width, own);
-            if (noted) memcpy(noted + at, own, sizeof own);
-            finish_group(given ? given + at : own, width, eps, gamma ? gamma->vector + j * width : NULL,
-                         beta ? beta->vector + j * width : NULL, p.vectors + (int64_t)i * 3 * x.c + j * width,
-                         x.c);
+            if (!given) join_blocks(g, p.stats + (int64_t)i * g.blocks * groups + j, groups, width, own);
+            finish_group(given ? given + 2 * ((int64_t)i * groups + j) : own, width, eps,
+                         gamma ? gamma->vector + j * width : NULL, beta ? beta->vector + j * width : NULL,
+                         p.vectors + (int64_t)i * 3 * x.c + j * width, x.c);
         }
-#pragma omp parallel for schedule(static) num_threads(dev->threads) if (parallel)
-    for (int64_t r = 0; r < (y.data ? rows : 0); r++) {
+#pragma omp parallel for schedule(static) num_threads(dev->threads) if (rows * x.c >= FC_CPU_PARALLEL_MIN)
+    for (int64_t r = 0; r < rows; r++) {
         const float *mean = p.vectors + r / g.rows * 3 * x.c;
         dev->kernels->affine(fc_row_out(&y, r), fc_row_in(&x, r), mean, mean + x.c, mean + 2 * x.c,
                              (size_t)x.c, act);
     }
+    return FC_OK;
+}
+
+fc_status fc_cpu_group_stats(fc_dev *dev, fc_tensor stats, fc_tensor x, int32_t groups, int64_t before)
+{
+    if (groups <= 0 || x.c % groups != 0) return FC_INTERNAL;
+    double *out = stats.data;
+    struct grid g = divide((int64_t)x.h * x.w);
+    struct plan p;
+    if (!make_plan(dev, &x, g, groups, &p)) return FC_NOMEM;
+    measure_blocks(dev, &x, g, groups, &p);
+    for (int32_t i = 0; i < x.n; i++)
+        for (int32_t j = 0; j < groups; j++, out += 2) {
+            double stat[2];
+            join_blocks(g, p.stats + (int64_t)i * g.blocks * groups + j, groups, x.c / groups, stat);
+            if (before > 0) fc_host_join_stats(out, before, g.rows, stat);
+            memcpy(out, stat, sizeof stat);
+        }
     return FC_OK;
 }
 

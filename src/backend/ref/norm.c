@@ -1,6 +1,7 @@
 /* Group and layer normalisation: mean and biased variance in double, two passes. */
 #include <math.h>
 #include <string.h>
+#include "backend/host.h"
 #include "backend/ref/ref.h"
 
 struct span { /* rows [row, row + rows) and channels [first, first + count) share their statistics */
@@ -40,8 +41,7 @@ static void normalise(const fc_tensor *y, const fc_tensor *x, struct span s, con
 }
 
 fc_status fc_ref_group_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *gamma,
-                            const fc_packed *beta, int32_t groups, float eps, fc_act act,
-                            const fc_norm_stats *stats)
+                            const fc_packed *beta, int32_t groups, float eps, fc_act act, fc_tensor stats)
 {
     if (groups <= 0 || x.c % groups != 0) return FC_INTERNAL;
     int64_t rows = (int64_t)x.h * x.w;
@@ -50,12 +50,26 @@ fc_status fc_ref_group_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_pack
     for (int32_t i = 0; i < x.n; i++)
         for (int32_t g = 0; g < groups; g++) {
             struct span s = {i * rows, rows, g * width, width};
-            double own[2];
-            int32_t at = 2 * (i * groups + g);
-            bool given = stats && stats->given;
-            if (!given || stats->noted) measure(&x, s, own);
-            if (stats && stats->noted) memcpy(stats->noted + at, own, sizeof own);
-            if (y.data) normalise(&y, &x, s, given ? stats->given + at : own, gamma, beta, eps, act);
+            double stat[2];
+            const double *given = stats.data ? (const double *)stats.data + 2 * (i * groups + g) : stat;
+            if (!stats.data) measure(&x, s, stat);
+            normalise(&y, &x, s, given, gamma, beta, eps, act);
+        }
+    return FC_OK;
+}
+
+fc_status fc_ref_group_stats(fc_dev *dev, fc_tensor stats, fc_tensor x, int32_t groups, int64_t before)
+{
+    if (groups <= 0 || x.c % groups != 0) return FC_INTERNAL;
+    int64_t rows = (int64_t)x.h * x.w;
+    int32_t width = x.c / groups;
+#pragma omp parallel for collapse(2) schedule(static) num_threads(dev->threads)
+    for (int32_t i = 0; i < x.n; i++)
+        for (int32_t g = 0; g < groups; g++) {
+            double stat[2], *out = (double *)stats.data + 2 * (i * groups + g);
+            measure(&x, (struct span){i * rows, rows, g * width, width}, stat);
+            if (before > 0) fc_host_join_stats(out, before, rows, stat);
+            memcpy(out, stat, sizeof stat);
         }
     return FC_OK;
 }

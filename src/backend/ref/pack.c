@@ -5,7 +5,7 @@
 
 struct sink {
     fc_packed *p;
-    bool round_to_bf16;
+    fc_dtype compute;
 };
 
 static void take_rows(void *user, int32_t first, int32_t count, const float *rows)
@@ -18,7 +18,8 @@ static void take_rows(void *user, int32_t first, int32_t count, const float *row
         for (size_t c = 0; c < cin; c++) {
             for (size_t t = 0; t < taps; t++) {
                 float v = row[c * taps + t];
-                if (s->round_to_bf16) v = fc_bf16_to_f32(fc_f32_to_bf16(v));
+                if (s->compute == FC_BF16) v = fc_bf16_to_f32(fc_f32_to_bf16(v));
+                if (s->compute == FC_F16) v = fc_f16_to_f32(fc_f32_to_f16(v));
                 p->data[(t * cin + c) * cout + (size_t)(first + r)] = v;
             }
         }
@@ -38,7 +39,7 @@ static fc_status pack(fc_dev *dev, const fc_pack_src *src, fc_dtype compute, fc_
     p->kh = src->kh;
     p->kw = src->kw;
     p->bytes = bytes;
-    struct sink sink = {p, compute == FC_BF16};
+    struct sink sink = {p, compute};
     fc_status s = fc_host_read_rows(src, dev->threads, 1, take_rows, &sink, err);
     if (s != FC_OK)
         fc_free(p);

@@ -28,6 +28,9 @@ static void ref_info(const fc_dev *dev, fc_backend_info *out)
     (void)snprintf(out->description, sizeof out->description, "reference in plain C, %d threads",
                    dev->threads);
     out->threads = dev->threads;
+    out->dtypes = FC_DTYPE_BIT(FC_F32) | FC_DTYPE_BIT(FC_BF16) | FC_DTYPE_BIT(FC_F16);
+    out->stats = FC_F64;
+    out->best = out->best_wide = FC_F32;
 }
 
 const fc_backend fc_backend_ref = {
@@ -35,11 +38,14 @@ const fc_backend fc_backend_ref = {
     .open = ref_open,
     .close = ref_close,
     .info = ref_info,
+    .memory = fc_host_memory,
+    .why = fc_host_why,
+    .watch = fc_host_watch,
     .mem_alloc = fc_host_mem_alloc,
     .mem_free = fc_host_mem_free,
-    .mem_trim = fc_host_mem_trim,
     .upload = fc_host_copy_in,
     .download = fc_host_copy_in,
+    .wait = fc_host_wait,
     .pack_linear = fc_ref_pack_linear,
     .pack_conv = fc_ref_pack_conv,
     .pack_vector = fc_ref_pack_vector,
@@ -48,6 +54,7 @@ const fc_backend fc_backend_ref = {
     .linear = fc_ref_linear,
     .conv2d = fc_ref_conv2d,
     .group_norm = fc_ref_group_norm,
+    .group_stats = fc_ref_group_stats,
     .layer_norm = fc_ref_layer_norm,
     .attention = fc_ref_attention,
     .geglu = fc_ref_geglu,

@@ -1,6 +1,6 @@
 /* The reference backend: plain C, sums in double, one rounding at the end. It is the oracle of all other
- * backends, so it is written to be read, not to be fast. Weights are kept as float32 (rounded to bf16 first
- * when that is the compute type). */
+ * backends, so it is written to be read, not to be fast. Weights are kept as float32 (rounded first to
+ * 16 bits where the compute type has them). */
 #ifndef FC_BACKEND_REF_H
 #define FC_BACKEND_REF_H
 
@@ -21,16 +21,21 @@ struct fc_packed {
 
 static inline float ref_load(const fc_tensor *t, int64_t row, int64_t k)
 {
-    if (t->dtype == FC_BF16) return fc_bf16_to_f32(((const uint16_t *)t->data)[row * t->ld + k]);
-    return ((const float *)t->data)[row * t->ld + k];
+    int64_t at = row * t->ld + k;
+    if (t->dtype == FC_BF16) return fc_bf16_to_f32(((const uint16_t *)t->data)[at]);
+    if (t->dtype == FC_F16) return fc_f16_to_f32(((const uint16_t *)t->data)[at]);
+    return ((const float *)t->data)[at];
 }
 
 static inline void ref_store(const fc_tensor *t, int64_t row, int64_t k, double v)
 {
+    int64_t at = row * t->ld + k;
     if (t->dtype == FC_BF16)
-        ((uint16_t *)t->data)[row * t->ld + k] = fc_f32_to_bf16((float)v);
+        ((uint16_t *)t->data)[at] = fc_f32_to_bf16((float)v);
+    else if (t->dtype == FC_F16)
+        ((uint16_t *)t->data)[at] = fc_f32_to_f16((float)v);
     else
-        ((float *)t->data)[row * t->ld + k] = (float)v;
+        ((float *)t->data)[at] = (float)v;
 }
 
 double fc_ref_act(fc_act act, double x);
@@ -49,8 +54,8 @@ fc_status fc_ref_linear(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *
 fc_status fc_ref_conv2d(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *weight, const fc_packed *bias,
                         const fc_conv_geom *geom, const fc_epi *epi);
 fc_status fc_ref_group_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *gamma,
-                            const fc_packed *beta, int32_t groups, float eps, fc_act act,
-                            const fc_norm_stats *stats);
+                            const fc_packed *beta, int32_t groups, float eps, fc_act act, fc_tensor stats);
+fc_status fc_ref_group_stats(fc_dev *dev, fc_tensor stats, fc_tensor x, int32_t groups, int64_t before);
 fc_status fc_ref_layer_norm(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *gamma,
                             const fc_packed *beta, float eps);
 fc_status fc_ref_attention(fc_dev *dev, fc_tensor y, fc_tensor q, fc_tensor k, fc_tensor v, int32_t heads,

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 #include "base/file.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "cli/bench/bench.h"
 
@@ -20,18 +21,22 @@ static fc_status measure_copy(bench *b, fc_dev *dev, fc_err *err)
     fc_tensor x = {.dtype = FC_F32, .n = 1, .h = 1, .w = COPY_ROWS, .c = COPY_COLUMNS, .ld = COPY_COLUMNS},
               y = x;
     fc_status s = FC_OK;
-    x.data = be->mem_alloc(dev, bytes, false);
-    y.data = be->mem_alloc(dev, bytes, false);
-    if (!x.data || !y.data) s = fc_fail(err, FC_NOMEM, "out of memory while measuring the memory's speed");
-    if (s == FC_OK) memset(x.data, 0, bytes);
+    x.data = be->mem_alloc(dev, bytes);
+    y.data = be->mem_alloc(dev, bytes);
+    void *zeros = fc_calloc(bytes, 1);
+    if (!x.data || !y.data || !zeros)
+        s = fc_fail(err, FC_NOMEM, "out of memory while measuring the memory's speed");
+    if (s == FC_OK) s = be->upload(dev, x.data, zeros, bytes);
+    fc_free(zeros);
     for (int run = 0; run <= COPY_RUNS && s == FC_OK; run++) {
         double start = b->now();
         s = be->copy(dev, y, x);
+        if (s == FC_OK) s = be->wait(dev);
         double rate = 2.0 * (double)bytes / (b->now() - start);
         if (run > 0 && rate > b->copy_rate) b->copy_rate = rate;
     }
-    be->mem_free(dev, x.data, bytes, false);
-    be->mem_free(dev, y.data, bytes, false);
+    be->mem_free(dev, x.data, bytes);
+    be->mem_free(dev, y.data, bytes);
     return s;
 }
 

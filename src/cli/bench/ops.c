@@ -103,13 +103,13 @@ static fc_status make(const op *o, const fc_op_operand *shape, fc_tensor *t)
                      .w = shape->w,
                      .c = shape->c,
                      .ld = shape->ld};
-    t->data = o->be->mem_alloc(o->dev, tensor_bytes(t), false);
+    t->data = o->be->mem_alloc(o->dev, tensor_bytes(t));
     return t->data ? fill(o, t) : FC_NOMEM;
 }
 
 static void drop(const op *o, fc_tensor *t)
 {
-    if (t->data) o->be->mem_free(o->dev, t->data, tensor_bytes(t), false);
+    if (t->data) o->be->mem_free(o->dev, t->data, tensor_bytes(t));
     t->data = NULL;
 }
 
@@ -122,9 +122,16 @@ static fc_status small_values(void *user, int32_t first, int32_t count, float *d
     return FC_OK;
 }
 
+static fc_pack_src source(int32_t rows, int32_t cin, int32_t kh, int32_t kw)
+{
+    return (fc_pack_src){
+        .name = "bench", .rows = rows, .cin = cin, .kh = kh, .kw = kw, .read_rows = small_values};
+}
+
 static fc_status pack_vector(const op *o, int32_t count, fc_packed **out, fc_err *err)
 {
-    fc_pack_src src = {"bench", count, 1, 1, 1, &src, small_values, false};
+    fc_pack_src src = source(count, 1, 1, 1);
+    src.user = &src;
     return o->be->pack_vector(o->dev, &src, out, err);
 }
 
@@ -132,8 +139,8 @@ static fc_status pack_weights(op *o, fc_err *err)
 {
     const fc_op_call *c = o->call;
     bool conv = c->kind == FC_OP_CONV;
-    fc_pack_src src = {"bench", c->y.c,       c->x.c, conv ? c->geom.kh : 1, conv ? c->geom.kw : 1,
-                       &src,    small_values, false};
+    fc_pack_src src = source(c->y.c, c->x.c, conv ? c->geom.kh : 1, conv ? c->geom.kw : 1);
+    src.user = &src;
     fc_status s = FC_OK;
     switch (c->kind) {
     case FC_OP_LINEAR:
@@ -195,8 +202,9 @@ static fc_status call(const op *o)
     case FC_OP_CONV:
         return o->be->conv2d(o->dev, o->y, o->x, o->weight, o->bias, &c->geom, &epi);
     case FC_OP_GROUP_NORM:
+        if (c->only_stats) return o->be->group_stats(o->dev, o->y, o->x, c->groups, 0);
         return o->be->group_norm(o->dev, o->y, o->x, o->weight, o->bias, c->groups, 1e-5f, (fc_act)c->act,
-                                 NULL);
+                                 (fc_tensor){0});
     case FC_OP_LAYER_NORM:
         return o->be->layer_norm(o->dev, o->y, o->x, o->weight, o->bias, 1e-5f);
     case FC_OP_ATTENTION:
@@ -218,6 +226,7 @@ static fc_status measure(const bench *b, const op *o, double *times, double *sec
 {
     double start = b->now();
     fc_status s = call(o);
+    if (s == FC_OK) s = o->be->wait(o->dev);
     double warm = b->now() - start;
     int batch = 1, n = 0;
     while (batch < MAX_BATCH && batch * warm < BATCH_SECONDS) batch *= 2;
@@ -225,6 +234,7 @@ static fc_status measure(const bench *b, const op *o, double *times, double *sec
     while (s == FC_OK && n < b->args.repeat && (n < MIN_RUNS || b->now() - start < ENOUGH_SECONDS)) {
         double t = b->now();
         for (int i = 0; i < batch && s == FC_OK; i++) s = call(o);
+        if (s == FC_OK) s = o->be->wait(o->dev);
         times[n++] = (b->now() - t) / batch;
     }
     if (s == FC_OK) *seconds = bench_median(times, n);

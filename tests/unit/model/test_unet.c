@@ -390,7 +390,7 @@ static void test_cancel(void **state)
     fc_rig_open(&rig, "ref", FC_F32, 0);
     float *before = run(&rig.cx, f.unet, &in);
     struct stopper s = {.stop_after = 40};
-    rig.cx.cancel = &s.cancel;
+    fc_cx_watch(&rig.cx, &s.cancel);
     rig.cx.probe = stop_later;
     rig.cx.probe_user = &s;
     float *stopped = run(&rig.cx, f.unet, &in);
@@ -398,7 +398,7 @@ static void test_cancel(void **state)
     assert_int_equal(fc_cx_status(&rig.cx, &err), FC_CANCELLED);
     assert_int_equal(s.seen, s.stop_after);
     fc_cx_reset(&rig.cx);
-    rig.cx.cancel = NULL;
+    fc_cx_watch(&rig.cx, NULL);
     rig.cx.probe = NULL;
     float *after = run(&rig.cx, f.unet, &in);
     fc_rig_check(&rig);

@@ -327,7 +327,8 @@ static void int8_keeps_damage_visible(void **state)
 {
     (void)state;
     tt_dev cpu = open_cpu(2);
-    fc_pack_src src = {"damaged", 4, 40, 1, 1, NULL, read_nan, true};
+    fc_pack_src src = {
+        .name = "damaged", .rows = 4, .cin = 40, .kh = 1, .kw = 1, .read_rows = read_nan, .int8 = true};
     fc_packed *w = NULL;
     tt x = tt_new(cpu, FC_F32, 1, 1, 1, 40, 0), y = tt_new(cpu, FC_F32, 1, 1, 1, 4, 0);
     fill(&x, 1);

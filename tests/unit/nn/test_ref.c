@@ -24,7 +24,8 @@ static fc_status list_rows(void *user, int32_t first, int32_t count, float *dst)
 static fc_pack_src list_source(struct list *l, int32_t rows, int32_t cin, int32_t k)
 {
     l->cols = cin * k * k;
-    return (fc_pack_src){"list", rows, cin, k, k, l, list_rows, false};
+    return (fc_pack_src){
+        .name = "list", .rows = rows, .cin = cin, .kh = k, .kw = k, .user = l, .read_rows = list_rows};
 }
 
 static tt make(tt_dev d, fc_dtype dtype, int32_t h, int32_t w, int32_t c, const float *values)
@@ -125,8 +126,19 @@ static void norms_use_the_biased_variance(void **state)
     tt x = make(d, FC_F32, 2, 1, 4, (const float[]){1, 3, 5, 5, 3, 1, 7, 7});
     tt y = make(d, FC_F32, 2, 1, 4, NULL), z = make(d, FC_F32, 2, 1, 4, NULL);
     /* groups {1,3,3,1}: mean 2, variance 1; {5,5,7,7}: mean 6, variance 1 */
-    assert_int_equal(d.be->group_norm(d.dev, y.t, x.t, g, b, 2, 0.0f, FC_ACT_NONE, NULL), FC_OK);
+    assert_int_equal(d.be->group_norm(d.dev, y.t, x.t, g, b, 2, 0.0f, FC_ACT_NONE, (fc_tensor){0}), FC_OK);
     expect(&y, (const float[]){-1, 1, -1, -1, 1, -1, 3, 3}, 0.0f);
+    /* the same in two parts: {1,3} and {3,1}, {5,5} and {7,7} */
+    tt stats = tt_new(d, tt_stats_type(d), 1, 1, 2, 2, 0);
+    fc_tensor part = x.t;
+    part.h = 1;
+    assert_int_equal(d.be->group_stats(d.dev, stats.t, part, 2, 0), FC_OK);
+    float *first = tt_values(&stats);
+    assert_memory_equal(first, ((const float[]){2, 1, 5, 0}), 4 * sizeof *first);
+    fc_free(first);
+    part.data = (char *)part.data + (size_t)part.ld * sizeof(float);
+    assert_int_equal(d.be->group_stats(d.dev, stats.t, part, 2, 1), FC_OK);
+    expect(&stats, (const float[]){2, 1, 6, 1}, 0.0f);
     /* rows {1,3,5,5}: mean 3.5, variance 2.75; {3,1,7,7}: mean 4.5, variance 6.75 */
     assert_int_equal(d.be->layer_norm(d.dev, z.t, x.t, g, b, 0.25f), FC_OK);
     const float r1 = 1.0f / sqrtf(3.0f), r2 = 1.0f / sqrtf(7.0f);
