@@ -15,14 +15,17 @@
 
 /* Large blocks are address space that becomes memory when it is touched, in huge pages where there are any:
  * activations are streamed through again and again, and huge pages spare most of the page faults. */
-void *fc_host_mem_alloc(fc_dev *dev, size_t size)
+fc_status fc_host_mem_alloc(fc_dev *dev, size_t size, void **out)
 {
     (void)dev;
-    if (size < LARGE_BLOCK) return fc_alloc_aligned(FC_HOST_ALIGN, size);
+    if (size < LARGE_BLOCK) {
+        *out = fc_alloc_aligned(FC_HOST_ALIGN, size);
+        return *out ? FC_OK : FC_NOMEM;
+    }
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED) return NULL;
-    (void)madvise(p, size, MADV_HUGEPAGE);
-    return p;
+    *out = p == MAP_FAILED ? NULL : p;
+    if (*out) (void)madvise(p, size, MADV_HUGEPAGE);
+    return *out ? FC_OK : FC_NOMEM;
 }
 
 void fc_host_mem_free(fc_dev *dev, void *p, size_t size)

@@ -9,7 +9,7 @@
 
 /* Functions of the table that are the same for all of them: what is asked for is done at once, and the memory
  * is the machine's. */
-void *fc_host_mem_alloc(fc_dev *dev, size_t size);
+fc_status fc_host_mem_alloc(fc_dev *dev, size_t size, void **out);
 void fc_host_mem_free(fc_dev *dev, void *p, size_t size);
 fc_status fc_host_copy_in(fc_dev *dev, void *dst, const void *src, size_t size);
 fc_status fc_host_wait(fc_dev *dev);

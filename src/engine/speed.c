@@ -87,9 +87,9 @@ static fc_status make_tensor(const trial *t, int32_t width, fc_tensor *out)
 {
     size_t count = (size_t)SIDE * SIDE * (size_t)width, size = fc_dtype_size(t->type);
     *out = (fc_tensor){.dtype = t->type, .n = 1, .h = SIDE, .w = SIDE, .c = width, .ld = width};
-    out->data = t->backend->mem_alloc(t->dev, room_of(t, width));
+    fc_status s = t->backend->mem_alloc(t->dev, room_of(t, width), &out->data);
     float *values = fc_calloc(count, sizeof *values);
-    fc_status s = out->data && values ? FC_OK : FC_NOMEM;
+    if (s == FC_OK && !values) s = FC_NOMEM;
     for (size_t i = 0; s == FC_OK && i < count; i++) values[i] = (float)(i % 127) * 1e-2f - 0.6f;
     if (s == FC_OK && t->type == FC_F32) s = t->backend->upload(t->dev, out->data, values, count * size);
     if (s == FC_OK && t->type != FC_F32) { /* narrowed in place: an element never overtakes its source */

@@ -188,9 +188,9 @@ typedef struct fc_backend {
 
     /* ---- its memory and queue ---- */
 
-    /* 64-byte aligned, contents undefined; NULL when there is no such room (why tells). Physical memory may
-     * come when it is first used. size > 0 */
-    void *(*mem_alloc)(fc_dev *dev, size_t size);
+    /* *out: 64-byte aligned, contents undefined; NULL on failure. Physical memory may come when it is first
+     * used. size > 0 */
+    fc_status (*mem_alloc)(fc_dev *dev, size_t size, void **out);
     void (*mem_free)(fc_dev *dev, void *p, size_t size); /* the size of its mem_alloc; NULL is fine */
     fc_status (*upload)(fc_dev *dev, void *dst, const void *src, size_t size);
     fc_status (*download)(fc_dev *dev, void *dst, const void *src, size_t size); /* waits */

@@ -56,40 +56,43 @@ void fc_cx_release(fc_cx *cx)
     cx->blocks = 0;
 }
 
-static bool add_block(fc_cx *cx, size_t size)
+static fc_status add_block(fc_cx *cx, size_t size)
 {
-    if (cx->blocks == FC_CX_BLOCKS) return false;
-    char *data = cx->backend->mem_alloc(cx->dev, size);
-    if (data) cx->block[cx->blocks++] = (fc_cx_block){data, size};
-    return data != NULL;
+    void *data;
+    if (cx->blocks == FC_CX_BLOCKS) return FC_NOMEM;
+    fc_status status = cx->backend->mem_alloc(cx->dev, size, &data);
+    if (!status) cx->block[cx->blocks++] = (fc_cx_block){data, size};
+    return status;
 }
 
 fc_status fc_cx_reserve(fc_cx *cx, size_t bytes, fc_err *err)
 {
     if (cx->top > 0 || (cx->blocks == 1 && cx->block[0].size >= bytes)) return FC_OK;
     fc_cx_release(cx);
-    if (bytes == 0 || add_block(cx, bytes)) return FC_OK;
-    const char *why = cx->backend->why(cx->dev);
-    return fc_fail(
-        err, FC_NOMEM,
-        "there are no %zu MiB of memory for this picture's data%s%s%s: close other programs, or use "
-        "a smaller picture or --memory low",
-        bytes >> 20, why[0] ? " (" : "", why, why[0] ? ")" : "");
+    fc_status status = bytes > 0 ? add_block(cx, bytes) : FC_OK;
+    if (!status) return FC_OK;
+    fc_cx failed = {.backend = cx->backend, .dev = cx->dev}; /* for the words alone */
+    char what[64];
+    snprintf(what, sizeof what, "reserving %zu MiB for the picture's data", bytes >> 20);
+    fc_cx_fail_device(&failed, status, what);
+    return fc_cx_status(&failed, err);
 }
 
-/* Memory for `bytes` at the top of the stack, in the block where the top is or in a later one; NULL: none. */
-static char *push(fc_cx *cx, size_t bytes)
+/* Memory for `bytes` at the top of the stack, in the block where the top is or in a later one. */
+static fc_status push(fc_cx *cx, size_t bytes, char **out)
 {
     size_t first = 0; /* of the block */
     for (int i = 0;; i++) {
         size_t grown = bytes > first ? bytes : first; /* doubles */
-        if (i == cx->blocks && !add_block(cx, grown > LEAST_BLOCK ? grown : LEAST_BLOCK)) return NULL;
+        fc_status status = i == cx->blocks ? add_block(cx, grown > LEAST_BLOCK ? grown : LEAST_BLOCK) : FC_OK;
+        if (status) return status;
         size_t size = cx->block[i].size, top = cx->top > first ? cx->top - first : 0;
         size_t start = (top + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
         if (start <= size && bytes <= size - start) {
             cx->top = first + start + bytes;
             if (cx->top > cx->peak) cx->peak = cx->top;
-            return cx->block[i].data + start;
+            *out = cx->block[i].data + start;
+            return FC_OK;
         }
         first += size;
     }
@@ -202,9 +205,10 @@ fc_tensor fc_new(fc_cx *cx, fc_dtype dtype, int32_t n, int32_t h, int32_t w, int
         fc_cx_fail(cx, FC_UNSUPPORTED, "this device does not compute in %s", fc_dtype_name(dtype));
         return none;
     }
-    char *data = ok ? push(cx, bytes) : NULL;
-    if (!data) {
-        fc_cx_fail_device(cx, FC_NOMEM, "the picture's data");
+    char *data = NULL;
+    fc_status status = ok ? push(cx, bytes, &data) : FC_NOMEM;
+    if (status) {
+        fc_cx_fail_device(cx, status, "making room for the picture's data");
         return none;
     }
     return (fc_tensor){.data = data, .dtype = dtype, .n = n, .h = h, .w = w, .c = c, .ld = c};

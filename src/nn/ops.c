@@ -69,7 +69,10 @@ static bool get_packed(fc_cx *cx, const fc_kernel *weight, const fc_kernel *bias
     fc_status s = fc_packcache_get(cx->packs, weight, kind, geom, compute, w, &err);
     if (!s && bias && bias->parts)
         s = fc_packcache_get(cx->packs, bias, FC_KERNEL_VECTOR, NULL, FC_F32, b, &err);
-    if (s) fc_cx_fail(cx, s, "%s", err.message[0] ? err.message : "cannot prepare a weight");
+    if (s == FC_DEVICE)
+        fc_cx_fail_device(cx, s, "preparing a weight");
+    else if (s)
+        fc_cx_fail(cx, s, "%s", err.message[0] ? err.message : "cannot prepare a weight");
     if (cx->profile && cx->packs->packs != packs_before) {
         record(cx, FC_OP_PACK, *started, 0);
         *started = cx->profile->now();

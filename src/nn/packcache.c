@@ -152,7 +152,8 @@ static void enter(fc_packcache *c, const fc_kernel *k, fc_kernel_kind kind, fc_d
     s->compute = compute;
     s->place = place;
     s->turn = -1;
-    s->staged = false;
+    s->staged = s->in_use = false;
+    s->vector = kind == FC_KERNEL_VECTOR;
     s->transient = place == FC_PLACE_DEVICE && kind != FC_KERNEL_VECTOR && c->resident + s->bytes > c->budget;
     s->prev = NULL;
     s->next = c->head;
@@ -167,16 +168,27 @@ static void enter(fc_packcache *c, const fc_kernel *k, fc_kernel_kind kind, fc_d
     for (int32_t p = 0; p < k->parts && !s->transient; p++) fc_weight_forget(k->part[p]);
 }
 
-/* The device may have less room than the budget says: then it goes to the host. */
+/* The device is fuller than the budget says: it becomes what is there less `bytes`. */
+static bool give_up(fc_packcache *c, size_t bytes)
+{
+    size_t before = c->resident, wanted = before > bytes ? before - bytes : 0;
+    fc_slot *next;
+    for (fc_slot *s = c->head; s && c->resident > wanted; s = next) {
+        next = s->next;
+        if (s->place == FC_PLACE_DEVICE && !s->vector && !s->in_use) drop(c, s);
+    }
+    if (c->budget > c->resident) c->budget = c->resident;
+    return c->resident < before;
+}
+
 static fc_status pack(fc_packcache *c, const fc_kernel *k, fc_kernel_kind kind, const fc_conv_geom *geom,
                       fc_dtype compute, fc_err *err)
 {
     fc_place place = choose_place(c, k, kind, compute);
     fc_status status = pack_into(c, k, kind, geom, compute, place, err);
-    if (status == FC_NOMEM && place == FC_PLACE_DEVICE && c->resident < c->budget) {
-        c->budget = c->resident;
+    if (status == FC_NOMEM && give_up(c, estimate(c, k, compute) + c->stage_budget)) {
         place = choose_place(c, k, kind, compute);
-        if (place == FC_PLACE_HOST) status = pack_into(c, k, kind, geom, compute, place, err);
+        status = pack_into(c, k, kind, geom, compute, place, err);
     }
     if (!status) enter(c, k, kind, compute, place);
     return status;
@@ -202,8 +214,9 @@ static fc_status stage(fc_packcache *c, fc_slot *s, const fc_slot *keep)
 {
     make_room(c, s->bytes, keep);
     fc_status status = c->backend->stage(c->dev, s->packed);
-    if (status == FC_NOMEM && c->staged > 0) { /* less room than thought: without the others */
+    if (status == FC_NOMEM && s == keep) { /* less room than thought: without the others, if it must be */
         make_room(c, c->stage_budget, keep);
+        (void)give_up(c, c->stage_budget);
         status = c->backend->stage(c->dev, s->packed);
     }
     if (status) return status;
@@ -272,6 +285,7 @@ fc_status fc_packcache_get(fc_packcache *c, const fc_kernel *k, fc_kernel_kind k
                            status == FC_NOMEM ? "out of memory" : c->backend->why(c->dev));
         s->used = ++c->clock;
     }
+    s->in_use = true;
     *out = s->packed;
     return FC_OK;
 }
@@ -280,6 +294,7 @@ void fc_packcache_release(fc_packcache *c, const fc_kernel *k)
 {
     fc_slot *s = k->slot;
     if (s->owner != c) return;
+    s->in_use = false;
     if (s->transient)
         drop(c, s);
     else if (s->place == FC_PLACE_HOST)

@@ -18,6 +18,8 @@ struct fc_slot {
     fc_place place;
     struct fc_packcache *owner;
     struct fc_slot *prev, *next; /* in the cache's list of prepared weights */
+    bool vector;                 /* small: it always stays */
+    bool in_use;                 /* between get and release */
     bool transient;              /* drop after this use */
     bool staged;                 /* HOST: it is on the device, too, or on its way */
     int32_t turn;                /* HOST: its index in the order of use */

@@ -4,13 +4,17 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "support/tensors.h"
 
 fc_status fc_rig_try_open(fc_rig *rig, const char *backend, fc_dtype act, int threads, fc_err *err)
 {
     memset(rig, 0, sizeof *rig);
-    rig->backend = fc_backend_get(backend);
+    rig->backend = tt_backend(backend);
     if (!rig->backend) return fc_fail(err, FC_NOT_FOUND, "no backend %s", backend);
-    snprintf(rig->label, sizeof rig->label, "%s %s", backend, act == FC_F32 ? "f32" : "bf16");
+    snprintf(rig->label, sizeof rig->label, "%s %s", backend,
+             act == FC_F32   ? "f32"
+             : act == FC_F16 ? "f16"
+                             : "bf16");
     fc_status s = rig->backend->open(&(fc_backend_opts){.threads = threads}, &rig->dev, err);
     if (s) return s;
     fc_packcache_init(&rig->packs, rig->backend, rig->dev, SIZE_MAX);
@@ -45,15 +49,17 @@ void fc_rig_check(const fc_rig *rig)
 
 void fc_rig_each(void (*test)(fc_rig *rig, void *user), void *user)
 {
-    static const char *const backends[] = {"ref", "cpu"};
     static const fc_dtype dtypes[] = {FC_F32, FC_BF16};
-    for (int i = 0; i < 4; i++) {
-        fc_rig rig;
-        if (!fc_rig_open(&rig, backends[i / 2], dtypes[i % 2], 0)) continue;
-        test(&rig, user);
-        fc_rig_check(&rig);
-        fc_rig_close(&rig);
-    }
+    for (const char *const *name = fc_backend_names(); *name; name++)
+        for (int i = 0; i < 2; i++) {
+            fc_rig rig;
+            if (!fc_rig_open(&rig, *name, dtypes[i], 0)) continue;
+            if (rig.cx.dtypes & FC_DTYPE_BIT(dtypes[i])) {
+                test(&rig, user);
+                fc_rig_check(&rig);
+            }
+            fc_rig_close(&rig);
+        }
 }
 
 static float *permute(const float *from, int64_t n, int64_t outer, int64_t inner)

@@ -22,7 +22,8 @@ void fc_rig_close(fc_rig *rig);
 /* Fails the test with the message when an op failed. */
 void fc_rig_check(const fc_rig *rig);
 
-/* Calls test(rig, user) on every backend, in f32 and bf16. */
+/* Calls test(rig, user) on every backend of the registry that has a device here, in f32 and, where it
+ * computes in it, bf16. */
 void fc_rig_each(void (*test)(fc_rig *rig, void *user), void *user);
 
 /* The reference's images and maps are [n][c][h][w] (or [n][tokens][c]); ours are [n][h][w][c]. Fresh memory,

@@ -7,13 +7,19 @@
 #include <cmocka.h>
 #include "base/hash.h"
 #include "base/mem.h"
+#include "support/late.h"
 
 #define GUARD_BYTES 256
 #define GUARD_FILL  0xA5
 
+const fc_backend *tt_backend(const char *name)
+{
+    return strcmp(name, "late") == 0 ? &fc_backend_late : fc_backend_get(name);
+}
+
 tt_dev tt_open(const char *backend, int threads, const char *isa)
 {
-    tt_dev d = {.be = fc_backend_get(backend)};
+    tt_dev d = {.be = tt_backend(backend)};
     assert_non_null(d.be);
     fc_err err = {0};
     fc_backend_opts opts = {.threads = threads, .isa = isa};
@@ -39,8 +45,7 @@ tt tt_new(tt_dev d, fc_dtype dtype, int32_t n, int32_t h, int32_t w, int32_t c, 
     if (ld == 0) ld = c;
     t.t = (fc_tensor){.dtype = dtype, .n = n, .h = h, .w = w, .c = c, .ld = ld};
     t.bytes = 2 * GUARD_BYTES + (size_t)(fc_tensor_rows(t.t) * ld) * fc_dtype_size(dtype);
-    t.raw = d.be->mem_alloc(d.dev, t.bytes);
-    assert_non_null(t.raw);
+    assert_int_equal(d.be->mem_alloc(d.dev, t.bytes, &t.raw), FC_OK);
     t.t.data = (char *)t.raw + GUARD_BYTES;
     void *fill = fc_alloc(t.bytes);
     assert_non_null(fill);

@@ -18,6 +18,8 @@ typedef struct tt {
     size_t bytes;
 } tt;
 
+/* A backend of the registry, or "late" (support/late.h); NULL: there is none of that name. */
+const fc_backend *tt_backend(const char *name);
 tt_dev tt_open(const char *backend, int threads, const char *isa);
 void tt_close(tt_dev d);
 fc_dtype tt_stats_type(tt_dev d); /* of group_stats */

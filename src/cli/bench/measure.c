@@ -20,12 +20,10 @@ static fc_status measure_copy(bench *b, fc_dev *dev, fc_err *err)
     size_t bytes = (size_t)COPY_ROWS * COPY_COLUMNS * sizeof(float);
     fc_tensor x = {.dtype = FC_F32, .n = 1, .h = 1, .w = COPY_ROWS, .c = COPY_COLUMNS, .ld = COPY_COLUMNS},
               y = x;
-    fc_status s = FC_OK;
-    x.data = be->mem_alloc(dev, bytes);
-    y.data = be->mem_alloc(dev, bytes);
     void *zeros = fc_calloc(bytes, 1);
-    if (!x.data || !y.data || !zeros)
-        s = fc_fail(err, FC_NOMEM, "out of memory while measuring the memory's speed");
+    fc_status s = zeros ? be->mem_alloc(dev, bytes, &x.data) : FC_NOMEM;
+    if (s == FC_OK) s = be->mem_alloc(dev, bytes, &y.data);
+    if (s != FC_OK) (void)fc_fail(err, s, "out of memory while measuring the memory's speed");
     if (s == FC_OK) s = be->upload(dev, x.data, zeros, bytes);
     fc_free(zeros);
     for (int run = 0; run <= COPY_RUNS && s == FC_OK; run++) {

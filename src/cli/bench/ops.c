@@ -103,8 +103,8 @@ static fc_status make(const op *o, const fc_op_operand *shape, fc_tensor *t)
                      .w = shape->w,
                      .c = shape->c,
                      .ld = shape->ld};
-    t->data = o->be->mem_alloc(o->dev, tensor_bytes(t));
-    return t->data ? fill(o, t) : FC_NOMEM;
+    fc_status s = o->be->mem_alloc(o->dev, tensor_bytes(t), &t->data);
+    return s == FC_OK ? fill(o, t) : s;
 }
 
 static void drop(const op *o, fc_tensor *t)
