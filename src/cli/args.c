@@ -91,13 +91,13 @@ static fc_status bad_value(const char *flag, const char *value, const char *want
 
 static fc_status set_precision(fc_engine_config *c, const char *value, fc_err *err)
 {
-    static const char *const names[] = {"auto", "f32", "bf16"};
-    for (int i = 0; i < 3; i++)
+    static const char *const names[] = {"auto", "f32", "bf16", "f16"};
+    for (int i = 0; i < 4; i++)
         if (strcmp(value, names[i]) == 0) {
             c->precision = (fc_precision)i;
             return FC_OK;
         }
-    return bad_value("precision", value, "auto, f32 or bf16", err);
+    return bad_value("precision", value, "auto, f32, bf16 or f16", err);
 }
 
 static fc_status set_memory(fc_engine_config *c, const char *value, fc_err *err)
@@ -119,12 +119,12 @@ static fc_status set_weights(fc_engine_config *c, const char *value, fc_err *err
     return FC_OK;
 }
 
-static fc_status set_budget(fc_engine_config *c, const char *value, fc_err *err)
+static fc_status set_gigabytes(const char *flag, uint64_t *bytes, const char *value, fc_err *err)
 {
     double gigabytes;
     if (!fc_parse_f64(value, &gigabytes) || gigabytes <= 0 || gigabytes > 65536)
-        return bad_value("memory-budget", value, "a number of gigabytes above 0", err);
-    c->memory_bytes = (uint64_t)(gigabytes * 1073741824.0);
+        return bad_value(flag, value, "a number of gigabytes above 0", err);
+    *bytes = (uint64_t)(gigabytes * 1073741824.0);
     return FC_OK;
 }
 
@@ -166,7 +166,12 @@ static fc_status set_option(cli_args *args, option_id id, const char *value, fc_
     case OPTION_memory:
         return set_memory(&args->engine, value, err);
     case OPTION_memory_budget:
-        return set_budget(&args->engine, value, err);
+        return set_gigabytes("memory-budget", &args->engine.memory_bytes, value, err);
+    case OPTION_device:
+        args->engine.device = value;
+        return FC_OK;
+    case OPTION_device_memory:
+        return set_gigabytes("device-memory", &args->engine.device_memory, value, err);
     case OPTION_weights:
         return set_weights(&args->engine, value, err);
     case OPTION_threads:
@@ -190,7 +195,7 @@ static int find_engine_option(const char *name, size_t size)
 {
     static const option_id ids[] = {OPTION_precision, OPTION_memory,  OPTION_memory_budget,
                                     OPTION_weights,   OPTION_threads, OPTION_backend,
-                                    OPTION_isa};
+                                    OPTION_isa,       OPTION_device,  OPTION_device_memory};
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
         if (flag_is(cli_generate_options[ids[i]].flag, name, size)) return (int)ids[i];
     return -1;

@@ -19,7 +19,7 @@ typedef struct bench {
     double (*now)(void); /* seconds: the clock that is measured with */
     const fc_backend *backend;
     fc_backend_info info;
-    bool bf16;                  /* activations and weights */
+    char precision[8];          /* "bf16": activations and weights */
     double peak[FC_PEAK_KINDS]; /* FLOP/s; 0: the machine has no such arithmetic */
     double copy_rate;           /* bytes/s, read and written, of a copy that no cache holds */
     json_t *json;
@@ -33,6 +33,9 @@ fc_status bench_load(bench *b, fc_err *err) FC_MUST_USE;
 fc_status bench_e2e(bench *b, fc_err *err) FC_MUST_USE;
 
 /* measure.c: the limits of the machine, into b->peak and b->copy_rate. */
+fc_dtype bench_type(const bench *b); /* of b->precision */
+/* How the engine would open the device. */
+fc_backend_opts bench_backend_opts(const bench *b);
 fc_status bench_measure_machine(bench *b, fc_err *err) FC_MUST_USE;
 /* FLOP/s that products of these operands cannot exceed; 0: not known. */
 double bench_peak_of(const bench *b, fc_dtype operands);

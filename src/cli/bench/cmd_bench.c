@@ -34,7 +34,7 @@ static fc_status choose(bench *b, fc_err *err)
     if (s != FC_OK) return s;
     fc_engine_describe(e, &report);
     fc_engine_close(e);
-    b->bf16 = strcmp(report.precision, "bf16") == 0;
+    memcpy(b->precision, report.precision, sizeof b->precision);
     b->backend = fc_backend_get(b->args.engine.backend);
     return bench_measure_machine(b, err);
 }
@@ -56,7 +56,7 @@ static void describe(const bench *b)
     bench_json_text(o, "isa", b->info.isa);
     bench_json_text(o, "library", b->info.library);
     bench_json_int(o, "threads", (uint64_t)b->info.threads);
-    bench_json_text(o, "precision", b->bf16 ? "bf16" : "f32");
+    bench_json_text(o, "precision", b->precision);
     bench_json_text(o, "memory", memory[b->args.engine.memory]);
     bench_json_text(o, "clock", b->args.cpu_time ? "processor" : "wall");
     bench_json_text(o, "model", b->files.base);
@@ -69,7 +69,7 @@ static void describe(const bench *b)
     json_object_set_new(o, "peak", peak);
 
     bench_print(b, "fooocus %s on %s\n", fc_version(), b->info.description);
-    bench_print(b, "model %s, %s, %s, times by the %s\n", b->files.base, size, b->bf16 ? "bf16" : "f32",
+    bench_print(b, "model %s, %s, %s, times by the %s\n", b->files.base, size, b->precision,
                 b->args.cpu_time ? "processor time of one thread" : "clock on the wall");
     bench_print(b, "peak: f32 %.0f GFLOP/s", b->peak[FC_PEAK_F32] * 1e-9);
     if (b->peak[FC_PEAK_BF16] > 0) bench_print(b, ", bf16 %.0f GFLOP/s", b->peak[FC_PEAK_BF16] * 1e-9);

@@ -38,9 +38,21 @@ static fc_status measure_copy(bench *b, fc_dev *dev, fc_err *err)
     return s;
 }
 
+fc_dtype bench_type(const bench *b)
+{
+    return strcmp(b->precision, "bf16") == 0 ? FC_BF16 : strcmp(b->precision, "f16") == 0 ? FC_F16 : FC_F32;
+}
+
+fc_backend_opts bench_backend_opts(const bench *b)
+{
+    const fc_engine_config *c = &b->args.engine;
+    return (fc_backend_opts){
+        .device = c->device, .memory_limit = c->device_memory, .threads = c->threads, .isa = c->isa};
+}
+
 fc_status bench_measure_machine(bench *b, fc_err *err)
 {
-    const fc_backend_opts opts = {.threads = b->args.engine.threads, .isa = b->args.engine.isa};
+    const fc_backend_opts opts = bench_backend_opts(b);
     fc_dev *dev;
     fc_status s = b->backend->open(&opts, &dev, err);
     if (s != FC_OK) return s;

@@ -254,7 +254,7 @@ static void close_devices(const bench *b, devices *d)
 
 static fc_status open_devices(const bench *b, devices *d, fc_err *err)
 {
-    fc_backend_opts opts = {.threads = b->args.engine.threads, .isa = b->args.engine.isa};
+    fc_backend_opts opts = bench_backend_opts(b);
     *d = (devices){0};
     fc_status s = b->backend->open(&opts, &d->usual, err);
     for (int i = 0; i < 2 && s == FC_OK && b->backend->packed_way; i++) {
@@ -421,13 +421,15 @@ static fc_status run_all(const bench *b, const devices *d, const fc_oplog *log, 
 
 fc_status bench_ops(bench *b, fc_err *err)
 {
+    static const fc_precision precisions[] = {
+        [FC_F32] = FC_PRECISION_F32, [FC_BF16] = FC_PRECISION_BF16, [FC_F16] = FC_PRECISION_F16};
+    const fc_precision precision = precisions[bench_type(b)];
     const fc_task task = fc_bench_task(b->width, b->height, 1);
     devices d;
     fc_oplog *log = fc_alloc(sizeof *log);
     double *times = fc_alloc((size_t)b->args.repeat * sizeof *times);
     fc_status s = log && times ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory");
-    if (s == FC_OK)
-        s = fc_bench_list_ops(b->files.base, b->bf16 ? FC_PRECISION_BF16 : FC_PRECISION_F32, &task, log, err);
+    if (s == FC_OK) s = fc_bench_list_ops(b->files.base, precision, &task, log, err);
     if (s == FC_OK) {
         s = open_devices(b, &d, err);
         if (s == FC_OK) {

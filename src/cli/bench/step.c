@@ -72,7 +72,7 @@ static void report(const steps *s, const bench_memory *memory, double median)
     const bench *b = s->b;
     fc_profile one = *fc_engine_profile(s->engine);
     fc_engine_report engine;
-    double flops = 0, peak = bench_peak_of(b, b->bf16 ? FC_BF16 : FC_F32);
+    double flops = 0, peak = bench_peak_of(b, bench_type(b));
     fc_buf text;
     fc_profile_divide(&one, s->count);
     fc_engine_describe(s->engine, &engine);
