@@ -53,7 +53,7 @@ static void step_dry(fc_cx *dry, void *user)
     fc_arena_init(&arena, (size_t)2 << 30);
     fc_mark m = fc_enter(dry, NULL);
     fc_status status =
-        fc_predictor_init(&p, dry, d->unet, r->h, r->w, d->positive, d->negative, &arena, NULL);
+        fc_predictor_init(&p, dry, d->unet, r->h, r->w, d->positive, d->negative, NULL, &arena, NULL);
     if (!status) status = fc_predictor_eval(&p, r->scaled, 500, false, r->positive, r->negative, NULL);
     uint8_t *rgb = fc_arena_array(&arena, r->count, 4 * 3);
     if (!status && preview && rgb) fc_taesd_preview(dry, preview->taesd, r->scaled, r->h, r->w, rgb);
