@@ -98,7 +98,7 @@ static void run_unet(fc_cx *cx, const struct nets *n, float *out)
     for (int step = 0; step < 2; step++) {
         fc_mark inner = fc_enter(cx, NULL);
         fc_tensor y = fc_upload(cx, FC_F32, wave(x, H * W * 4, 0.1f), 1, H, W, 4);
-        y = fc_unet_forward(cx, n->unet, y, (const float[]){500.0f - 100.0f * (float)step}, &cond);
+        y = fc_unet_forward(cx, n->unet, y, (const float[]){500.0f - 100.0f * (float)step}, &cond, NULL);
         fc_download(cx, y, out + step * H * W * 4);
         fc_leave(cx, inner);
     }
