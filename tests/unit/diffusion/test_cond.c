@@ -116,14 +116,14 @@ static void test_1_0(void **state)
     }
 }
 
-/* Recipe 2.5: chunks keep their mean, unweighted prompts are left alone, any layer. */
+/* Recipe 2.5: chunks keep their mean, unweighted prompts are left alone, any layer (the third from the end: for one text). */
 static void check_2_5(fc_rig *rig, void *user)
 {
     struct fixture *f = user;
     for (size_t i = 0; i < json_array_size(f->texts); i++) {
         bool extreme = i == 4;
         f->limit = rig->cx.act == FC_F32 ? F32 : extreme ? BF16_EXTREME : BF16;
-        for (int32_t skip = 1; skip <= 3; skip++) {
+        for (int32_t skip = 1; skip <= (i == 0 ? 3 : 2); skip++) {
             char name[64];
             fc_text_result r = encode(rig, f, i, &fc_recipe_2_5, skip);
             snprintf(name, sizeof name, "t%zu.skip%d", i, skip);

@@ -45,6 +45,13 @@ static fc_test_array golden(const struct fixture *f, const char *name, const cha
     return fc_test_array_load(&f->golden, full);
 }
 
+static bool has_golden(const struct fixture *f, const char *name, const char *what)
+{
+    char full[128];
+    snprintf(full, sizeof full, "%s.%s.%s", f->kind, name, what);
+    return fc_test_has(&f->golden, full);
+}
+
 /* The inputs of one golden case, on the host, images as [n][h][w][c]. */
 struct input {
     int32_t n, h, w, tokens;
@@ -199,7 +206,7 @@ static double item_error(const struct store *s, int i, const fc_test_array *want
     return e;
 }
 
-/* The golden name of block i: in0.., mid, out0.. */
+/* The golden name of block i: in0.., mid, out0.. Every second or so is stored. */
 static void golden_block_name(const fc_unet_layout *l, int32_t i, char out[32])
 {
     if (i < l->inputs)
@@ -215,16 +222,20 @@ static void golden_block_name(const fc_unet_layout *l, int32_t i, char out[32])
 static void compare_blocks(const fc_rig *rig, const struct fixture *f, const struct store *s)
 {
     const fc_unet_layout *l = fc_unet_layout_get(f->unet);
+    int compared = 0;
     for (int32_t i = 0; i < l->inputs + l->middles + l->outputs; i++) {
         const fc_unet_block *b = &l->block[i];
         char path[96], name[32], what[128];
         golden_block_name(l, i, name);
+        if (!has_golden(f, "a", name)) continue;
+        compared++;
         fc_test_array want = golden(f, "a", name);
         snprintf(path, sizeof path, "unet/%s/%s", b->name, b->layer[b->layer_count - 1].name);
         snprintf(what, sizeof what, "%s %s", rig->label, path);
         assert_at_most(what, item_error(s, store_find(s, path), &want), limit_of(rig));
         fc_test_array_free(&want);
     }
+    assert_int_equal(compared, 11);
 }
 
 /* The golden tensor `what` of input block 4, plus up to two others of the same shape. */
