@@ -116,7 +116,8 @@ static void test_1_0(void **state)
     }
 }
 
-/* Recipe 2.5: chunks keep their mean, unweighted prompts are left alone, any layer (the third from the end: for one text). */
+/* Recipe 2.5: chunks keep their mean, unweighted prompts are left alone, any layer (the third from the end:
+ * for one text). */
 static void check_2_5(fc_rig *rig, void *user)
 {
     struct fixture *f = user;
