@@ -6,7 +6,15 @@ import { Undo } from "../../web/js/core/undo.js";
 import { Gestures } from "../../web/js/widgets/gestures.js";
 import { fitted, moved, pinched, toPicture, toScreen, zoomed } from "../../web/js/widgets/lens.js";
 import { Mask, MARKED, union } from "../../web/js/widgets/mask.js";
-import { inputOf, inputParameters, newInput, NOWHERE, SIDES } from "../../web/js/core/input.js";
+import {
+  changes,
+  inputOf,
+  inputParameters,
+  newInput,
+  NOWHERE,
+  SIDES,
+  withSize,
+} from "../../web/js/core/input.js";
 import { edgeOf, outer, pulled, widened } from "../../web/js/widgets/outpaint.js";
 
 /** Numbers 0..1 that are the same in every run. */
@@ -232,14 +240,35 @@ test("widening: whole steps, not inward, not beyond the picture's own size", () 
 
 test("an input and the parameters that say it", () => {
   const input = newInput({ id: "aa", width: 640, height: 480 }, "vary");
-  assert.deepEqual(inputParameters(null), {});
-  assert.deepEqual(inputParameters(input), { image: "aa", vary: "subtle" });
-  assert.deepEqual(inputParameters({ ...input, use: "upscale" }), { image: "aa", upscale: "2" });
-  const edit = { ...input, use: "edit", mask: "bb", outpaint: { ...NOWHERE, left: 64 } };
-  const sent = { image: "aa", inpaint: "fill", mask: "bb", outpaint_left: 64 };
-  assert.deepEqual(inputParameters(edit), sent);
-  for (const one of [input, { ...input, use: "upscale" }, edit]) {
-    assert.deepEqual(inputParameters(inputOf(inputParameters(one))), inputParameters(one), "there and back");
+  const upscale = { ...input, use: "upscale" };
+  const edit = { ...input, use: "edit", mask: "bb", outpaint: { ...NOWHERE, left: 64, bottom: 8 } };
+  const cases = [
+    [null, {}],
+    [input, { image: "aa", vary: "subtle" }],
+    [upscale, { image: "aa", upscale: 2 }],
+    [
+      { ...upscale, upscale: "1.5" },
+      { image: "aa", upscale: 1.5 },
+    ],
+    [
+      { ...upscale, upscale: "fast-2" },
+      { image: "aa", upscale: 2, fast_upscale: true },
+    ],
+    [edit, { image: "aa", edit: "inpaint", mask: "bb", outpaint: "left=64,bottom=8" }],
+  ];
+  for (const [one, parameters] of cases) {
+    assert.deepEqual(inputParameters(one), parameters);
+    assert.deepEqual(inputParameters(inputOf(parameters)), parameters, "there and back");
   }
-  assert.equal(inputOf({ prompt: "a fox" }), null);
+  assert.ok(changes(edit) && !changes({ ...edit, mask: null, outpaint: NOWHERE }));
+});
+
+test("a widening in parts of a side waits for the picture's size", () => {
+  const parameters = { image: "aa", edit: "modify", outpaint: "left=20%,top,right=8" };
+  const input = inputOf(parameters);
+  assert.deepEqual(inputParameters(input), parameters);
+  assert.ok(changes(input));
+  const { outpaint, width } = withSize(input, { width: 640, height: 480 });
+  assert.deepEqual(outpaint, { left: 128, top: 144, right: 8, bottom: 0 });
+  assert.equal(width, 640);
 });

@@ -145,11 +145,11 @@ describe("pictures", { skip, concurrency: false }, () => {
     await page.fill("#prompt", "a hot air balloon");
     await generateAndWait(page); // the mask may still be on its way
     const { image, mask, outpaint } = await input(page);
-    assert.deepEqual(pretended.sent, [{ image, mask, inpaint: "fill", outpaint_left: 64 }]);
+    assert.deepEqual(pretended.sent, [{ image, mask, edit: "inpaint", outpaint: "left=64" }]);
     assert.equal(outpaint.left, 64);
     await page.getByRole("radio", { name: "Enlarge", exact: true }).check();
     await generateAndWait(page);
-    assert.deepEqual(pretended.sent[1], { image, upscale: "2" });
+    assert.deepEqual(pretended.sent[1], { image, upscale: 2 });
 
     const [, id] = /pictures\/(\d+)\//.exec(await page.getAttribute(".picture.final", "src"));
     pretended.made(Number(id), pretended.sent[0]);

@@ -3,7 +3,7 @@
 
 import { createHash } from "node:crypto";
 
-const NAMES = /^(image|mask|vary|upscale|inpaint|outpaint_\w+)$/;
+const NAMES = /^(image|mask|vary|upscale|fast_upscale|edit|outpaint)$/;
 
 /** {kept: uploads by id, sent: the picture part of each job's parameters, made(id, parameters): says that a
  *  picture of the history was made so}. */

@@ -2,7 +2,7 @@
 
 import { api } from "../core/api.js";
 import { h } from "../core/dom.js";
-import { inputOf } from "../core/input.js";
+import { inputOf, withSize } from "../core/input.js";
 import { t } from "../core/i18n.js";
 import { openDialog } from "../widgets/dialog.js";
 import { wipe } from "../widgets/wipe.js";
@@ -33,10 +33,11 @@ export function beforeAfterFor(button, picture, stillShown) {
 export async function openBeforeAfter(picture) {
   const input = await inputOfPicture(picture);
   if (!input) return;
-  const { left, top, right, bottom } = input.outpaint;
   const before = new Image();
   before.src = api.uploadUrl(input.image);
   await before.decode();
+  const { outpaint } = withSize(input, { width: before.naturalWidth, height: before.naturalHeight });
+  const { left, top, right, bottom } = outpaint;
   const [w, h_] = [before.naturalWidth + left + right, before.naturalHeight + top + bottom];
   const percent = (part, whole) => `${(100 * part) / whole}%`;
   const image = h("img", {

@@ -3,9 +3,9 @@
 
 import { api } from "../core/api.js";
 import { h, icon, iconButton, replace } from "../core/dom.js";
-import { changes, SIDES } from "../core/input.js";
+import { changes, SIDES, withSize } from "../core/input.js";
 import { takesPictures } from "../core/params.js";
-import { app, form } from "../core/store.js";
+import { app, form, setValues } from "../core/store.js";
 import { showError } from "../core/toast.js";
 import { number, t } from "../core/i18n.js";
 import { segmentControl } from "../widgets/controls.js";
@@ -14,7 +14,7 @@ import { CHOICES, currentInput, editInput, removeInput, setInput } from "./attac
 const HOW = {
   vary: ["subtle", "strong"],
   upscale: ["1.5", "2", "fast-2"],
-  edit: ["fill", "detail", "modify"],
+  edit: ["inpaint", "detail", "modify"],
 };
 
 function segments(label, options, onchange) {
@@ -44,7 +44,8 @@ export function inputCard() {
   image.addEventListener("load", () => {
     const { naturalWidth: width, naturalHeight: height } = image;
     const input = currentInput();
-    if (input && !input.width) setInput({ width, height }); // it came with the settings of a picture
+    // it came with the settings of a picture
+    if (input && !input.width) setValues({ input: withSize(input, { width, height }) });
   });
   const over = h("img.input-mask", { alt: "", draggable: false, hidden: true });
   const thumb = h("button.input-thumb", { type: "button", onclick: edit }, image, over);
