@@ -63,8 +63,8 @@ export function inputParameters(input) {
   return { image, edit, ...(mask && { mask }), ...(beyond && { outpaint: beyond }) };
 }
 
-/** The input that such parameters speak of, or null. Its size is not among them; parts of a side wait in `shares`
- *  until it is known (withSize). */
+/** The input that such parameters speak of, or null. Its size is not among them; parts of a side wait in
+ *  `shares` until it is known (withSize). */
 export function inputOf({ image, vary, upscale, fast_upscale: fast, edit, mask, outpaint = "" }) {
   if (!image) return null;
   const known = { ...DEFAULTS, image, mask: mask || null, marked: mask ? null : 0 };
