@@ -37,7 +37,7 @@ if(NOT FC_FUZZ)
     endif()
   endforeach()
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/tmp)
-  foreach(name cli cli_models cli_recipe bench)
+  foreach(name cli cli_models cli_recipe bench field)
     if(TARGET test_${name})
       add_dependencies(test_${name} fooocus synth_ckpt) # it runs them
     endif()
