@@ -35,6 +35,8 @@ typedef struct fc_lora fc_lora;
 /* Opens a safetensors file or a PyTorch checkpoint, which is not executed, and sorts its tensors into
  * modules. */
 fc_status fc_lora_open(fc_lora **out, const char *path, fc_err *err) FC_MUST_USE;
+/* The same for a safetensors file in memory, which must outlive it. */
+fc_status fc_lora_parse(fc_lora **out, const void *data, size_t size, fc_err *err) FC_MUST_USE;
 /* Its patches must have been taken off the weights (fc_weights_take_off) before. NULL is fine. */
 void fc_lora_close(fc_lora *l);
 

@@ -231,31 +231,60 @@ static fc_status open_tensors(fc_lora *l, const char *path, fc_err *err)
     return s;
 }
 
-fc_status fc_lora_open(fc_lora **out, const char *path, fc_err *err)
+static fc_lora *new_lora(void)
+{
+    fc_lora *l = fc_calloc(1, sizeof *l);
+    if (l) fc_arena_init(&l->arena, ARENA_CAP);
+    return l;
+}
+
+/* Makes modules of the tensors; gives l away, or closes it. */
+static fc_status finish(fc_lora *l, fc_lora **out, fc_err *err)
 {
     fc_strmap index;
-    *out = NULL;
-    fc_lora *l = fc_calloc(1, sizeof *l);
-    if (!l) return fc_fail(err, FC_NOMEM, "out of memory while opening %s", path);
-    fc_arena_init(&l->arena, ARENA_CAP);
     fc_strmap_init(&index);
-    l->key = fc_weights_file_key(path);
-    fc_status s = open_tensors(l, path, err);
-    if (!s) s = sort_tensors(l, &index, err);
+    fc_status s = sort_tensors(l, &index, err);
+    fc_strmap_fini(&index);
     if (!s) drop_plain_weights(l);
     if (!s) s = read_metadata(l, err);
-    if (!s && l->module_count == 0) {
+    if (!s && l->module_count == 0)
         s = fc_fail(err, FC_UNSUPPORTED,
-                    "%s: this file is not a LoRA of a kind this program knows (it has tensors like %.80s)",
-                    path, l->count ? l->tensors[0].name : "none at all");
-    }
-    fc_strmap_fini(&index);
+                    "this file is not a LoRA of a kind this program knows (it has tensors like %.80s)",
+                    l->count ? l->tensors[0].name : "none at all");
+    if (s)
+        fc_lora_close(l);
+    else
+        *out = l;
+    return s;
+}
+
+fc_status fc_lora_open(fc_lora **out, const char *path, fc_err *err)
+{
+    *out = NULL;
+    fc_lora *l = new_lora();
+    if (!l) return fc_fail(err, FC_NOMEM, "out of memory while opening %s", path);
+    l->key = fc_weights_file_key(path);
+    fc_status s = open_tensors(l, path, err);
     if (s) {
         fc_lora_close(l);
         return s;
     }
-    *out = l;
-    return FC_OK;
+    s = finish(l, out, err);
+    if (s) fc_fail_prefix(err, "%s", path);
+    return s;
+}
+
+fc_status fc_lora_parse(fc_lora **out, const void *data, size_t size, fc_err *err)
+{
+    *out = NULL;
+    fc_lora *l = new_lora();
+    if (!l) return fc_fail(err, FC_NOMEM, "out of memory for a LoRA");
+    fc_status s = fc_safetensors_parse(&l->st, data, size, err);
+    l->tensors = l->st.tensors;
+    l->count = l->st.count;
+    if (!s) return finish(l, out, err);
+    fc_lora_close(l);
+    return s;
 }
 
 void fc_lora_close(fc_lora *l)
