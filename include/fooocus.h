@@ -65,7 +65,8 @@ extern "C" {
     X(NETWORK, "a download or connection failed", 502, 11)                                                   \
     X(DENIED, "not allowed", 403, 12)                                                                        \
     X(DEVICE, "the device that computes failed or was lost", 503, 13)                                        \
-    X(INTERNAL, "a bug in this program", 500, 70)
+    X(INTERNAL, "a bug in this program", 500, 70)                                                            \
+    X(FULL, "no space is left on the disk", 507, 14)
 
 typedef enum fc_status {
 #define X(name, text, http, code) FC_##name,

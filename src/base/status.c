@@ -82,6 +82,9 @@ static fc_status status_of_errno(int error_number)
     case ENFILE:
     case ENAMETOOLONG:
         return FC_LIMIT;
+    case ENOSPC:
+    case EDQUOT:
+        return FC_FULL;
     case EBUSY:
     case ETXTBSY:
         return FC_BUSY;

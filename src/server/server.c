@@ -14,6 +14,7 @@
 #include "app/common/home.h"
 #include "app/queue/trash.h"
 #include "app/settings/config.h"
+#include "app/common/json_text.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -31,6 +32,7 @@ enum {
     HEAD_SECONDS = 20,   /* for the head of the first request */
     NEXT_SECONDS = 95,   /* for the head of a further one */
     BODY_SECONDS = 60,   /* for a body */
+    MAX_WARNINGS = 8192, /* bytes of them in a head */
     HEAD_MEMORY = 98304, /* of a head of at most 32 KiB, its parts, and a copy of its cookies */
     BACKLOG = 511,
     DRAINED = 128 << 20, /* bytes of a body that is too large which are read all the same, so that the client
@@ -58,13 +60,26 @@ static void add_common_headers(fc_http *h)
         fc_http_add_header(h, "Cache-Control", "no-store");
 }
 
+/* For APIs whose answers have no place for them: a JSON array of texts. */
+static void add_warnings(fc_http *h)
+{
+    fc_buf text;
+    if (!h->warnings) return;
+    fc_buf_init(&text, MAX_WARNINGS);
+    fc_json_write(h->warnings, JSON_COMPACT | JSON_ENSURE_ASCII, &text);
+    if (text.status == FC_OK) fc_http_add_header(h, "X-Fooocus-Warnings", text.data);
+    fc_buf_fini(&text);
+}
+
 static enum MHD_Result send_answer(fc_http *h)
 {
     if (!h->response) return MHD_NO; /* no memory even for the apology */
+    add_warnings(h);
     add_common_headers(h);
     enum MHD_Result result = MHD_queue_response(h->connection, h->status, h->response);
     MHD_destroy_response(h->response);
     h->response = NULL;
+    h->answered = true;
     fc_conn_deadline(h->server, h->conn, 0); /* the timeout of a connection that does not move goes on */
     return result;
 }
@@ -232,6 +247,7 @@ static void on_completed(void *user, struct MHD_Connection *connection, void **s
     (void)connection;
     (void)code;
     if (!h) return;
+    if (h->on_gone && !h->answered && !fc_wait_closing(s)) h->on_gone(h);
     if (h->response) MHD_destroy_response(h->response);
     __atomic_sub_fetch(&s->body_bytes, h->body_counted, __ATOMIC_RELAXED);
     fc_conn_deadline(s, h->conn, NEXT_SECONDS);

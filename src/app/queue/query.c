@@ -17,6 +17,7 @@ static fc_status status_of(int code)
     case SQLITE_CONSTRAINT:
         return FC_BUSY;
     case SQLITE_FULL:
+        return FC_FULL;
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:

@@ -211,6 +211,8 @@ static void run(fc_jobs *j, const fc_job_row *row)
         finish(j, row->id, FC_JOB_DONE, NULL);
     } else {
         bool cancelled = stopped && status == FC_CANCELLED;
+        bool of_machine = status == FC_FULL || status == FC_IO || status == FC_NOMEM || status == FC_INTERNAL;
+        if (of_machine) fc_log(FC_LOG_ERROR, "job %s failed: %s", row->id, err.message);
         finish(j, row->id, cancelled ? FC_JOB_CANCELLED : FC_JOB_FAILED, cancelled ? NULL : &err);
     }
     set_current(j, NULL);

@@ -94,13 +94,35 @@ static void keep_report(fc_server *s)
     pthread_mutex_unlock(&s->report_lock);
 }
 
+/* What the engine says goes to clients, which need not know the folders of this machine. */
+typedef struct listener {
+    const fc_server *server;
+    const fc_hooks *hooks;
+} listener;
+
+static void on_event(void *user, const fc_event *event)
+{
+    listener *l = user;
+    char text[sizeof((fc_err *)0)->message];
+    fc_event copy = *event;
+    if (event->kind == FC_EVENT_WARNING && event->text) {
+        snprintf(text, sizeof text, "%s", event->text);
+        fc_server_hide_paths(l->server, text);
+        copy.text = text;
+    }
+    l->hooks->on_event(l->hooks->user, &copy);
+}
+
 fc_status fc_engine_job(void *server, const fc_job_work *work, const fc_hooks *hooks, fc_err *err)
 {
     fc_server *s = server;
+    listener l = {s, hooks};
+    const fc_hooks own = {&l, on_event, hooks->cancel, hooks->want_preview};
     fc_request *request = fc_request_new();
     if (!request) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_status status = make_request(s, work->parameters, request, err);
-    if (status == FC_OK) status = fc_generate_from(s->engine, request, work->first_image, hooks, err);
+    if (status == FC_OK) status = fc_generate_from(s->engine, request, work->first_image, &own, err);
+    if (status != FC_OK) fc_server_hide_paths(s, err->message);
     keep_report(s);
     fc_request_free(request);
     return status;
@@ -112,6 +134,7 @@ fc_status fc_engine_job_check(fc_server *s, const char *parameters, fc_err *err)
     if (!request) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_status status = make_request(s, parameters, request, err);
     if (status == FC_OK) status = fc_generate_check(request, err);
+    if (status != FC_OK) fc_server_hide_paths(s, err->message);
     fc_request_free(request);
     return status;
 }

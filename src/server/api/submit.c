@@ -106,7 +106,6 @@ fc_wait_result fc_wait_job(fc_http *h, const char *id, fc_job_row *job)
     fc_err err;
     if (fc_jobs_is_active(h->server->jobs, id)) {
         if (fc_http_peer_gone(h)) {
-            (void)!fc_jobs_cancel(h->server->jobs, id, &err); /* over meanwhile: fine */
             fc_http_problem_as(h, 499, FC_CANCELLED, "the client has hung up", NULL);
             return FC_WAIT_GONE;
         }
@@ -116,6 +115,14 @@ fc_wait_result fc_wait_job(fc_http *h, const char *id, fc_job_row *job)
     if (fc_library_job_get(h->server->library, id, &h->arena, job, &err) == FC_OK) return FC_WAIT_OVER;
     fc_http_fail(h, &err);
     return FC_WAIT_GONE;
+}
+
+/* Nobody else waits for this job. The library may close a connection whose client has gone without asking us
+ * again. */
+static void cancel_own(fc_http *h)
+{
+    fc_err err;
+    (void)!fc_jobs_cancel(h->server->jobs, h->state, &err); /* over meanwhile: fine */
 }
 
 fc_run_result fc_run_job(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err), fc_job_row *job,
@@ -136,12 +143,15 @@ fc_run_result fc_run_job(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err), f
             return FC_RUN_FAILED;
         }
     }
+    h->on_gone = NULL;
     switch (fc_wait_job(h, h->state, job)) {
     case FC_WAIT_MORE:
+        h->on_gone = cancel_own;
         return FC_RUN_WAITS;
     case FC_WAIT_OVER:
         return FC_RUN_OVER;
     default:
+        if (!fc_wait_closing(h->server)) cancel_own(h);
         return FC_RUN_GONE;
     }
 }

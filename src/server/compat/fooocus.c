@@ -24,18 +24,6 @@ typedef struct wish {
     fc_err *err;
 } wish;
 
-static json_t *body_of(fc_http *h, fc_err *err)
-{
-    fc_err why = {0};
-    json_t *body = NULL;
-    if (h->body.len == 0) return json_object();
-    fc_status status = fc_json_read(h->body.data, h->body.len, FC_JSON_ANY, &body, &why);
-    if (json_is_object(body)) return body;
-    fc_fail(err, FC_ARG, "the body is no JSON object: %s", status == FC_OK ? "another type" : why.message);
-    json_decref(body);
-    return NULL;
-}
-
 static void copy_members(wish *w)
 {
     static const struct {
@@ -112,12 +100,17 @@ static void read_numbers(wish *w)
         json_object_set(w->out, "seed", (json_t *)(uintptr_t)seed);
 }
 
+static bool is_named(const char *name)
+{
+    return name && *name && !fc_str_eq_nocase(name, "None");
+}
+
 /* Names that are not there fall back to the default: clients send the defaults of another installation. */
 static bool is_installed(wish *w, const char *kind, const char *name)
 {
     fc_model_folder folder;
     const char *path;
-    if (!name || !*name || fc_str_eq_nocase(name, "None")) return false;
+    if (!is_named(name)) return false;
     return fc_model_folder_open(w->h->server->home, kind, &w->h->arena, &folder, NULL) == FC_OK &&
            fc_model_folder_find(&folder, "model", name, &path, NULL) == FC_OK;
 }
@@ -132,6 +125,8 @@ static void read_models(wish *w)
         const char *name = json_string_value(fc_json_member(w->body, rows[i].theirs));
         if (is_installed(w, rows[i].kind, name))
             json_object_set_new(w->out, rows[i].ours, fc_json_text(name));
+        else if (is_named(name))
+            fc_http_warn(w->h, "%s: there is no file %.100s, the usual one is used", rows[i].theirs, name);
     }
     const char *vae = json_string_value(fc_json_member(w->advanced, "vae_name"));
     if (is_installed(w, "vae", vae)) json_object_set_new(w->out, "vae", fc_json_text(vae));
@@ -147,7 +142,11 @@ static void read_loras(wish *w)
     {
         const char *name = json_string_value(json_object_get(row, "model_name"));
         const json_t *weight = json_object_get(row, "weight");
-        if (json_is_false(json_object_get(row, "enabled")) || !is_installed(w, "loras", name)) continue;
+        if (json_is_false(json_object_get(row, "enabled")) || !is_named(name)) continue;
+        if (!is_installed(w, "loras", name)) {
+            fc_http_warn(w->h, "loras: there is no file %.100s, it is left out", name);
+            continue;
+        }
         json_array_append_new(out, json_pack("{s:o, s:f}", "file", fc_json_text(name), "weight",
                                              json_is_number(weight) ? json_number_value(weight) : 1.0));
     }
@@ -171,7 +170,11 @@ static void read_styles(wish *w)
     json_array_foreach(wanted, i, name)
     {
         const char *text = json_string_value(name);
-        if (text && fc_styles_find(styles, text)) json_array_append(out, name);
+        if (text && fc_styles_find(styles, text))
+            json_array_append(out, name);
+        else
+            fc_http_warn(w->h, "style_selections: there is no style '%.60s', it is left out",
+                         text ? text : "?");
     }
     fc_styles_close(styles);
     json_object_set_new(w->out, "styles", out);
@@ -188,6 +191,9 @@ static void read_output(wish *w)
     if (json_is_true(fc_json_member(w->body, "save_meta")))
         json_object_set_new(w->out, "metadata",
                             json_string(scheme && fc_str_starts(scheme, "a1") ? "a1111" : "fooocus"));
+    const char *save_name = json_string_value(fc_json_member(w->body, "save_name"));
+    if (save_name && *save_name)
+        fc_http_warn(w->h, "save_name: not used here, the answer tells where the picture is");
     if (webhook && *webhook)
         fc_fail(w->err, FC_UNSUPPORTED, "webhook_url: not offered here, see GET /api/v1/events");
     if (json_is_true(fc_json_member(w->advanced, "freeu_enabled")))
@@ -197,7 +203,7 @@ static void read_output(wish *w)
 static json_t *make_parameters(fc_http *h, fc_err *err)
 {
     *err = (fc_err){0};
-    json_t *body = body_of(h, err);
+    json_t *body = fc_http_read_json(h, false, err);
     if (!body) return NULL;
     wish w = {h, body, fc_json_member(body, "advanced_params"), json_object(), err};
     json_object_set_new(w.out, "recipe", json_string("2.5")); /* that server is built on 2.5 */
@@ -217,8 +223,7 @@ static json_t *make_parameters(fc_http *h, fc_err *err)
 
 static bool flag_of(fc_http *h, const char *name)
 {
-    fc_err err;
-    json_t *body = body_of(h, &err);
+    json_t *body = fc_http_read_json(h, true, NULL);
     bool on = json_is_true(json_object_get(body, name));
     json_decref(body);
     return on;
@@ -278,6 +283,41 @@ static void answer_png(fc_http *h, const fc_job_row *job)
         fc_http_problem(h, FC_NOT_FOUND, "the file of this picture is gone");
 }
 
+/* Messages name our fields. */
+static const fc_alias names[] = {
+    {"image_number", "count"},
+    {"image_seed", "seed"},
+    {"performance_selection", "performance"},
+    {"guidance_scale", "cfg"},
+    {"read_wildcards_in_order", "wildcards_in_order"},
+    {"base_model_name", "model"},
+    {"refiner_model_name", "refiner"},
+    {"style_selections", "styles"},
+    {"save_extension", "format"},
+    {"aspect_ratios_selection", "width"},
+    {"aspect_ratios_selection", "height"},
+    {"advanced_params.adm_scaler_positive", "adm_positive"},
+    {"advanced_params.adm_scaler_negative", "adm_negative"},
+    {"advanced_params.adm_scaler_end", "adm_end"},
+    {"advanced_params.sampler_name", "sampler"},
+    {"advanced_params.scheduler_name", "scheduler"},
+    {"advanced_params.overwrite_step", "steps"},
+    {"advanced_params.overwrite_switch", "switch_step"},
+};
+
+/* A file that is not there is a fault of the request: its path exists. */
+static void refuse(fc_http *h, unsigned http, const fc_err *err)
+{
+    fc_err theirs = *err;
+    fc_alias_message(names, sizeof names / sizeof names[0], &theirs);
+    size_t n = strcspn(theirs.message, ":");
+    const char *field = strspn(theirs.message, "abcdefghijklmnopqrstuvwxyz_.") == n && theirs.message[n]
+                            ? fc_arena_strndup(&h->arena, theirs.message, n)
+                            : NULL;
+    if (!http && (err->status == FC_NOT_FOUND || err->status == FC_ARG)) http = 422;
+    fc_http_problem_as(h, http, theirs.status, theirs.message, field);
+}
+
 /* ---- asynchronous jobs ---- */
 
 static const char *stage_of(fc_job_state state)
@@ -317,7 +357,7 @@ static void answer_async(fc_http *h, unsigned http, const fc_err *err, const fc_
                                fc_json_text(err->message), "job_step_preview", "job_result",
                                empty_result("QUEUE_IS_FULL")));
     } else if (err->status != FC_OK) {
-        fc_http_problem_as(h, http, err->status, err->message, NULL);
+        refuse(h, http, err);
     } else if (fc_library_job_get(h->server->library, s->id, &h->arena, &job, &lost) == FC_OK) {
         fc_http_json(h, 200, async_job(h, &job, false));
     } else {
@@ -354,7 +394,7 @@ void fc_fooocus_text_to_image(fc_http *h)
     if (http == 429 && !png)
         fc_http_json(h, 200, json_pack("[o]", empty_result("QUEUE_IS_FULL")));
     else
-        fc_http_problem_as(h, http == 429 ? 409 : http, err.status, err.message, NULL);
+        refuse(h, http == 429 ? 409 : http, &err);
 }
 
 void fc_fooocus_unsupported(fc_http *h)
@@ -365,10 +405,10 @@ void fc_fooocus_unsupported(fc_http *h)
 void fc_fooocus_query_job(fc_http *h)
 {
     fc_job_row job;
-    const char *id = fc_http_query(h, "job_id"), *preview = fc_http_query(h, "require_step_preview");
+    const char *id = fc_http_query(h, "job_id");
     if (id && fc_ulid_valid(id) &&
         fc_library_job_get(h->server->library, id, &h->arena, &job, NULL) == FC_OK) {
-        fc_http_json(h, 200, async_job(h, &job, preview && strcmp(preview, "true") == 0));
+        fc_http_json(h, 200, async_job(h, &job, fc_http_query_flag(h, "require_step_preview")));
         return;
     }
     fc_http_json(h, 404,
@@ -443,7 +483,12 @@ void fc_fooocus_job_history(fc_http *h)
 {
     int64_t page, size;
     fc_job_row job;
+    fc_err err;
     const char *id = fc_http_query(h, "job_id");
+    if (fc_http_query_flag(h, "delete") && (!id || !*id)) {
+        fc_http_problem_as(h, 501, FC_UNSUPPORTED, "delete: name one job with job_id", "delete");
+        return;
+    }
     if (!fc_http_query_int(h, "page", 0, 1000, 0, &page) ||
         !fc_http_query_int(h, "page_size", 1, 100, 20, &size))
         return;
@@ -455,17 +500,21 @@ void fc_fooocus_job_history(fc_http *h)
         history = history_page(h, page, size);
     } else if (fc_library_job_get(h->server->library, id, &h->arena, &job, NULL) == FC_OK) {
         json_array_append_new(fc_job_state_is_final(job.state) ? history : queue, history_item(&job));
+        if (fc_http_query_flag(h, "delete") && fc_jobs_delete(h->server->jobs, id, &err) != FC_OK) {
+            json_decref(queue);
+            json_decref(history);
+            refuse(h, 0, &err);
+            return;
+        }
     }
     fc_http_json(h, 200, json_pack("{s:o, s:o}", "queue", queue, "history", history));
 }
 
 void fc_fooocus_stop(fc_http *h)
 {
-    fc_jobs_state queue;
+    char id[FC_JOB_ID_SIZE];
     fc_err err;
-    fc_jobs_get_state(h->server->jobs, &queue);
-    if (*queue.running)
-        (void)!fc_jobs_cancel(h->server->jobs, queue.running, &err); /* over meanwhile: fine */
+    if (fc_owner_job(h, id)) (void)!fc_jobs_cancel(h->server->jobs, id, &err); /* over meanwhile: fine */
     fc_http_json(h, 200, json_pack("{s:s}", "msg", "success"));
 }
 
@@ -512,7 +561,7 @@ void fc_fooocus_clean_vram(fc_http *h)
 
 void fc_fooocus_ping(fc_http *h)
 {
-    fc_http_bytes(h, 200, "text/plain; charset=utf-8", "pong", 4);
+    fc_http_json(h, 200, json_string("pong"));
 }
 
 /* Only pictures of the history, found by their path there: what else lies in the folder is not served. */

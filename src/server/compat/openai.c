@@ -224,6 +224,10 @@ static void answer_job(fc_http *h, const fc_job_row *job)
     json_decref(data);
 }
 
+/* Messages name our fields. */
+static const fc_alias names[] = {
+    {"n", "count"}, {"size", "width"}, {"size", "height"}, {"output_format", "format"}};
+
 void fc_openai_images(fc_http *h)
 {
     fc_job_row job;
@@ -231,7 +235,9 @@ void fc_openai_images(fc_http *h)
     unsigned http;
     fc_run_result result = fc_run_job(h, make_parameters, &job, &http, &err);
     if (result == FC_RUN_OVER) answer_job(h, &job);
-    if (result == FC_RUN_FAILED) fc_openai_error(h, http, &err);
+    if (result != FC_RUN_FAILED) return;
+    fc_alias_message(names, sizeof names / sizeof names[0], &err);
+    fc_openai_error(h, http, &err);
 }
 
 void fc_openai_unsupported(fc_http *h)

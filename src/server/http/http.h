@@ -44,6 +44,8 @@ typedef struct fc_http {
     fc_waiter waiter;
     json_t *warnings; /* what was not done as it was asked for: texts; NULL: nothing */
     void *state;      /* a handler's own, in the arena, kept while it waits; NULL at first */
+    void (*on_gone)(struct fc_http *h); /* the client hung up before there was an answer; NULL: never mind */
+    bool answered;
     struct MHD_Response *response;
     unsigned status;
 } fc_http;

@@ -52,7 +52,7 @@ static void errno_chooses_the_status(void **state)
     assert_int_equal(fc_fail_errno(&err, ENOENT, "cannot open %s", "x"), FC_NOT_FOUND);
     assert_string_equal(err.message, "cannot open x: No such file or directory");
     assert_int_equal(fc_fail_errno(NULL, EACCES, "x"), FC_DENIED);
-    assert_int_equal(fc_fail_errno(&err, ENOSPC, "cannot write %s", "x"), FC_IO);
+    assert_int_equal(fc_fail_errno(&err, ENOSPC, "cannot write %s", "x"), FC_FULL);
     assert_string_equal(err.message,
                         "cannot write x: no space is left there; make room or choose another folder");
     assert_int_equal(fc_fail_errno(NULL, ENOMEM, "x"), FC_NOMEM);

@@ -563,7 +563,7 @@ static void test_full_disk_without_length(void **state)
     fc_status s = get("model.bin?nolength", &o, file_hash, 0, &err);
     bool there = exists("");
     umount(folder);
-    assert_fails(s, FC_IO, &err, "no space is left");
+    assert_fails(s, FC_FULL, &err, "no space is left");
     assert_false(there);
 }
 
