@@ -8,7 +8,7 @@ if(FC_SANITIZE)
   set(FC_TEST_TIMEOUT 3600)
 endif()
 if(TARGET synth_ckpt)
-  target_sources(synth_ckpt PRIVATE tests/support/synth.c) # alone: the tool must build without cmocka
+  target_sources(synth_ckpt PRIVATE tests/support/synth.c tests/support/synth_guides.c) # alone: the tool must build without cmocka
   target_include_directories(synth_ckpt PRIVATE tests)
 endif()
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)

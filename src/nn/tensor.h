@@ -53,6 +53,14 @@ static inline fc_tensor fc_tensor_position(fc_tensor t, int32_t at)
     return t;
 }
 
+/* Tokens [first, first + count) of a tensor with one batch entry: [1, 1, count, c]. */
+static inline fc_tensor fc_tensor_positions(fc_tensor t, int32_t first, int32_t count)
+{
+    t = fc_tensor_position(t, first);
+    t.w = count;
+    return t;
+}
+
 /* The same rows seen as [n, 1, h*w, c]. */
 static inline fc_tensor fc_tensor_tokens(fc_tensor t)
 {
