@@ -7,30 +7,31 @@ import re
 
 from golden_pixels import PART, WHOLE, read, write
 
-# file -> [(regular expression of the tensors that stay, how many rows of dimension 1 stay; None: all)], first match counts
+# file -> [(regular expression of the tensors that stay, how much of which dimension stays; None: all)], first match counts
 KEEP = {
-    "clipvision": [(r"image\.a|hidden(1|16)\.a\.tokens0_16", None), (r"hidden0\.a|penultimate\.(a|zero)", 16)],
+    "clipvision": [(r"image\.a|hidden(1|16)\.a\.tokens0_16", None), (r"hidden0\.a|penultimate\.(a|zero)", (1, 16))],
+    "ip": [(r"tokens\.a|kv\.([0-9]|1.|2[0-6])\.[kv]|kv\.0\.[kv]\.negative|kv\.sums\.f64", None), (r"resampler\..*", (0, 1))],
 }
 
 
-def cut(entry, data, rows):
-    """The first rows of dimension 1 of a tensor whose dimension 0 is 1."""
-    shape = entry["shape"]
-    if rows is None or shape[1] <= rows:
+def cut(entry, data, part):
+    """The first of the rows of a tensor whose dimensions before are 1."""
+    shape = list(entry["shape"])
+    if part is None or shape[part[0]] <= part[1]:
         return entry, data
-    assert shape[0] == 1
-    kept = [1, rows, *shape[2:]]
-    size = len(data) // math.prod(shape) * math.prod(kept)
-    return {"dtype": entry["dtype"], "shape": kept}, data[:size]
+    assert math.prod(shape[:part[0]]) == 1
+    size = len(data) // shape[part[0]] * part[1]
+    shape[part[0]] = part[1]
+    return {"dtype": entry["dtype"], "shape": shape}, data[:size]
 
 
 def main():
     for name, rules in KEEP.items():
         tensors = {}
         for tensor, (entry, data) in read(WHOLE / f"v25_{name}.safetensors").items():
-            rows = next((r for pattern, r in rules if re.fullmatch(pattern, tensor)), False)
-            if rows is not False:
-                tensors[tensor] = cut(entry, data, rows)
+            part = next((r for pattern, r in rules if re.fullmatch(pattern, tensor)), False)
+            if part is not False:
+                tensors[tensor] = cut(entry, data, part)
         path = PART / f"v25_{name}.safetensors"
         write(path, tensors)
         print(f"{path.name}: {len(tensors)} tensors, {path.stat().st_size} bytes")

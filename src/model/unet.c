@@ -211,6 +211,7 @@ static void run_layer(fc_cx *cx, fc_unet_kind kind, union module m, fc_tensor y,
 struct step {
     fc_tensor emb; /* silu(time + label) */
     const fc_unet_cond *cond;
+    const fc_unet_extra *extra; /* may be NULL */
 };
 
 /* x [n,h,w,cin + skip] -> [n,h',w',cout] on the caller's scope */
@@ -234,7 +235,7 @@ static fc_tensor run_block(fc_cx *cx, const fc_unet *u, int32_t i, fc_tensor x, 
             to = fc_new(cx, cx->act, x.n, s.h, s.w, y->cout);
         fc_mark inner = fc_enter(cx, y->name);
         if (y->kind == FC_UNET_ATTN)
-            unet_attn_run(cx, u->module[i][k].attn, x, &step->cond->kv[y->cross]);
+            unet_attn_run(cx, u->module[i][k].attn, x, &step->cond->kv[y->cross], y->cross, step->extra);
         else
             run_layer(cx, y->kind, u->module[i][k], to, x, step->emb);
         x = to;
@@ -262,7 +263,7 @@ fc_tensor fc_unet_forward(fc_cx *cx, const fc_unet *u, fc_tensor x, const float 
     fc_tensor skip[FC_UNET_MAX_BLOCKS] = {0};
     fc_tensor eps = fc_new(cx, FC_F32, x.n, x.h, x.w, l->out_channels);
     fc_mark m = fc_enter(cx, "unet");
-    struct step step = {embed_time(cx, u, timesteps, x.n, cond->label), cond};
+    struct step step = {embed_time(cx, u, timesteps, x.n, cond->label), cond, extra};
     fc_tensor h = fc_convert(cx, x, cx->act);
     int32_t i = 0, n = 0;
     for (; i < l->inputs; i++) {

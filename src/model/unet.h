@@ -77,10 +77,20 @@ void fc_unet_set_context(fc_cx *cx, const fc_unet *u, fc_tensor context, fc_unet
 /* y: host [n][label_width]. Fills cond->label; may be called again for another y. */
 void fc_unet_set_label(fc_cx *cx, const fc_unet *u, const float *y, int32_t n, fc_unet_cond *cond);
 
+/* A picture that every cross attention looks at beside the text (an image prompt); what it sees there is
+ * added with this weight. */
+typedef struct fc_unet_picture {
+    const fc_tensor *kv; /* [cross_count]: keys and values [sides,1,T,2c] in the dtype of the activations */
+    float weight;
+} fc_unet_picture;
+
 /* What other networks and settings add to a run; all zero: nothing. */
 typedef struct fc_unet_extra {
     fc_tensor first;       /* [1,h,w,channels], added to what the first block makes of every image */
     const fc_freeu *freeu; /* NULL: off */
+    const fc_unet_picture *picture;
+    int32_t pictures;
+    int32_t side; /* of the run's first image; the others follow */
 } fc_unet_extra;
 
 /* x [n,h,w,in_channels], any dtype; timesteps: host, n values; extra may be NULL -> predicted noise

@@ -71,14 +71,31 @@ static void self_attention(fc_cx *cx, const struct unet_tblock *t, fc_tensor x, 
     fc_leave(cx, m);
 }
 
-/* x += to_out(attention(x, text)) */
-static void cross_attention(fc_cx *cx, const struct unet_tblock *t, fc_tensor x, fc_tensor kv, int32_t heads)
+void unet_attn_pictures(fc_cx *cx, fc_tensor y, fc_tensor q, int32_t heads, int32_t cross,
+                        const fc_unet_extra *extra)
+{
+    for (int32_t i = 0; extra && i < extra->pictures; i++) {
+        fc_mark m = fc_enter(cx, NULL);
+        fc_tensor kv = extra->picture[i].kv[cross];
+        if (kv.data && extra->side + q.n > kv.n) fc_cx_fail(cx, FC_INTERNAL, "a picture has too few sides");
+        kv = fc_tensor_batch(kv, extra->side, q.n);
+        fc_tensor seen = fc_attention(cx, q, fc_tensor_channels(kv, 0, q.c), fc_tensor_channels(kv, q.c, q.c),
+                                      heads, false);
+        fc_axpby_to(cx, y, 1.0f, y, extra->picture[i].weight, seen);
+        fc_leave(cx, m);
+    }
+}
+
+/* x += to_out(attention(x, text) and what it sees of pictures) */
+static void cross_attention(fc_cx *cx, const struct unet_tblock *t, fc_tensor x, fc_tensor kv, int32_t heads,
+                            int32_t cross, const fc_unet_extra *extra)
 {
     fc_mark m = fc_enter(cx, NULL);
     int32_t c = x.c;
     fc_tensor h = fc_layer_norm(cx, x, &t->norm2);
     fc_tensor q = fc_linear(cx, h, &t->q, FC_PLAIN);
     h = fc_attention(cx, q, fc_tensor_channels(kv, 0, c), fc_tensor_channels(kv, c, c), heads, false);
+    unet_attn_pictures(cx, h, q, heads, cross, extra);
     fc_linear_to(cx, x, h, &t->out2, (fc_epi){.add = x});
     fc_probe(cx, "attn2", x);
     fc_leave(cx, m);
@@ -96,7 +113,8 @@ static void feed_forward(fc_cx *cx, const struct unet_tblock *t, fc_tensor x)
     fc_leave(cx, m);
 }
 
-void unet_attn_run(fc_cx *cx, const struct unet_attn *a, fc_tensor x, const fc_tensor *kv)
+void unet_attn_run(fc_cx *cx, const struct unet_attn *a, fc_tensor x, const fc_tensor *kv, int32_t cross,
+                   const fc_unet_extra *extra)
 {
     fc_mark m = fc_enter(cx, NULL);
     fc_tensor h = fc_group_norm(cx, x, &a->norm, FC_ACT_NONE);
@@ -107,7 +125,7 @@ void unet_attn_run(fc_cx *cx, const struct unet_attn *a, fc_tensor x, const fc_t
         const struct unet_tblock *t = &a->block[i];
         fc_mark inner = fc_enter(cx, t->name);
         self_attention(cx, t, h, a->heads);
-        cross_attention(cx, t, h, kv[i], a->heads);
+        cross_attention(cx, t, h, kv[i], a->heads, cross + i, extra);
         feed_forward(cx, t, h);
         fc_probe(cx, NULL, h);
         fc_leave(cx, inner);

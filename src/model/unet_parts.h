@@ -41,7 +41,13 @@ void unet_attn_bind(fc_binder *b, struct unet_attn *a, const char *name, const f
                     int32_t context_width);
 /* Writes keys and values of the text for each cross attention: kv[i] [n,1,T,2c] */
 void unet_attn_context(fc_cx *cx, const struct unet_attn *a, fc_tensor context, const fc_tensor *kv);
-/* x [n,h,w,c], changed in place; kv as unet_attn_context wrote it */
-void unet_attn_run(fc_cx *cx, const struct unet_attn *a, fc_tensor x, const fc_tensor *kv);
+/* x [n,h,w,c], changed in place; kv as unet_attn_context wrote it; cross: number of its first cross
+ * attention; extra may be NULL */
+void unet_attn_run(fc_cx *cx, const struct unet_attn *a, fc_tensor x, const fc_tensor *kv, int32_t cross,
+                   const fc_unet_extra *extra);
+/* y += weight * attention(q, picture) for every picture of extra, in cross attention number `cross`; y, q
+ * [n,1,T,c] */
+void unet_attn_pictures(fc_cx *cx, fc_tensor y, fc_tensor q, int32_t heads, int32_t cross,
+                        const fc_unet_extra *extra);
 
 #endif
