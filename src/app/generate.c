@@ -51,7 +51,8 @@ static fc_status make_plan(job *j, fc_err *err)
     uint64_t random_seed;
     fc_status status = fc_random_bytes(&random_seed, sizeof random_seed, err);
     if (status != FC_OK) return status;
-    const fc_plan_input input = {&j->params, j->request, j->styles, j->wildcards, &j->files, random_seed};
+    const fc_plan_input input = {&j->params,  j->request,           j->styles, j->wildcards, &j->files,
+                                 random_seed, fc_engine_lora_brings};
     return fc_plan_make(&input, &j->arena, &j->plan, err);
 }
 

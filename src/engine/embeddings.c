@@ -47,8 +47,10 @@ static fc_status read_all(fc_embedding_set *set, const fc_model_choice *choice, 
     for (int32_t i = 0; i < choice->embedding_count && !s; i++) {
         fc_embedding_entry *e = &set->items[set->count++];
         e->name = fc_strdup(choice->embeddings[i].name);
-        s = e->name ? fc_embedding_open(&e->vectors, choice->embeddings[i].path, err)
-                    : fc_fail(err, FC_NOMEM, "out of memory");
+        const fc_embedding_choice *file = &choice->embeddings[i];
+        if (!e->name) return fc_fail(err, FC_NOMEM, "out of memory");
+        s = file->bundled ? fc_embedding_open_bundled(&e->vectors, file->path, file->name, err)
+                          : fc_embedding_open(&e->vectors, file->path, err);
     }
     return s;
 }
@@ -104,4 +106,9 @@ static const float *row_of(void *user, uint32_t handle, uint32_t row, bool g, in
 fc_text_embeddings fc_embedding_set_get(fc_embedding_set *set)
 {
     return (fc_text_embeddings){.names = {.user = set, .find = find}, .row = row_of};
+}
+
+bool fc_engine_lora_brings(const char *path, const char *name)
+{
+    return fc_embedding_is_bundled(path, name);
 }

@@ -36,4 +36,8 @@ fc_status fc_engine_profile_start(fc_engine *engine, double (*now)(void), fc_err
 /* NULL: nothing was noted. Lives as long as the engine. */
 const fc_profile *fc_engine_profile(const fc_engine *engine);
 
+/* Whether the LoRA at path brings a textual inversion of this name along. Reads the file's list of tensors.
+ */
+bool fc_engine_lora_brings(const char *path, const char *name);
+
 #endif

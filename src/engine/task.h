@@ -21,6 +21,7 @@ typedef struct fc_lora_choice {
 typedef struct fc_embedding_choice {
     const char *name;
     const char *path;
+    bool bundled; /* the file is a LoRA that brings it along */
 } fc_embedding_choice;
 
 /* The files a job needs. Paths are borrowed for the call. */

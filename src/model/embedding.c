@@ -2,10 +2,12 @@
 #include "model/embedding.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "nn/lora.h"
 #include "nn/weights.h"
 
 /* [rows][width], or one vector [width] */
@@ -15,16 +17,20 @@ static bool has_vectors(const fc_weight *w)
            w->shape[w->ndim - 1] > 0;
 }
 
-/* The tensor of a key, else that of the older layouts, else the first one. */
-static const fc_weight *choose(fc_weights *file, const char *key)
+/* The tensor of a key, else that of the older layouts, else the first one, among those that begin with
+ * prefix. */
+static const fc_weight *choose(fc_weights *file, const char *prefix, const char *key)
 {
-    const fc_weight *w = fc_weights_find(file, key);
-    if (w) return w;
+    const fc_weight *older = NULL, *first = NULL;
+    size_t n = strlen(prefix);
     for (size_t i = 0; i < fc_weights_count(file); i++) {
-        w = fc_weights_at(file, i);
-        if (fc_str_starts(w->name, "string_to_param.")) return w;
+        const fc_weight *w = fc_weights_at(file, i);
+        if (!fc_str_starts(w->name, prefix)) continue;
+        if (strcmp(w->name + n, key) == 0) return w;
+        if (!older && fc_str_starts(w->name + n, "string_to_param.")) older = w;
+        if (!first) first = w;
     }
-    return fc_weights_count(file) ? fc_weights_at(file, 0) : NULL;
+    return older ? older : first;
 }
 
 static fc_status check_values(const float *values, size_t count, const fc_weight *w, fc_err *err)
@@ -57,20 +63,50 @@ static fc_status read(fc_embedding *e, int encoder, const fc_weight *w, fc_err *
              : check_values(e->rows[encoder], count, w, err);
 }
 
-fc_status fc_embedding_open(fc_embedding *e, const char *path, fc_err *err)
+static fc_status open_below(fc_embedding *e, const char *path, const char *prefix, fc_err *err)
 {
     static const char *const keys[2] = {"clip_l", "clip_g"};
     fc_weights *file = NULL;
     *e = (fc_embedding){0};
     fc_status s = fc_weights_open(&file, path, err);
     if (s) return s;
-    for (int i = 0; i < 2 && !s; i++) s = read(e, i, choose(file, keys[i]), err);
+    for (int i = 0; i < 2 && !s; i++) s = read(e, i, choose(file, prefix, keys[i]), err);
     fc_weights_close(file);
     if (s) {
         fc_fail_prefix(err, "%s", path);
         fc_embedding_fini(e);
     }
     return s;
+}
+
+fc_status fc_embedding_open(fc_embedding *e, const char *path, fc_err *err)
+{
+    return open_below(e, path, "", err);
+}
+
+enum { PREFIX_SIZE = 300 };
+
+static void bundle_prefix(const char *name, char prefix[PREFIX_SIZE])
+{
+    snprintf(prefix, PREFIX_SIZE, FC_LORA_BUNDLE "%.200s.", name);
+}
+
+fc_status fc_embedding_open_bundled(fc_embedding *e, const char *path, const char *name, fc_err *err)
+{
+    char prefix[PREFIX_SIZE];
+    bundle_prefix(name, prefix);
+    return open_below(e, path, prefix, err);
+}
+
+bool fc_embedding_is_bundled(const char *path, const char *name)
+{
+    char prefix[PREFIX_SIZE];
+    fc_weights *file;
+    if (fc_weights_open(&file, path, NULL) != FC_OK) return false;
+    bundle_prefix(name, prefix);
+    bool bundled = fc_weights_has_prefix(file, prefix);
+    fc_weights_close(file);
+    return bundled;
 }
 
 void fc_embedding_fini(fc_embedding *e)

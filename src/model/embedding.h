@@ -4,6 +4,7 @@
 #ifndef FC_MODEL_EMBEDDING_H
 #define FC_MODEL_EMBEDDING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/status.h"
 
@@ -18,6 +19,10 @@ typedef struct fc_embedding {
 
 /* FORMAT: broken, or no vectors in it; UNSUPPORTED: another kind of file. Messages name the file. */
 fc_status fc_embedding_open(fc_embedding *e, const char *path, fc_err *err) FC_MUST_USE;
+/* One that travels in a LoRA's file: tensors "bundle_emb.NAME.KEY", KEY as in a file of its own. */
+fc_status fc_embedding_open_bundled(fc_embedding *e, const char *path, const char *name,
+                                    fc_err *err) FC_MUST_USE;
+bool fc_embedding_is_bundled(const char *path, const char *name); /* false too when the file cannot be read */
 void fc_embedding_fini(fc_embedding *e);
 
 #endif

@@ -25,7 +25,7 @@ static void plan(const fc_request *request, fc_arena *arena, const fc_params *pa
         .loras = params->loras,
         .known_loras = {known_loras, 2},
     };
-    const fc_plan_input input = {params, request, styles, wildcards, &files, 1};
+    const fc_plan_input input = {params, request, styles, wildcards, &files, 1, NULL};
     if (fc_plan_make(&input, arena, &made, &err) == FC_OK) {
         json_t *record = fc_record_make(&made, made.count - 1, NULL), *read;
         fc_buf text;

@@ -11,6 +11,14 @@ typedef struct visit {
     bool full;
 } visit;
 
+/* The LoRA that brings the embedding along; NULL: none. */
+static const char *bringing(const fc_embedding_search *s, const char *name)
+{
+    for (int32_t i = 0; s->brings && i < s->lora_count; i++)
+        if (s->brings(s->loras[i].path, name)) return s->loras[i].path;
+    return NULL;
+}
+
 static bool find(void *user, const char *name, size_t size, uint32_t *handle, uint32_t *rows)
 {
     visit *v = user;
@@ -18,11 +26,12 @@ static bool find(void *user, const char *name, size_t size, uint32_t *handle, ui
     char *word = fc_arena_strndup(s->arena, name, size);
     const char *path = word && *word ? fc_model_folder_path(s->folder, word) : NULL;
     *handle = *rows = 1; /* only the names are wanted */
-    if (!path) return false;
-    for (int32_t i = 0; i < s->count; i++)
+    for (int32_t i = 0; word && i < s->count; i++)
         if (strcmp(s->items[i].name, word) == 0) return true;
+    const char *lora = path || !word || !*word ? NULL : bringing(s, word);
+    if (!path && !lora) return false;
     v->full = s->count == FC_MAX_EMBEDDINGS;
-    if (!v->full) s->items[s->count++] = (fc_embedding_choice){word, path};
+    if (!v->full) s->items[s->count++] = (fc_embedding_choice){word, path ? path : lora, lora != NULL};
     return true;
 }
 

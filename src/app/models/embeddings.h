@@ -1,4 +1,5 @@
-/* The textual inversions that texts name ("embedding:NAME"), found among the files of models/embeddings. */
+/* The textual inversions that texts name ("embedding:NAME"), found among the files of models/embeddings,
+ * else in the LoRAs of the job. */
 #ifndef FC_APP_MODELS_EMBEDDINGS_H
 #define FC_APP_MODELS_EMBEDDINGS_H
 
@@ -9,6 +10,9 @@ enum { FC_MAX_EMBEDDINGS = 64 }; /* of one job */
 
 typedef struct fc_embedding_search {
     const fc_model_folder *folder;
+    const fc_lora_choice *loras; /* that may bring some along */
+    int32_t lora_count;
+    bool (*brings)(const char *lora_path, const char *name); /* NULL: none does */
     fc_warn warn; /* told about names that no file has: the texts do without them */
     fc_embedding_choice items[FC_MAX_EMBEDDINGS]; /* found so far, each name once; texts in the arena */
     int32_t count;

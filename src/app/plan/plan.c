@@ -275,7 +275,12 @@ static fc_status choose_embeddings(planner *p)
     fc_plan *plan = p->plan;
     fc_embedding_search *s = fc_arena_alloc(p->arena, sizeof *s);
     if (!s) return fc_fail(p->err, p->arena->status, "out of memory for the plan");
-    *s = (fc_embedding_search){.folder = &p->input->files->embeddings, .warn = warner(p), .arena = p->arena};
+    *s = (fc_embedding_search){.folder = &p->input->files->embeddings,
+                               .loras = plan->models.loras,
+                               .lora_count = plan->models.lora_count,
+                               .brings = p->input->brings,
+                               .warn = warner(p),
+                               .arena = p->arena};
     fc_status status = FC_OK;
     for (int32_t i = 0; i < plan->count; i++) {
         const fc_text_list *sides[] = {&plan->images[i].task.positive, &plan->images[i].task.negative};

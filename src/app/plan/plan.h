@@ -16,6 +16,8 @@ typedef struct fc_plan_input {
     fc_wildcards *wildcards; /* reads its files when they are named */
     const fc_model_files *files;
     uint64_t random_seed; /* taken when the request asks for a random seed */
+    bool (*brings)(const char *lora_path, const char *name); /* whether a LoRA brings an embedding; NULL: none
+                                                              * does */
 } fc_plan_input;
 
 typedef struct fc_plan_image {

@@ -134,6 +134,33 @@ static void test_refused(void **state)
     assert_fails(fc_embedding_open(&e, fc_test_tmp_path("text.pt"), &err), FC_FORMAT, &err, "text.pt");
 }
 
+/* In a LoRA's file, under its name. */
+static void test_bundled(void **state)
+{
+    (void)state;
+    const fc_st_source t[] = {tensor("m.lora_up.weight", 2, 2, small),
+                              tensor("bundle_emb.star.clip_l", 2, 3, small),
+                              tensor("bundle_emb.star.clip_g", 2, 4, other),
+                              tensor("bundle_emb.sta.string_to_param.*", 1, 3, other)};
+    const char *path = save("lora.safetensors", t, 4);
+    fc_embedding e;
+    fc_err err = {0};
+    assert_true(fc_embedding_is_bundled(path, "star") && fc_embedding_is_bundled(path, "sta"));
+    assert_false(fc_embedding_is_bundled(path, "st") || fc_embedding_is_bundled(path, "") ||
+                 fc_embedding_is_bundled("/nonexistent", "star"));
+    assert_ok(fc_embedding_open_bundled(&e, path, "star", &err), &err);
+    assert_int_equal(e.count, 2);
+    assert_int_equal(e.width[0], 3);
+    assert_int_equal(e.width[1], 4);
+    assert_memory_equal(e.rows[0], small, 6 * sizeof *small);
+    assert_memory_equal(e.rows[1], other, 8 * sizeof *other);
+    fc_embedding_fini(&e);
+    assert_ok(fc_embedding_open_bundled(&e, path, "sta", &err), &err);
+    assert_int_equal(e.count, 1);
+    fc_embedding_fini(&e);
+    assert_fails(fc_embedding_open_bundled(&e, path, "none", &err), FC_UNSUPPORTED, &err, "no vectors");
+}
+
 static fc_status open_and_close(void *path)
 {
     fc_embedding e;
@@ -157,7 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_both_encoders), cmocka_unit_test(test_one_tensor),
         cmocka_unit_test(test_pytorch),       cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_torture),
+        cmocka_unit_test(test_bundled),       cmocka_unit_test(test_torture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

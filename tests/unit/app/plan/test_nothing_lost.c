@@ -30,7 +30,7 @@ static void check(const fc_styles *set, const char *recipe, const char *styles)
     assert_ok(fc_request_set_json(p.request, request, strlen(request), &err), &err);
     fc_arena_init(&arena, 16 << 20);
     assert_ok(fc_request_resolve(p.request, &arena, &p.params, &err), &err);
-    const fc_plan_input input = {&p.params, p.request, set, p.wildcards, &p.files, 1};
+    const fc_plan_input input = {&p.params, p.request, set, p.wildcards, &p.files, 1, NULL};
     assert_ok(fc_plan_make(&input, &arena, &plan, &err), &err);
     const fc_task *task = &plan.images[0].task;
     if (!reaches(&task->positive, sentence))
@@ -60,8 +60,41 @@ static void test_every_style(void **state)
     fc_styles_close(set);
 }
 
+static bool brings(const char *lora_path, const char *name)
+{
+    return strcmp(lora_path, "d/ink.safetensors") == 0 && strcmp(name, "star") == 0;
+}
+
+/* A textual inversion that a chosen LoRA brings along is found by its name, another is told. */
+static void test_embedding_of_a_lora(void **state)
+{
+    (void)state;
+    planned p;
+    fc_err err = {0};
+    fc_arena arena;
+    fc_plan plan;
+    json_t *files = json_pack("{s:[s]}", "loras", "d/ink.safetensors");
+    assert_ok(plan_json_request(
+                  &p, "{\"prompt\": \"a embedding:star over embedding:moon\", \"loras\": [\"ink:1\"]}", files,
+                  1, &err),
+              &err);
+    const fc_plan_input input = {&p.params, p.request, p.styles, p.wildcards, &p.files, 1, brings};
+    fc_arena_init(&arena, 16 << 20);
+    assert_ok(fc_plan_make(&input, &arena, &plan, &err), &err);
+    assert_int_equal(plan.models.embedding_count, 1);
+    assert_string_equal(plan.models.embeddings[0].name, "star");
+    assert_string_equal(plan.models.embeddings[0].path, "d/ink.safetensors");
+    assert_true(plan.models.embeddings[0].bundled);
+    assert_int_equal(plan.warnings.count, 1);
+    assert_non_null(strstr(plan.warnings.items[0], "moon"));
+    fc_arena_fini(&arena);
+    planned_fini(&p);
+    json_decref(files);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_style)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_style),
+                                       cmocka_unit_test(test_embedding_of_a_lora)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,7 +102,7 @@ static fc_status plan_in(const planned *p, size_t memory, fc_err *err)
     fc_arena arena;
     fc_plan plan;
     fc_arena_init(&arena, memory);
-    const fc_plan_input input = {&p->params, p->request, p->styles, p->wildcards, &p->files, 1};
+    const fc_plan_input input = {&p->params, p->request, p->styles, p->wildcards, &p->files, 1, NULL};
     fc_status status = fc_plan_make(&input, &arena, &plan, err);
     fc_arena_fini(&arena);
     return status;
