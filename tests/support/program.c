@@ -57,10 +57,10 @@ static void become(const program *p, const char *path, char *const *argv)
     unsetenv("HF_TOKEN");
     unsetenv("HF_MIRROR");
     if (chdir(program_folder()) != 0) _exit(121);
-    if (p->file_limit) {
-        signal(SIGXFSZ, SIG_IGN);
+    if (p->file_limit)
         setrlimit(RLIMIT_FSIZE, &(struct rlimit){(rlim_t)p->file_limit, (rlim_t)p->file_limit});
-    }
+    if (p->space_limit)
+        setrlimit(RLIMIT_AS, &(struct rlimit){(rlim_t)p->space_limit, (rlim_t)p->space_limit});
     execv(path, argv);
     _exit(122);
 }
@@ -75,7 +75,10 @@ void program_start(program *p, const char *name, const char *const *args)
         assert_true(count < MAX_ARGS);
         argv[count + 1] = (char *)(uintptr_t)args[count];
     }
-    *p = (program){.file_limit = p->file_limit, .typed = p->typed, .no_output = p->no_output};
+    *p = (program){.file_limit = p->file_limit,
+                   .space_limit = p->space_limit,
+                   .typed = p->typed,
+                   .no_output = p->no_output};
     snprintf(path, sizeof path, "%s/%s", FC_BINARY_DIR, name);
     snprintf(p->out_path, sizeof p->out_path, "%s/out%d", fc_test_tmpdir(), ++number);
     snprintf(p->err_path, sizeof p->err_path, "%s/err%d", fc_test_tmpdir(), number);

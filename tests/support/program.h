@@ -11,6 +11,7 @@ typedef struct program {
     char *out, *err; /* what it printed */
     char out_path[300], err_path[300];
     long file_limit;   /* bytes a file may have, 0: no limit; set before starting */
+    long space_limit;  /* bytes of address space, as ulimit -v sets; 0: no limit; set before starting */
     const char *typed; /* not NULL: it runs on a terminal, where this is typed; err is what the terminal
                           shows; set before starting */
     bool no_output;    /* standard output takes nothing, like a full disk; set before starting */

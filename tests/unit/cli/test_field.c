@@ -106,7 +106,7 @@ static void make_checkpoint(const char *name, change what)
 /* ---- runs ---- */
 
 static program run;
-static long file_limit; /* of the next runs; 0: none */
+static long file_limit, space_limit; /* of the next runs; 0: none */
 
 /* fooocus generate with what is given, small and quick; NULL ends more. */
 static void generate(const char *model, const char *const *more)
@@ -131,7 +131,7 @@ static void generate(const char *model, const char *const *more)
     while (*more && n < MAX_ARGS - 1) args[n++] = *more++;
     (void)remove(home("latent.safetensors"));
     program_free(&run);
-    run = (program){.file_limit = file_limit};
+    run = (program){.file_limit = file_limit, .space_limit = space_limit};
     program_run(&run, "fooocus", args);
 }
 #define GENERATE(model, ...) generate(model, (const char *const[]){__VA_ARGS__, NULL})
@@ -298,10 +298,18 @@ static void test_wildcards(void **state)
     assert_says(true, "sub/nothing");
 }
 
-/* A limit on the size of files is an error that says so. */
+/* A limit on the size of files is an error that says so; one on address space, far above what is needed, is
+ * none. */
 static void test_limits(void **state)
 {
+    static const long spaces[] = {8000000L * 1024, 1000000L * 1024};
     (void)state;
+    for (size_t i = 0; i < sizeof spaces / sizeof spaces[0]; i++) {
+        space_limit = spaces[i];
+        GENERATE("demo", "a boat");
+        assert_works();
+    }
+    space_limit = 0;
     file_limit = 1000;
     GENERATE("demo", "a boat");
     file_limit = 0;
