@@ -131,10 +131,17 @@ fc_status fc_engine_conditions(fc_engine *e, const fc_task *task, const fc_recip
     const char *const nothing = "";
     const fc_text_list empty = {&nothing, 1, 1};
     joined texts;
-    int32_t label_width =
-        fc_unet_layout_get(e->model[refiner ? FC_ROLE_REFINER : FC_ROLE_BASE]->unet)->label_width;
+    const fc_unet_layout *layout =
+        fc_unet_layout_get(e->model[refiner ? FC_ROLE_REFINER : FC_ROLE_BASE]->unet);
+    int32_t label_width = layout->label_width;
     fc_status s = join_texts(e, task, recipe, list->count > 0 ? list : &empty, refiner, arena, &texts, err);
     if (s) return s;
+    if (texts.width != layout->context_width) /* encoders of another file */
+        return fc_fail(
+            err, FC_UNSUPPORTED,
+            "the text encoders give %d features a word, the UNet takes %d: they belong to different "
+            "kinds of models",
+            texts.width, layout->context_width);
     *out = (fc_conditions){.context = texts.context, .tokens = texts.tokens, .width = texts.width};
     fc_adm_kind kind = refiner ? FC_ADM_REFINER : FC_ADM_BASE;
     s = make_label(task, recipe, kind, negative, &texts, label_width, arena, &out->label, err);

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/engine.h"
+#include "support/nano.h"
 #include "support/support.h"
 #include "support/synth.h"
 
@@ -223,6 +224,48 @@ static void test_neighbours_lend(void **state)
               &err);
 }
 
+/* A named lender of another family is refused before anything is read beyond its end. */
+static void test_strange_lender(void **state)
+{
+    (void)state;
+    static const part unet = {"unet.safetensors", UNET, NULL, FC_DTYPE_COUNT};
+    fc_synth s;
+    fc_engine *e;
+    fc_picture p;
+    fc_err err = {0};
+    const char *nano = fc_test_tmp_path("nano.safetensors");
+    fc_synth_init(&s);
+    fc_nano_unet(&s, FC_NANO_MIDDLE_FULL);
+    fc_nano_clip_l(&s);
+    fc_nano_clip_g(&s);
+    fc_nano_vae(&s);
+    assert_ok(fc_synth_write(nano, &s, FC_F16, &err), &err);
+    fc_synth_fini(&s);
+    assert_ok(fc_engine_open(&(fc_engine_config){.threads = 2}, &e, &err), &err);
+    const fc_model_choice choice = {.base = cut(fc_test_synth("tiny_base"), &unet), .lender = nano};
+    fc_status status = fc_engine_load(e, &choice, NULL, &err);
+    if (status == FC_OK) {
+        const char *words = "a cat";
+        fc_task task = {.positive = {&words, 1, 1},
+                        .seed = 1,
+                        .width = 64,
+                        .height = 64,
+                        .steps = 1,
+                        .sampler = "euler",
+                        .scheduler = "karras",
+                        .cfg = 1,
+                        .adm_positive = 1.5,
+                        .adm_negative = 0.8,
+                        .adm_end = 0.3,
+                        .clip_skip = 2,
+                        .images = 1,
+                        .image = 1};
+        status = fc_engine_run(e, &task, NULL, &p, &err);
+    }
+    assert_fails(status, FC_UNSUPPORTED, &err, NULL);
+    fc_engine_close(e);
+}
+
 static void test_no_vae(void **state)
 {
     static const part no_vae = {"no_vae.safetensors", NULL, VAE, FC_DTYPE_COUNT},
@@ -265,9 +308,12 @@ static void test_refiner_without_text(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_no_text_encoders), cmocka_unit_test(test_lora_on_parts),
-        cmocka_unit_test(test_neighbours_lend),  cmocka_unit_test(test_no_vae),
-        cmocka_unit_test(test_eight_bits),       cmocka_unit_test(test_refiner_without_text)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_no_text_encoders),
+                                       cmocka_unit_test(test_lora_on_parts),
+                                       cmocka_unit_test(test_neighbours_lend),
+                                       cmocka_unit_test(test_strange_lender),
+                                       cmocka_unit_test(test_no_vae),
+                                       cmocka_unit_test(test_eight_bits),
+                                       cmocka_unit_test(test_refiner_without_text)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
