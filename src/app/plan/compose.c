@@ -74,16 +74,33 @@ static fc_status read_prompts(fc_composer *c, fc_err *err)
     return status;
 }
 
-static fc_status init_prompts(fc_composer *c, fc_err *err)
+/* Tags that stay plain words are told. */
+static void tell_tags(fc_composer *c)
 {
-    const fc_params *params = c->input->params;
-    fc_status status = read_prompts(c, err);
-    if (status != FC_OK) return status;
+    static const char *const others[] = {"<lyco:", "<hypernet:"};
     for (size_t i = 1; i < c->positive.count; i++)
         if (strstr(c->positive.items[i], "<lora:"))
             fc_warn_emit(c->warn,
                          "prompt: LoRA tags count in the first line alone; in line %zu they are plain words",
                          i + 1);
+    for (size_t i = 0; i < c->negative.count; i++)
+        if (strstr(c->negative.items[i], "<lora:"))
+            fc_warn_emit(c->warn,
+                         "negative_prompt: LoRA tags count in the prompt alone; here they are plain words");
+    for (size_t i = 0; i < c->positive.count; i++)
+        for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
+            if (strstr(c->positive.items[i], others[k]))
+                fc_warn_emit(c->warn,
+                             "prompt: %sNAME> is no tag here, write <lora:NAME:WEIGHT>; it is plain words",
+                             others[k]);
+}
+
+static fc_status init_prompts(fc_composer *c, fc_err *err)
+{
+    const fc_params *params = c->input->params;
+    fc_status status = read_prompts(c, err);
+    if (status != FC_OK) return status;
+    tell_tags(c);
     uint64_t combinations = fc_arrays_count(c->positive.items[0]);
     if (combinations > (uint64_t)params->count)
         fc_warn_emit(c->warn,
