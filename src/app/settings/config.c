@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-enum { MAX_FILE = 4 << 20, PATH_SIZE = 4096, SHOWN_VALUE = 60 };
+enum { MAX_KEYS = 200, MAX_FILE = 4 << 20, PATH_SIZE = 4096, SHOWN_VALUE = 60 };
 
 typedef struct value {
     json_t *json;
@@ -114,8 +114,36 @@ static void set(fc_config *c, size_t row, json_t *given, fc_config_source source
     json_decref(json);
 }
 
+/* fc_str_closest is generous with long names. */
+static bool edits_are_few(const char *key, const char *near)
+{
+    size_t n = strlen(key), m = strlen(near), start = 0, end = 0;
+    while (key[start] && key[start] == near[start]) start++;
+    while (end + start < n && end + start < m && key[n - 1 - end] == near[m - 1 - end]) end++;
+    size_t longer = n > m ? n : m;
+    return longer - start - end <= 2;
+}
+
+/* Other programs' keys are none of ours; one that is nearly ours is a slip of the pen. */
+static void tell_unknown(const fc_config *c, const json_t *object, fc_config_source source)
+{
+    const char *key, *names[MAX_KEYS];
+    json_t *member;
+    size_t count = 0;
+    for (; count < fc_config_table_size && count < MAX_KEYS; count++)
+        names[count] = fc_config_table[count].key;
+    json_object_foreach((json_t *)(uintptr_t)object, key, member)
+    {
+        const char *near = fc_config_row_find(key) ? NULL : fc_str_closest(key, names, count);
+        if (near && edits_are_few(key, near))
+            fc_warn_emit(c->warn, "%s: there is no setting %.60s; did you mean %s?",
+                         source == FC_CONFIG_FILE ? c->file : source_name(source), key, near);
+    }
+}
+
 static void set_all(fc_config *c, const json_t *object, fc_config_source source)
 {
+    tell_unknown(c, object, source);
     for (size_t i = 0; i < fc_config_table_size; i++) {
         json_t *given = json_object_get(object, fc_config_table[i].key);
         if (given) set(c, i, given, source);

@@ -166,6 +166,22 @@ static void test_dresses(void **state)
     app_home_write("config.txt", "{}");
 }
 
+/* A slip of the pen is told; keys of other programs are not. */
+static void test_nearly_known_keys(void **state)
+{
+    (void)state;
+    app_home_write("config.txt",
+                   "{\"default_cfg_scal\": 5.5, \"defualt_model\": \"x\", \"default_stylez\": [], "
+                   "\"default_flux_guidance\": 1, \"theme\": \"dark\", \"default_lora_strength\": 2}");
+    fc_config *c = open_config(NULL);
+    assert_int_equal(warnings.count, 3);
+    assert_non_null(strstr(warnings.text, "did you mean default_cfg_scale?"));
+    assert_non_null(strstr(warnings.text, "did you mean default_model?"));
+    assert_non_null(strstr(warnings.text, "did you mean default_styles?"));
+    fc_config_close(c);
+    app_home_write("config.txt", "{}");
+}
+
 /* A preset that was asked for by name is never left out in silence; its file may lie in a folder. */
 static void test_presets_by_name(void **state)
 {
@@ -360,9 +376,10 @@ static void test_torture(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {T(test_dresses),         T(test_presets_by_name), T(test_defaults),
-                                       T(test_table),           T(test_precedence),      T(test_bad_values),
-                                       T(test_broken_files),    T(test_presets),         T(test_apply_preset),
-                                       T(test_previous_models), T(test_existing_folder), T(test_torture)};
+    const struct CMUnitTest tests[] = {
+        T(test_dresses), T(test_nearly_known_keys), T(test_presets_by_name), T(test_defaults),
+        T(test_table),   T(test_precedence),        T(test_bad_values),      T(test_broken_files),
+        T(test_presets), T(test_apply_preset),      T(test_previous_models), T(test_existing_folder),
+        T(test_torture)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
