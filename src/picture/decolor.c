@@ -179,7 +179,7 @@ static double energy(const problem *p, const double *weights)
 static int run(problem *p, double *weights)
 {
     const double close_enough = 1e-4;
-    double now = 0.0, before = INFINITY;
+    double now = 0.0, before = (double)INFINITY;
     int rounds = 0;
     for (int i = 0; i < TERMS; i++) weights[i] = i == 0 || i == 2 || i == 5 ? 0.33 : 0.0;
     while (fabs(now - before) > close_enough && rounds < MOST_ROUNDS) {
