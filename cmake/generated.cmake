@@ -38,3 +38,14 @@ set(WEB_C ${CMAKE_BINARY_DIR}/generated/web.c)
 add_custom_command(OUTPUT ${WEB_C} COMMAND gen_embed ${WEB_C} fc_web ${CMAKE_SOURCE_DIR}/web ${WEB_ASSETS}
                    DEPENDS gen_embed ${WEB_ASSET_FILES} COMMENT "the page" VERBATIM)
 list(APPEND FC_GENERATED_SERVER_SOURCES ${WEB_C})
+
+# src/backend/vulkan/spirv/ -> a table of embedded files, fc_vk_shaders.
+if(FC_VULKAN)
+  set(SPIRV_DIR ${CMAKE_SOURCE_DIR}/src/backend/vulkan/spirv)
+  file(GLOB SPIRV RELATIVE ${SPIRV_DIR} CONFIGURE_DEPENDS ${SPIRV_DIR}/*.spv)
+  list(TRANSFORM SPIRV PREPEND ${SPIRV_DIR}/ OUTPUT_VARIABLE SPIRV_FILES)
+  set(SHADERS_C ${CMAKE_BINARY_DIR}/generated/vulkan_shaders.c)
+  add_custom_command(OUTPUT ${SHADERS_C} COMMAND gen_embed ${SHADERS_C} fc_vk_shaders ${SPIRV_DIR} ${SPIRV}
+                     DEPENDS gen_embed ${SPIRV_FILES} COMMENT "shaders" VERBATIM)
+  list(APPEND FC_GENERATED_SOURCES ${SHADERS_C})
+endif()

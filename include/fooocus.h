@@ -137,8 +137,8 @@ typedef struct fc_engine_config { /* all zero: sensible defaults */
     fc_memory_mode memory;  /* LOW: weights are prepared when needed instead of being kept */
     uint64_t memory_bytes;  /* budget for prepared weights; 0: by the mode */
     fc_weight_form weights; /* INT8: the UNet's in 8 bits: half the memory, a slightly different picture */
-    const char *device;     /* which, where the backend has several: its number or a part of its name; NULL:
-                             * the best */
+    const char *device;     /* "auto" or NULL: a graphics card with enough memory, else the processor; "cpu";
+                             * "gpu"; or a card's number or a part of its name (`fooocus devices`) */
     uint64_t device_memory; /* bytes of the device's own memory to use at most; 0: all */
 } fc_engine_config;
 

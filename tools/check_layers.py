@@ -30,14 +30,14 @@ ROOMS = {
     "app": ["common", ("settings", "prompt"), "models", "plan", "output", "queue", ""],
     "server": ["http", "access", "api", "compat", ""],
     "diffusion": ["", "solvers"],
-    "backend": ["", ("ref", "cpu")],
+    "backend": ["", ("ref", "cpu", "vulkan")],
     "cli": ["", "bench"],
 }
 # what all rooms of its layer know, and the one file that knows all rooms
 SHARED = {"server/server.h", "server/server_impl.h"}
 KNOWS_ALL = {"backend/registry.c"}
 
-BACKENDS = ("ref", "cpu", "cuda")
+BACKENDS = ("ref", "cpu", "vulkan", "cuda")
 
 # regular expression of a call -> files (glob below src) that may contain it, and why
 OWNERS = [
@@ -118,7 +118,7 @@ def check_backends(path, relative, text, problems):
                 problems.append(f"{path}: backend {own} includes backend {other}")
         return
     for number, line in enumerate(text.splitlines(), 1):
-        if re.search(r"\bfc_backend_(ref|cpu|cuda)\b|\bdnnl_", line):
+        if re.search(r"\bfc_backend_(ref|cpu|vulkan|cuda)\b|\bdnnl_", line):
             problems.append(f"{path}:{number}: names a backend outside backend/registry.c")
 
 

@@ -3,10 +3,26 @@
 #include <string.h>
 #include "backend/cpu/cpu.h"
 #include "backend/ref/ref.h"
+#ifdef FC_VULKAN
+#include "backend/vulkan/vulkan.h"
+#endif
 #include "nn/backend.h"
 
-static const fc_backend *const backends[] = {&fc_backend_cpu, &fc_backend_ref};
-static const char *const names[] = {"cpu", "ref", NULL};
+static const fc_backend *const backends[] = {
+    &fc_backend_cpu,
+    &fc_backend_ref,
+#ifdef FC_VULKAN
+    &fc_backend_vulkan,
+#endif
+};
+static const char *const names[] = {
+    "cpu",
+    "ref",
+#ifdef FC_VULKAN
+    "vulkan",
+#endif
+    NULL,
+};
 
 const fc_backend *fc_backend_get(const char *name)
 {

@@ -15,23 +15,6 @@ const char *fc_engine_type_name(fc_dtype act)
     return act == FC_F16 ? "f16" : act == FC_BF16 ? "bf16" : "f32";
 }
 
-static fc_status choose_backend(fc_engine *e, const fc_engine_config *c, fc_err *err)
-{
-    if (!e->backend) e->backend = fc_backend_get(c->backend);
-    if (!e->backend) {
-        fc_buf names;
-        fc_buf_init(&names, 1024);
-        for (const char *const *n = fc_backend_names(); *n; n++) fc_buf_printf(&names, " %s", *n);
-        fc_status s =
-            fc_fail(err, FC_ARG, "there is no backend of that name; choose one of:%s", fc_buf_cstr(&names));
-        fc_buf_fini(&names);
-        return s;
-    }
-    const fc_backend_opts opts = {
-        .device = c->device, .memory_limit = c->device_memory, .threads = c->threads, .isa = c->isa};
-    return e->backend->open(&opts, &e->dev, err);
-}
-
 /* The types of activations: what was asked for, or what the device is best at. f16 is too narrow for a VAE.
  */
 static fc_status choose_types(fc_engine *e, fc_precision precision, fc_err *err)
@@ -47,7 +30,7 @@ static fc_status choose_types(fc_engine *e, fc_precision precision, fc_err *err)
 
 static fc_status open_parts(fc_engine *e, const fc_engine_config *c, fc_err *err)
 {
-    fc_status s = choose_backend(e, c, err);
+    fc_status s = fc_engine_open_device(e, c, err);
     if (s) return s;
     e->backend->info(e->dev, &e->info);
     fc_cx_init(&e->cx, &(fc_cx_opts){.backend = e->backend, .dev = e->dev});
@@ -240,6 +223,7 @@ void fc_engine_describe(const fc_engine *e, fc_engine_report *out)
 {
     *out = (fc_engine_report){0};
     snprintf(out->device, sizeof out->device, "%s", e->info.description);
+    snprintf(out->passed_over, sizeof out->passed_over, "%s", e->passed_over);
     snprintf(out->precision, sizeof out->precision, "%s", fc_engine_type_name(e->act));
     const fc_model *base = e->model[FC_ROLE_BASE];
     if (base) snprintf(out->model, sizeof out->model, "%s", base->info.line);

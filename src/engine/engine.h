@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "engine/task.h"
+#include "nn/backend.h"
 #include "nn/profile.h"
 
 /* Texts of FC_EVENT_PHASE that tell where a run is. */
@@ -23,11 +24,17 @@ fc_status fc_engine_run(fc_engine *engine, const fc_task *task, const fc_hooks *
 void fc_picture_fini(fc_picture *p);
 
 typedef struct fc_engine_report {
-    char device[160];  /* "AMD EPYC ..., 2 threads, AVX-512 BF16, oneDNN 2.6.3" */
-    char precision[8]; /* "f32" or "bf16" */
-    char model[256];   /* one line about the loaded base, "" when none */
+    char device[160];      /* "AMD EPYC ..., 2 threads, AVX-512 BF16, oneDNN 2.6.3" */
+    char passed_over[200]; /* why no graphics card computes; "" when one does, or none was looked for */
+    char precision[8];     /* "f32", "bf16" or "f16" */
+    char model[256];       /* one line about the loaded base, "" when none */
     uint64_t packed_bytes, stack_peak_bytes;
 } fc_engine_report;
+enum { FC_ENGINE_MAX_DEVICES = 16 };
+/* The graphics cards of this machine, the best first, and software that plays one: fills at most `room`,
+ * returns how many. Their place in the list is their number for fc_engine_config.device. */
+int32_t fc_engine_devices(fc_device_info *out, int32_t room);
+
 void fc_engine_describe(const fc_engine *engine, fc_engine_report *out);
 
 /* Notes from now on where the time goes, from zero. FC_PROFILE=1 in the environment does it from the start.

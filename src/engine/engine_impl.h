@@ -13,6 +13,7 @@ struct fc_engine {
     const fc_backend *backend;
     fc_dev *dev;
     fc_backend_info info;
+    char passed_over[200]; /* why no graphics card computes; "" when one does */
     fc_cx cx;
     fc_dtype act, act_wide; /* of activations; the second one for networks that need float32's range */
     uint64_t budget;        /* bytes for packed weights of all models together */
@@ -32,6 +33,9 @@ struct fc_engine {
 /* backend NULL: the one that config names */
 fc_status fc_engine_open_with(const fc_backend *backend, const fc_engine_config *config, fc_engine **engine,
                               fc_err *err) FC_MUST_USE;
+
+/* device.c: opens the device that config asks for, or the best there is. */
+fc_status fc_engine_open_device(fc_engine *e, const fc_engine_config *config, fc_err *err) FC_MUST_USE;
 
 /* residency.c */
 /* Bytes for packed weights of all models together. */

@@ -1,8 +1,29 @@
 /* What is in the device's memory: the packed weights of which model, under the one budget, and the stack. */
 #include "engine/engine_impl.h"
 
+#include "base/log.h"
+#include "base/machine.h"
+
 /* What is left to the rest of the machine and to activations when the budget follows the free memory. */
 #define MEMORY_RESERVE ((uint64_t)2 << 30)
+/* The same for a card, which has its memory for itself: a guided step at 1024x1024 in 16 bits takes 600 MiB.
+ */
+#define CARD_RESERVE ((uint64_t)700 << 20)
+/* Room on a card for weights that come from the host while it computes: some 40 of the UNet's layers. */
+#define STAGE_LEAST ((uint64_t)16 << 20)
+#define STAGE_MOST  ((uint64_t)256 << 20)
+
+/* Whether the device has memory of its own, which weights are brought into. */
+static bool is_card(const fc_engine *e)
+{
+    return e->backend->stage != NULL;
+}
+
+static uint64_t reserve_of(const fc_engine *e, const fc_device_memory *memory)
+{
+    if (!is_card(e)) return MEMORY_RESERVE;
+    return memory->available / 2 < CARD_RESERVE ? memory->available / 2 : CARD_RESERVE;
+}
 
 uint64_t fc_engine_budget(const fc_engine *e, const fc_engine_config *c)
 {
@@ -12,7 +33,8 @@ uint64_t fc_engine_budget(const fc_engine *e, const fc_engine_config *c)
     fc_device_memory memory;
     e->backend->memory(e->dev, &memory);
     if (!memory.available) return UINT64_MAX;
-    return memory.available > MEMORY_RESERVE ? memory.available - MEMORY_RESERVE : 0;
+    uint64_t reserve = reserve_of(e, &memory);
+    return memory.available > reserve ? memory.available - reserve : 0;
 }
 
 fc_model *fc_engine_text_model(const fc_engine *e)
@@ -23,6 +45,25 @@ fc_model *fc_engine_text_model(const fc_engine *e)
 fc_model *fc_engine_vae_model(const fc_engine *e)
 {
     return e->model[FC_ROLE_VAE] ? e->model[FC_ROLE_VAE] : e->model[FC_ROLE_BASE];
+}
+
+/* Which weights of a model that a card cannot hold stay on it, which wait on the host and come for each use,
+ * and whether those of the UNet are kept in 8 bits, because the host cannot hold the rest either. */
+static void share_with_host(const fc_engine *e, fc_model *m, uint64_t need, uint64_t room)
+{
+    fc_machine_memory machine;
+    fc_machine_memory_read(&machine);
+    uint64_t stage = room / 8, host = machine.available / 2;
+    if (stage < STAGE_LEAST) stage = STAGE_LEAST;
+    if (stage > STAGE_MOST) stage = STAGE_MOST;
+    if (e->memory == FC_MEMORY_LOW) host = 0;
+    m->packs.stage_budget = (size_t)stage;
+    m->packs.host_budget = (size_t)host;
+    m->packs.budget = (size_t)(room > stage ? room - stage : 0);
+    if (!m->packs.int8 && m->unet && need - m->packs.budget > host) m->packs.int8 = true;
+    fc_log(FC_LOG_INFO, "%llu MiB of weights: %zu on the card, others wait on the host%s",
+           (unsigned long long)(need >> 20), m->packs.budget >> 20,
+           m->packs.int8 ? ", the UNet's in 8 bits" : "");
 }
 
 void fc_engine_activate(fc_engine *e, fc_model *m, fc_dtype act)
@@ -37,8 +78,29 @@ void fc_engine_activate(fc_engine *e, fc_model *m, fc_dtype act)
     }
     uint64_t room = e->budget - others;
     m->packs.budget = room > SIZE_MAX ? SIZE_MAX : (size_t)room;
+    if (is_card(e) && need > room) share_with_host(e, m, need, room);
     e->cx.packs = &m->packs;
     e->cx.act = act;
+}
+
+/* Weights make room for the picture's data: those of other models first, then some of the one in use. */
+static fc_status give_way(fc_engine *e, size_t need, fc_err *err)
+{
+    fc_status status = FC_NOMEM;
+    bool freed = false;
+    for (int i = 0; i < FC_ROLE_COUNT; i++) {
+        fc_packcache *packs = e->model[i] ? &e->model[i]->packs : NULL;
+        if (!packs || packs == e->cx.packs || packs->resident == 0) continue;
+        fc_packcache_clear(packs);
+        freed = true;
+    }
+    if (freed) status = fc_cx_reserve(&e->cx, need, err);
+    while (status == FC_NOMEM &&
+           fc_packcache_give_up(e->cx.packs, need)) { /* again: what is free lies in pieces */
+        fc_log(FC_LOG_INFO, "the picture's data need %zu MiB of the card: weights were given up", need >> 20);
+        status = fc_cx_reserve(&e->cx, need, err);
+    }
+    return status;
 }
 
 fc_status fc_engine_reserve(fc_engine *e, void (*run)(fc_cx *dry, void *user), void *user, fc_err *err)
@@ -57,7 +119,8 @@ fc_status fc_engine_reserve(fc_engine *e, void (*run)(fc_cx *dry, void *user), v
         return fc_fail(err, FC_NOMEM,
                        "the picture's data need %zu MiB, there are %llu: choose a smaller picture",
                        need >> 20, (unsigned long long)(memory.total >> 20));
-    return fc_cx_reserve(&e->cx, need, err);
+    status = fc_cx_reserve(&e->cx, need, err);
+    return status == FC_NOMEM && is_card(e) && e->cx.packs ? give_way(e, need, err) : status;
 }
 
 void fc_engine_rest_encoders(fc_engine *e)

@@ -168,8 +168,7 @@ static void enter(fc_packcache *c, const fc_kernel *k, fc_kernel_kind kind, fc_d
     for (int32_t p = 0; p < k->parts && !s->transient; p++) fc_weight_forget(k->part[p]);
 }
 
-/* The device is fuller than the budget says: it becomes what is there less `bytes`. */
-static bool give_up(fc_packcache *c, size_t bytes)
+bool fc_packcache_give_up(fc_packcache *c, size_t bytes)
 {
     size_t before = c->resident, wanted = before > bytes ? before - bytes : 0;
     fc_slot *next;
@@ -186,7 +185,7 @@ static fc_status pack(fc_packcache *c, const fc_kernel *k, fc_kernel_kind kind, 
 {
     fc_place place = choose_place(c, k, kind, compute);
     fc_status status = pack_into(c, k, kind, geom, compute, place, err);
-    if (status == FC_NOMEM && give_up(c, estimate(c, k, compute) + c->stage_budget)) {
+    if (status == FC_NOMEM && fc_packcache_give_up(c, estimate(c, k, compute) + c->stage_budget)) {
         place = choose_place(c, k, kind, compute);
         status = pack_into(c, k, kind, geom, compute, place, err);
     }
@@ -216,7 +215,7 @@ static fc_status stage(fc_packcache *c, fc_slot *s, const fc_slot *keep)
     fc_status status = c->backend->stage(c->dev, s->packed);
     if (status == FC_NOMEM && s == keep) { /* less room than thought: without the others, if it must be */
         make_room(c, c->stage_budget, keep);
-        (void)give_up(c, c->stage_budget);
+        (void)fc_packcache_give_up(c, c->stage_budget);
         status = c->backend->stage(c->dev, s->packed);
     }
     if (status) return status;

@@ -50,6 +50,10 @@ void fc_packcache_fini(
 /* Frees what is resident; the next use packs again. */
 void fc_packcache_clear(fc_packcache *c);
 
+/* The device is fuller than the budget says: weights of some `bytes` are dropped, and the budget becomes what
+ * is left. False: there was nothing to drop. */
+bool fc_packcache_give_up(fc_packcache *c, size_t bytes);
+
 typedef enum fc_kernel_kind { FC_KERNEL_LINEAR, FC_KERNEL_CONV, FC_KERNEL_VECTOR } fc_kernel_kind;
 
 /* The packed form of k, packing it if needed. Valid until fc_packcache_release. */

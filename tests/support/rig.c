@@ -15,7 +15,8 @@ fc_status fc_rig_try_open(fc_rig *rig, const char *backend, fc_dtype act, int th
              act == FC_F32   ? "f32"
              : act == FC_F16 ? "f16"
                              : "bf16");
-    fc_status s = rig->backend->open(&(fc_backend_opts){.threads = threads}, &rig->dev, err);
+    fc_status s = rig->backend->open(&(fc_backend_opts){.device = tt_device(backend), .threads = threads},
+                                     &rig->dev, err);
     if (s) return s;
     fc_packcache_init(&rig->packs, rig->backend, rig->dev, SIZE_MAX);
     fc_cx_init(&rig->cx,
@@ -28,6 +29,10 @@ bool fc_rig_open(fc_rig *rig, const char *backend, fc_dtype act, int threads)
     fc_err err = {0};
     fc_status s = fc_rig_try_open(rig, backend, act, threads, &err);
     if (s == FC_NOT_FOUND) return false;
+    if (s == FC_UNSUPPORTED && tt_device(backend)) { /* no graphics driver is installed */
+        print_message("%s is left out: %s\n", backend, err.message);
+        return false;
+    }
     assert_ok(s, &err);
     return true;
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 #include "base/hash.h"
@@ -17,12 +18,19 @@ const fc_backend *tt_backend(const char *name)
     return strcmp(name, "late") == 0 ? &fc_backend_late : fc_backend_get(name);
 }
 
+const char *tt_device(const char *backend)
+{
+    const char *named = getenv("FC_TEST_DEVICE");
+    if (strcmp(backend, "vulkan") != 0) return NULL;
+    return named && *named ? named : "llvmpipe";
+}
+
 tt_dev tt_open(const char *backend, int threads, const char *isa)
 {
     tt_dev d = {.be = tt_backend(backend)};
     assert_non_null(d.be);
     fc_err err = {0};
-    fc_backend_opts opts = {.threads = threads, .isa = isa};
+    fc_backend_opts opts = {.device = tt_device(backend), .threads = threads, .isa = isa};
     if (d.be->open(&opts, &d.dev, &err) != FC_OK) fail_msg("%s: %s", backend, err.message);
     return d;
 }

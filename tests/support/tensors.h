@@ -20,6 +20,9 @@ typedef struct tt {
 
 /* A backend of the registry, or "late" (support/late.h); NULL: there is none of that name. */
 const fc_backend *tt_backend(const char *name);
+/* The device of a backend that tests open: NULL, or of the graphics backend FC_TEST_DEVICE, else Mesa's
+ * software driver. */
+const char *tt_device(const char *backend);
 tt_dev tt_open(const char *backend, int threads, const char *isa);
 void tt_close(tt_dev d);
 fc_dtype tt_stats_type(tt_dev d); /* of group_stats */

@@ -233,8 +233,9 @@ static void test_u8(void **state)
 
 /* ---- strips ---- */
 
-/* Lines that are no multiple of a strip's, and fewer than one. Measured: 0 everywhere. The limits leave room
- * for a statistic that is rounded the other way: in bf16 that was 6e-5 for a picture of 1024x1024. */
+/* Lines that are no multiple of a strip's, and fewer than one. Measured: 0 everywhere, but vulkan, whose
+ * statistics are float32: 3.3e-7. The limits leave room for a statistic that is rounded the other way: in
+ * bf16 that was 6e-5 for a picture of 1024x1024. */
 static void check_strips(fc_rig *rig, void *user)
 {
     const struct fixture *f = user;
@@ -247,7 +248,7 @@ static void check_strips(fc_rig *rig, void *user)
             z[k] = 3 * sinf((float)(k * k)) + (k < h * w ? 2.0f : -1.0f);
         float *whole = decode(rig, f->vae, z, 1, h, w), *strips = decode_as(rig, f->vae, z, 1, h, w, true);
         fc_rig_check(rig);
-        assert_rel_error(rig->label, strips, whole, count, rig->cx.act == FC_F32 ? 3e-7 : 2e-4);
+        assert_rel_error(rig->label, strips, whole, count, rig->cx.act == FC_F32 ? 9e-7 : 2e-4);
         fc_free(z);
         fc_free(whole);
         fc_free(strips);

@@ -1,0 +1,128 @@
+/* Whole pictures on a graphics device (Mesa's software driver, or FC_TEST_DEVICE) against the processor's:
+ * the demo model, every precision, and a device that is smaller than it is. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/engine.h"
+#include "support/runs.h"
+#include "support/tested.h"
+
+static const char *const prompt = "a red house in the mountains", *const nothing = "";
+
+/* The one without noise of its own: what it shows is the networks' difference alone. */
+static const char *const sampler = "euler";
+
+enum { STEPS = 8, SIDE = 192 };
+
+static fc_picture draw(const fc_engine_config *config)
+{
+    fc_engine *e = NULL;
+    fc_err err = {0};
+    fc_task task = run_task(&prompt, &nothing);
+    fc_picture p;
+    const char *base = FC_SOURCE_DIR "/data/demo/checkpoints/demo.safetensors";
+    task.width = task.height = SIDE;
+    task.steps = STEPS;
+    task.cfg = 4; /* the model's card says so */
+    task.sampler = sampler;
+    assert_ok(fc_engine_open(config, &e, &err), &err);
+    assert_ok(fc_engine_load(e, &(fc_model_choice){.base = base}, NULL, &err), &err);
+    assert_ok(fc_engine_run(e, &task, NULL, &p, &err), &err);
+    fc_engine_close(e);
+    return p;
+}
+
+static fc_picture draw_on_device(fc_precision precision, fc_weight_form weights)
+{
+    return draw(&(fc_engine_config){
+        .backend = "vulkan", .device = tt_device("vulkan"), .precision = precision, .weights = weights});
+}
+
+/* The processor's picture in float32, which all are compared with. */
+static const fc_picture *truth(void)
+{
+    static fc_picture p;
+    if (!p.latent) p = draw(&(fc_engine_config){.backend = "cpu", .precision = FC_PRECISION_F32});
+    return &p;
+}
+
+static double relative(const fc_picture *p)
+{
+    return tt_compare(truth()->latent, p->latent, run_latent_count(p)).rms;
+}
+
+static void check(const char *what, fc_picture p, double limit, int most)
+{
+    int worst = 0;
+    double error = relative(&p);
+    for (int i = 0; i < 3 * SIDE * SIDE; i++) {
+        int d = abs((int)p.rgb[i] - (int)truth()->rgb[i]);
+        if (d > worst) worst = d;
+    }
+    fc_picture_fini(&p);
+    print_message("%s: latent %.3g, pixels at most %d\n", what, error, worst);
+    if (!(error <= limit) || worst > most) fail_msg("%s: latent %.3g, pixels %d", what, error, worst);
+}
+
+static void the_same_picture(void **state)
+{
+    (void)state;
+    /* measured: 1.5e-6 and 6.6e-4 (the default sampler, whose noise enlarges differences: 5e-6 and 1.25e-3)
+     */
+    check("f32", draw_on_device(FC_PRECISION_F32, FC_WEIGHTS_FULL), 4.5e-6, 1);
+    check("f16", draw_on_device(FC_PRECISION_F16, FC_WEIGHTS_FULL), 1e-3, 6);
+}
+
+static void with_weights_in_8_bits(void **state)
+{
+    (void)state;
+    fc_picture cpu = draw(
+        &(fc_engine_config){.backend = "cpu", .precision = FC_PRECISION_F32, .weights = FC_WEIGHTS_INT8});
+    fc_picture device = draw_on_device(FC_PRECISION_F16, FC_WEIGHTS_INT8);
+    double error = tt_compare(cpu.latent, device.latent, run_latent_count(&cpu)).rms;
+    print_message("f16 int8 against the processor's int8: latent %.3g\n", error);
+    assert_true(error <= 3e-3); /* measured: 1.1e-3 */
+    fc_picture_fini(&cpu);
+    fc_picture_fini(&device);
+}
+
+/* Devices that are smaller than this one, each by a switch. */
+static void on_small_devices(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *value;
+        fc_precision precision;
+    } switches[] = {
+        {"FC_VK_RANGE", "1048576", FC_PRECISION_F16}, /* a shader sees 1 MiB at once */
+        {"FC_VK_HEAP_MB", "24", FC_PRECISION_F16},    /* weights and data in 24 MiB */
+        {"FC_VK_NO_F16", "1", FC_PRECISION_F32},
+    };
+    for (size_t i = 0; i < sizeof switches / sizeof *switches; i++) {
+        char what[64];
+        snprintf(what, sizeof what, "%s=%s", switches[i].name, switches[i].value);
+        (void)setenv(switches[i].name, switches[i].value, 1);
+        fc_picture p = draw_on_device(switches[i].precision, FC_WEIGHTS_FULL);
+        (void)unsetenv(switches[i].name);
+        check(what, p, switches[i].precision == FC_PRECISION_F32 ? 4.5e-6 : 1e-3, 6); /* measured: as above */
+    }
+}
+
+static int group(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_same_picture),
+        cmocka_unit_test(with_weights_in_8_bits),
+        cmocka_unit_test(on_small_devices),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    return tt_main(2, (char *[]){argv[0], "vulkan", NULL}, group);
+}
