@@ -94,11 +94,12 @@ fc_status fc_predictor_init(fc_predictor *p, fc_cx *cx, const fc_unet *unet, int
     } else {
         int32_t a = positive->tokens, b = negative->tokens, shorter = a < b ? a : b;
         int32_t common = a / gcd(a, b) * b;
-        if (common / shorter <= MAX_REPEAT) {
+        bool joint = common / shorter <= MAX_REPEAT;
+        if (joint && !(extra && extra->apart)) {
             add_call(p, (const fc_prompt_side *[]){negative, positive}, 2, common, arena);
         } else {
-            add_call(p, &positive, 1, a, arena);
-            add_call(p, &negative, 1, b, arena);
+            add_call(p, &positive, 1, joint ? common : a, arena);
+            add_call(p, &negative, 1, joint ? common : b, arena);
         }
     }
     size_t top = cx->top;

@@ -35,6 +35,7 @@ typedef struct fc_predictor_extra {
     const float
         *fixed; /* needed by networks that read more than a latent (fc_predictor_fixed values of a pixel) */
     const fc_unet_extra *unet;
+    bool apart; /* both sides of guidance in runs of their own: half of the memory, the same numbers */
 } fc_predictor_extra;
 /* How many channels a network reads beside the latent: 0, or 5 (mask and masked picture) in inpainting
  * models. */

@@ -90,7 +90,7 @@ static fc_status decode_full(fc_engine *e, const float *z, int32_t h, int32_t w,
 {
     const fc_model *m = fc_engine_vae_model(e);
     if (!m->vae) return fc_fail(err, FC_UNSUPPORTED, "%s has no VAE: choose one with --vae FILE", m->path);
-    bool strips = fc_vae_decode_bytes(m->vae, e->act_wide, 1, h, w, false) > decode_bytes(e);
+    bool strips = e->small || fc_vae_decode_bytes(m->vae, e->act_wide, 1, h, w, false) > decode_bytes(e);
     return fc_engine_decode_vae(e, z, h, w, strips, image, err);
 }
 

@@ -28,18 +28,46 @@ static fc_status choose_types(fc_engine *e, fc_precision precision, fc_err *err)
                    e->backend->name, fc_engine_type_name(e->act));
 }
 
-static fc_status open_parts(fc_engine *e, const fc_engine_config *c, fc_err *err)
+fc_status fc_engine_use_device(fc_engine *e, fc_err *err)
 {
-    fc_status s = fc_engine_open_device(e, c, err);
-    if (s) return s;
+    struct fc_profile *profile = e->profile;
     e->backend->info(e->dev, &e->info);
     fc_cx_init(&e->cx, &(fc_cx_opts){.backend = e->backend, .dev = e->dev});
-    s = choose_types(e, c->precision, err);
-    if (s) return s;
+    e->cx.profile = profile;
+    e->budget = fc_engine_budget(e, &e->config);
+    for (int i = 0; i < FC_ROLE_COUNT; i++) {
+        if (!e->model[i]) continue;
+        bool int8 = e->model[i]->packs.int8;
+        fc_packcache_init(&e->model[i]->packs, e->backend, e->dev, SIZE_MAX);
+        e->model[i]->packs.int8 = int8;
+    }
+    return choose_types(e, e->config.precision, err);
+}
+
+/* The config outlives the call: a lost device is opened again by it. */
+static fc_status keep_config(fc_engine *e, const fc_engine_config *c, fc_err *err)
+{
+    const char **names[] = {&e->config.backend, &e->config.isa, &e->config.device};
+    e->config = *c;
+    bool ok = true;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (!*names[i]) continue;
+        *names[i] = fc_strdup(*names[i]);
+        ok = ok && *names[i];
+    }
+    return ok ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory");
+}
+
+static fc_status open_parts(fc_engine *e, const fc_engine_config *c, fc_err *err)
+{
+    fc_status status = keep_config(e, c, err);
+    if (!status) status = fc_engine_open_device(e, &e->config, err);
+    if (status) return status;
     e->memory = c->memory;
     e->int8 = c->weights == FC_WEIGHTS_INT8;
-    e->budget = fc_engine_budget(e, c);
     fc_text_cache_init(&e->texts);
+    status = fc_engine_use_device(e, err);
+    if (status) return status;
     const char *profile = getenv("FC_PROFILE");
     return profile && strcmp(profile, "0") != 0 ? fc_engine_profile_start(e, fc_now, err) : FC_OK;
 }
@@ -89,6 +117,9 @@ void fc_engine_close(fc_engine *e)
     fc_text_cache_fini(&e->texts);
     fc_cx_fini(&e->cx);
     if (e->backend) e->backend->close(e->dev);
+    fc_free((void *)(uintptr_t)e->config.backend);
+    fc_free((void *)(uintptr_t)e->config.isa);
+    fc_free((void *)(uintptr_t)e->config.device);
     fc_free(e->profile);
     fc_free(e);
 }
@@ -186,30 +217,39 @@ void fc_engine_begin(fc_engine *e, const fc_hooks *hooks)
     fc_cx_watch(&e->cx, hooks ? hooks->cancel : NULL);
 }
 
-fc_status fc_engine_run(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_picture *out,
-                        fc_err *err)
+static fc_status run_once(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_picture *out,
+                          fc_err *err)
 {
-    *out = (fc_picture){0};
-    fc_status s = check_task(e, task, err);
-    if (s) return s;
     fc_arena arena;
     fc_arena_init(&arena, (size_t)2 << 30);
     fc_engine_begin(e, hooks);
     e->preview_pixels = NULL;
     e->preview_rgb = NULL;
-    s = make_picture(e, task, hooks, &arena, out, err);
-    if (s == FC_NUMERIC) s = fc_engine_blame_loras(e, err);
-    if (s == FC_NUMERIC) {
-        for (int i = 0; i < FC_ROLE_COUNT && s == FC_NUMERIC; i++)
-            if (e->model[i]) s = fc_model_blame(e->model[i], err);
-    }
-    if (s) fc_picture_fini(out);
-    int skip = FC_SKIP_IMAGE; /* done: the next picture runs; a stop that came meanwhile stays */
-    if (s == FC_CANCELLED && hooks && hooks->cancel)
-        __atomic_compare_exchange_n(hooks->cancel, &skip, FC_RUN, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    fc_status status = make_picture(e, task, hooks, &arena, out, err);
+    if (status == FC_NUMERIC) status = fc_engine_blame_loras(e, err);
+    for (int i = 0; i < FC_ROLE_COUNT && status == FC_NUMERIC; i++)
+        if (e->model[i]) status = fc_model_blame(e->model[i], err);
+    if (status) fc_picture_fini(out);
     fc_engine_begin(e, NULL);
     fc_arena_fini(&arena);
-    return s;
+    return status;
+}
+
+fc_status fc_engine_run(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_picture *out,
+                        fc_err *err)
+{
+    bool lost = false;
+    *out = (fc_picture){0};
+    fc_status status = check_task(e, task, err);
+    if (status) return status;
+    do {
+        status = e->dev ? FC_OK : fc_engine_reopen(e, err);
+        if (!status) status = run_once(e, task, hooks, out, err);
+    } while (status && fc_engine_recover(e, status, &lost, hooks, err));
+    int skip = FC_SKIP_IMAGE; /* done: the next picture runs; a stop that came meanwhile stays */
+    if (status == FC_CANCELLED && hooks && hooks->cancel)
+        __atomic_compare_exchange_n(hooks->cancel, &skip, FC_RUN, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    return status;
 }
 
 void fc_picture_fini(fc_picture *p)

@@ -11,13 +11,15 @@
 
 struct fc_engine {
     const fc_backend *backend;
-    fc_dev *dev;
+    fc_dev *dev;             /* NULL: it was lost, and could not be opened again */
+    fc_engine_config config; /* texts are owned */
     fc_backend_info info;
     char passed_over[200]; /* why no graphics card computes; "" when one does */
     fc_cx cx;
     fc_dtype act, act_wide; /* of activations; the second one for networks that need float32's range */
     uint64_t budget;        /* bytes for packed weights of all models together */
     fc_memory_mode memory;
+    bool small;                     /* memory ran out before: recover.c */
     bool int8;                      /* weights of the UNets are kept in 8 bits */
     fc_model *model[FC_ROLE_COUNT]; /* NULL where none is loaded */
     struct fc_lora_entry *loras;    /* in merge order, hung on base and refiner */
@@ -34,10 +36,23 @@ struct fc_engine {
 fc_status fc_engine_open_with(const fc_backend *backend, const fc_engine_config *config, fc_engine **engine,
                               fc_err *err) FC_MUST_USE;
 
-/* device.c: opens the device that config asks for, or the best there is. */
+/* device.c: opens the device that config asks for, or the best there is, as e->backend and e->dev. */
 fc_status fc_engine_open_device(fc_engine *e, const fc_engine_config *config, fc_err *err) FC_MUST_USE;
+/* What follows from which device was opened: types, budget, the context, the models' caches. */
+fc_status fc_engine_use_device(fc_engine *e, fc_err *err) FC_MUST_USE;
+
+/* recover.c */
+/* After a run that failed: whether it is worth another try, for which the device is ready then; hooks are
+ * told. lost: whether the device was lost before in this picture, and is now. */
+bool fc_engine_recover(fc_engine *e, fc_status status, bool *lost, const fc_hooks *hooks, fc_err *err);
+/* Opens the device anew, or after it was dropped. */
+fc_status fc_engine_reopen(fc_engine *e, fc_err *err) FC_MUST_USE;
+/* Closes the device; e->dev is NULL then. */
+void fc_engine_drop_device(fc_engine *e);
 
 /* residency.c */
+/* Whether the UNet's steps should take little memory, though they take longer then. */
+bool fc_engine_saves_memory(const fc_engine *e, const fc_model *m);
 /* Bytes for packed weights of all models together. */
 uint64_t fc_engine_budget(const fc_engine *e, const fc_engine_config *config);
 /* The one whose text encoders serve: the base, or what lends them to it. */

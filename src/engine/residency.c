@@ -123,6 +123,12 @@ fc_status fc_engine_reserve(fc_engine *e, void (*run)(fc_cx *dry, void *user), v
     return status == FC_NOMEM && is_card(e) && e->cx.packs ? give_way(e, need, err) : status;
 }
 
+/* Half of a step's memory is worth more than its speed where weights have to wait for room. */
+bool fc_engine_saves_memory(const fc_engine *e, const fc_model *m)
+{
+    return e->small || (e->backend->stage && fc_model_packed_estimate(m, e->act) > m->packs.budget);
+}
+
 void fc_engine_rest_encoders(fc_engine *e)
 {
     for (int i = 0; i < FC_ROLE_COUNT; i++) {

@@ -41,6 +41,7 @@ struct step_shape {
     const run *r;
     const fc_unet *unet;
     const fc_prompt_side *positive, *negative;
+    const fc_predictor_extra *extra;
 };
 
 static void step_dry(fc_cx *dry, void *user)
@@ -53,7 +54,7 @@ static void step_dry(fc_cx *dry, void *user)
     fc_arena_init(&arena, (size_t)2 << 30);
     fc_mark m = fc_enter(dry, NULL);
     fc_status status =
-        fc_predictor_init(&p, dry, d->unet, r->h, r->w, d->positive, d->negative, NULL, &arena, NULL);
+        fc_predictor_init(&p, dry, d->unet, r->h, r->w, d->positive, d->negative, d->extra, &arena, NULL);
     if (!status) status = fc_predictor_eval(&p, r->scaled, 500, false, r->positive, r->negative, NULL);
     uint8_t *rgb = fc_arena_array(&arena, r->count, 4 * 3);
     if (!status && preview && rgb) fc_taesd_preview(dry, preview->taesd, r->scaled, r->h, r->w, rgb);
@@ -82,11 +83,12 @@ static fc_status take_over(run *r, fc_model_role role, fc_err *err)
     fc_prompt_side sides[2];
     for (int i = 0; i < 2; i++)
         sides[i] = (fc_prompt_side){side[i].context, side[i].tokens, side[i].label, side[i].label_later};
-    struct step_shape shape = {r, e->model[role]->unet, &sides[0], guided ? &sides[1] : NULL};
+    fc_predictor_extra extra = {.apart = fc_engine_saves_memory(e, e->model[role])};
+    struct step_shape shape = {r, e->model[role]->unet, &sides[0], guided ? &sides[1] : NULL, &extra};
     fc_status status = fc_engine_reserve(e, step_dry, &shape, err);
     if (status) return status;
     return fc_predictor_init(&r->predictor, &e->cx, e->model[role]->unet, r->h, r->w, &sides[0],
-                             guided ? &sides[1] : NULL, NULL, r->arena, err);
+                             guided ? &sides[1] : NULL, &extra, r->arena, err);
 }
 
 /* ---- callbacks of the sampler ---- */

@@ -84,8 +84,10 @@ static fc_status push(fc_cx *cx, size_t bytes, char **out)
     size_t first = 0; /* of the block */
     for (int i = 0;; i++) {
         size_t grown = bytes > first ? bytes : first; /* doubles */
-        fc_status status = i == cx->blocks ? add_block(cx, grown > LEAST_BLOCK ? grown : LEAST_BLOCK) : FC_OK;
+        int had = cx->blocks;
+        fc_status status = i == had ? add_block(cx, grown > LEAST_BLOCK ? grown : LEAST_BLOCK) : FC_OK;
         if (status) return status;
+        if (i == had) cx->grown++;
         size_t size = cx->block[i].size, top = cx->top > first ? cx->top - first : 0;
         size_t start = (top + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
         if (start <= size && bytes <= size - start) {

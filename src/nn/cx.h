@@ -39,6 +39,7 @@ typedef struct fc_cx {
     fc_cx_block block[FC_CX_BLOCKS];
     int blocks;
     size_t top, peak; /* bytes of the stack, counted through all blocks */
+    int grown;        /* blocks added because the size was not known, or wrongly */
     bool dry;         /* nothing is computed: see fc_cx_init_dry */
     const char *path[FC_CX_DEPTH];
     int depth;

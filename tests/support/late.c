@@ -70,13 +70,22 @@ static const fc_backend *ref;
 static uint64_t calls, fail_n, cancel_n, done_ops;
 static fc_status fail_status;
 static int cancel_value;
+static bool fail_on;
 static late_counts counts;
 
 uint64_t late_fail_at(uint64_t n, fc_status status)
 {
+    uint64_t seen = late_fail_from(n, status);
+    fail_on = false;
+    return seen;
+}
+
+uint64_t late_fail_from(uint64_t n, fc_status status)
+{
     uint64_t seen = calls;
     calls = 0;
     fail_n = n;
+    fail_on = true;
     fail_status = status;
     return seen;
 }
@@ -115,7 +124,8 @@ static fc_status fail_as_wanted(fc_dev *dev, fc_status status)
 
 static fc_status due(void)
 {
-    return ++calls == fail_n ? fail_status : FC_OK;
+    calls++;
+    return fail_n && (calls == fail_n || (fail_on && calls > fail_n)) ? fail_status : FC_OK;
 }
 
 /* The status of a call that fails, if it does, at once. */

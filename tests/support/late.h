@@ -20,6 +20,8 @@ extern const fc_backend fc_backend_late;
  * NOMEM or DEVICE. What is written down fails when it is carried out. n 0: none. Returns how many calls there
  * were since the last late_fail_at. */
 uint64_t late_fail_at(uint64_t n, fc_status status);
+/* The same for the n-th and all later calls. */
+uint64_t late_fail_from(uint64_t n, fc_status status);
 /* While the n-th op from now is being carried out, the flag of watch() becomes `value`. 0: never. */
 void late_cancel_at(uint64_t n, int value);
 

@@ -521,8 +521,8 @@ static void test_torture(void **state)
 {
     (void)state;
     struct torture t = {fc_test_synth("tiny_base")};
-    int failures = 0;
-    for (uint64_t n = 1;; n += 1 + n / 8) {
+    int failures = 0, runs = 0;
+    for (uint64_t n = 1;; n += 1 + n / 8, runs++) {
         fc_mem_fail_at(n);
         fc_status s = torture_run(&t);
         uint64_t made = fc_mem_fail_at(0);
@@ -533,7 +533,8 @@ static void test_torture(void **state)
         assert_true(s == FC_NOMEM || s == FC_OK);
         failures += s == FC_NOMEM;
     }
-    assert_true(failures > 20);
+    print_message("%d of %d runs failed\n", failures, runs);
+    assert_true(failures > 5 && runs > failures); /* a picture is tried again, opening and loading are not */
 }
 
 int main(int argc, char **argv)
