@@ -522,7 +522,7 @@ static void test_torture(void **state)
     (void)state;
     struct torture t = {fc_test_synth("tiny_base")};
     int failures = 0, runs = 0;
-    for (uint64_t n = 1;; n += 1 + n / 8, runs++) {
+    for (uint64_t n = 1;; n += 1 + n / 3, runs++) {
         fc_mem_fail_at(n);
         fc_status s = torture_run(&t);
         uint64_t made = fc_mem_fail_at(0);
