@@ -357,7 +357,7 @@ static const char *write_pet(const char *file, float factor, int32_t extra_width
 static fc_picture run_prompt(fc_engine *e, const char *prompt, const char *embedding, const char *refiner,
                              struct told *told)
 {
-    const fc_embedding_choice pet = {"pet", embedding};
+    const fc_embedding_choice pet = {.name = "pet", .path = embedding};
     const fc_model_choice choice = {.base = fc_test_synth("tiny_base"),
                                     .refiner = refiner,
                                     .embeddings = &pet,
@@ -391,7 +391,7 @@ static void test_embeddings(void **state)
     fc_picture refined =
         run_prompt(e, prompt, write_pet("pet.safetensors", 1, 0), fc_test_synth("tiny_refiner"), &told);
     assert_false(same_latent(&word, &refined)); /* the refiner's encoder reads it too */
-    const fc_embedding_choice broken = {"pet", fc_test_golden("rng.safetensors")};
+    const fc_embedding_choice broken = {.name = "pet", .path = fc_test_golden("rng.safetensors")};
     const fc_model_choice choice = {
         .base = fc_test_synth("tiny_base"), .embeddings = &broken, .embedding_count = 1};
     told = load_told(e, &choice, FC_UNSUPPORTED);
