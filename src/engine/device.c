@@ -64,7 +64,10 @@ fc_status fc_engine_open_device(fc_engine *e, const fc_engine_config *c, fc_err 
 {
     const char *named = getenv("FC_BACKEND"), *device = c->device;
     bool any = !device || strcmp(device, "auto") == 0;
-    if (e->backend) return open_on(e, e->backend, device, c, err);
+    if (e->backend) { /* chosen by the caller, or opened before */
+        bool kind = any || strcmp(device, "gpu") == 0 || strcmp(device, "cpu") == 0;
+        return open_on(e, e->backend, kind ? NULL : device, c, err);
+    }
     if (c->backend || (named && *named)) {
         const fc_backend *backend = fc_backend_get(c->backend);
         return backend ? open_on(e, backend, any ? NULL : device, c, err) : unknown_backend(err);
