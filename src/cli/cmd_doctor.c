@@ -169,7 +169,8 @@ static fc_status report_engine(report *r, fc_err *err)
     if (status != FC_OK) return status;
     fc_engine_describe(engine, &about);
     snprintf(text, sizeof text, "%s", about.device);
-    say(r, "processor", text);
+    say(r, "computes on", text);
+    if (about.passed_over[0]) say(r, "", about.passed_over);
     snprintf(text, sizeof text, "%s arithmetic", about.precision);
     say(r, "computes in", text);
     status = fc_engine_measure(engine, &speed, err);
@@ -183,9 +184,10 @@ static fc_status report_engine(report *r, fc_err *err)
     say(r, "speed", text);
     if (is_busy()) say(r, "", "Other programs are busy on this machine: without them it is faster");
     json_object_set_new(r->json, "engine",
-                        json_pack("{s:s, s:s, s:f, s:f, s:f, s:f}", "device", about.device, "precision",
-                                  about.precision, "linear_flops", speed.linear, "conv_flops", speed.conv,
-                                  "attention_flops", speed.attention, "step_seconds", speed.step_seconds));
+                        json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f}", "device", about.device,
+                                  "passed_over", about.passed_over, "precision", about.precision,
+                                  "linear_flops", speed.linear, "conv_flops", speed.conv, "attention_flops",
+                                  speed.attention, "step_seconds", speed.step_seconds));
     return FC_OK;
 }
 

@@ -307,7 +307,7 @@ static void test_latent(void **state)
     fc_safetensors_close(&file);
 }
 
-static void check_doctor(const char *const *args, const char *const *parts)
+static void check_words(const char *const *args, const char *const *parts)
 {
     program p = {0};
     program_run(&p, "fooocus", args);
@@ -355,13 +355,16 @@ static void test_same_bytes_for_any_number_of_threads(void **state)
 static void test_doctor(void **state)
 {
     (void)state;
-    check_doctor((const char *const[]){"doctor", "tiny.safetensors", "other.safetensors", NULL},
-                 (const char *const[]){"tiny.safetensors: an SDXL base model", "other.safetensors: ", NULL});
-    check_doctor(
+    check_words((const char *const[]){"doctor", "tiny.safetensors", "other.safetensors", NULL},
+                (const char *const[]){"tiny.safetensors: an SDXL base model", "other.safetensors: ", NULL});
+    check_words(
         (const char *const[]){"doctor", NULL},
-        (const char *const[]){"processor", "models/checkpoints: 0 files", "a step", "fooocus setup", NULL});
-    check_doctor((const char *const[]){"doctor", "--help", NULL},
-                 (const char *const[]){"usage: fooocus doctor", "--json", NULL});
+        (const char *const[]){"computes on", "models/checkpoints: 0 files", "a step", "fooocus setup", NULL});
+    check_words((const char *const[]){"devices", NULL}, (const char *const[]){"auto: ", NULL});
+    check_words((const char *const[]){"devices", "--json", NULL},
+                (const char *const[]){"\"devices\": [", "\"passed_over\": ", NULL});
+    check_words((const char *const[]){"doctor", "--help", NULL},
+                (const char *const[]){"usage: fooocus doctor", "--json", NULL});
 }
 
 /* Changes bytes of the model for one run. */
