@@ -86,11 +86,28 @@ fc_status fc_engine_decode_vae(fc_engine *e, const float *z, int32_t h, int32_t 
     return run_decoding(e, &d, err);
 }
 
-static fc_status decode_full(fc_engine *e, const float *z, int32_t h, int32_t w, float *image, fc_err *err)
+bool fc_engine_is_large(const fc_engine *e, uint64_t bytes)
+{
+    return e->small || bytes > decode_bytes(e);
+}
+
+/* As Fooocus decodes what it has enlarged. */
+static fc_status decode_tiles(fc_engine *e, const float *z, int32_t h, int32_t w, float *image, fc_err *err)
+{
+    fc_model *m = fc_engine_vae_model(e);
+    const fc_vae_tiles tiles = {.tilings = fc_vae_decode_tilings, .count = 3};
+    fc_engine_activate(e, m, e->act_wide);
+    fc_vae_decode_tiled(&e->cx, m->vae, z, h, w, &tiles, image);
+    return fc_cx_status(&e->cx, err);
+}
+
+static fc_status decode_full(fc_engine *e, const float *z, int32_t h, int32_t w, bool tiles, float *image,
+                             fc_err *err)
 {
     const fc_model *m = fc_engine_vae_model(e);
     if (!m->vae) return fc_fail(err, FC_UNSUPPORTED, "%s has no VAE: choose one with --vae FILE", m->path);
-    bool strips = e->small || fc_vae_decode_bytes(m->vae, e->act_wide, 1, h, w, false) > decode_bytes(e);
+    if (tiles) return decode_tiles(e, z, h, w, image, err);
+    bool strips = fc_engine_is_large(e, fc_vae_decode_bytes(m->vae, e->act_wide, 1, h, w, false));
     return fc_engine_decode_vae(e, z, h, w, strips, image, err);
 }
 
@@ -117,7 +134,8 @@ fc_status fc_engine_decode(fc_engine *e, const fc_task *task, const fc_hooks *ho
     if (!s) {
         planes_to_pixels(picture->latent, z, plane, 4);
         bool fast = task->fast_vae && e->model[FC_ROLE_PREVIEW];
-        s = fast ? decode_fast(e, z, h, w, image, err) : decode_full(e, z, h, w, image, err);
+        s = fast ? decode_fast(e, z, h, w, image, err)
+                 : decode_full(e, z, h, w, task->work.kind == FC_WORK_UPSCALE, image, err);
         if (!s) s = check_numbers(image, pixels * 3, err);
     }
     if (!s) {

@@ -113,6 +113,7 @@ void fc_engine_close(fc_engine *e)
     if (!e) return;
     fc_engine_drop_loras(e);
     for (int i = 0; i < FC_ROLE_COUNT; i++) fc_model_close(e->model[i]);
+    fc_difference_close(e->difference);
     fc_embedding_set_fini(&e->embeddings);
     fc_text_cache_fini(&e->texts);
     fc_cx_fini(&e->cx);
@@ -130,9 +131,13 @@ void fc_engine_close(fc_engine *e)
 static fc_status open_missing(fc_engine *e, const char *paths[FC_ROLE_COUNT], const fc_model_choice *choice,
                               const fc_hooks *hooks, fc_model *fresh[FC_ROLE_COUNT], fc_err *err)
 {
-    static const char *const phases[FC_ROLE_COUNT] = {"Loading the model", "Loading the refiner",
-                                                      "Loading the VAE", "Loading the preview decoder",
-                                                      "Loading the text encoders"};
+    static const char *const phases[FC_ROLE_COUNT] = {"Loading the model",
+                                                      "Loading the refiner",
+                                                      "Loading the VAE",
+                                                      "Loading the preview decoder",
+                                                      "Loading the text encoders",
+                                                      "Loading the upscaler",
+                                                      "Loading the inpainting engine"};
     for (int role = 0; role < FC_ROLE_COUNT; role++) {
         if (!paths[role]) continue;
         if (e->model[role] && fc_model_is(e->model[role], paths[role])) {
@@ -159,26 +164,67 @@ static fc_status set_embeddings(fc_engine *e, const fc_model_choice *choice, con
     return fc_embedding_set_load(&e->embeddings, choice, l, g, hooks, err);
 }
 
+/* The inpainting engine's weights: opened once, merged only while it is at work (sample.c). */
+static fc_status set_difference(fc_engine *e, const char *path, const fc_hooks *hooks, fc_err *err)
+{
+    uint64_t key = path ? fc_weights_file_key(path) : 0;
+    if (key == e->difference_key && (key || !path)) return FC_OK;
+    fc_difference *fresh = NULL;
+    if (path) {
+        fc_emit_phase(hooks, "Loading the inpainting engine");
+        fc_status s = fc_difference_open(&fresh, path, err);
+        if (s) return s;
+    }
+    fc_difference_close(e->difference);
+    e->difference = fresh;
+    e->difference_key = key;
+    return FC_OK;
+}
+
 fc_status fc_engine_load(fc_engine *e, const fc_model_choice *choice, const fc_hooks *hooks, fc_err *err)
 {
-    const char *paths[FC_ROLE_COUNT] = {choice->base, choice->refiner, choice->vae, choice->preview_decoder};
+    const char *paths[FC_ROLE_COUNT] = {choice->base,
+                                        choice->refiner,
+                                        choice->vae,
+                                        choice->preview_decoder,
+                                        [FC_ROLE_UPSCALER] = choice->upscaler,
+                                        [FC_ROLE_INPAINT_HEAD] = choice->inpaint_head};
     fc_model *fresh[FC_ROLE_COUNT] = {0};
-    if (!choice->base) return fc_fail(err, FC_ARG, "no model was chosen");
-    fc_status s = open_missing(e, paths, choice, hooks, fresh, err);
+    if (!choice->base && !choice->upscaler) return fc_fail(err, FC_ARG, "no model was chosen");
+    fc_status s = set_difference(e, choice->inpaint_patch, hooks, err);
+    if (s) return s;
+    s = open_missing(e, paths, choice, hooks, fresh, err);
     if (!s) fc_engine_drop_loras(e);
     for (int role = 0; role < FC_ROLE_COUNT; role++) {
         fc_model *unwanted = s ? fresh[role] : e->model[role];
         if (fresh[role] != e->model[role]) fc_model_close(unwanted);
         if (!s) e->model[role] = fresh[role];
     }
-    if (!s) s = fc_engine_set_loras(e, choice, hooks, err);
+    if (s || !choice->base) return s;
+    s = fc_engine_set_loras(e, choice, hooks, err);
     return s ? s : set_embeddings(e, choice, hooks, err);
 }
 
 /* ---- a picture ---- */
 
+static fc_status check_work(const fc_task *t, fc_err *err)
+{
+    const fc_image_work *k = &t->work;
+    bool enlarges = k->kind == FC_WORK_UPSCALE || k->kind == FC_WORK_ENLARGE;
+    if (k->kind == FC_WORK_NONE) return FC_OK;
+    if (t->input_count < 1 || t->inputs[0].kind != FC_INPUT_PICTURE)
+        return fc_fail(err, FC_ARG, "there is no picture to work on");
+    if (enlarges && !(k->factor > 0 && k->factor <= 8))
+        return fc_fail(err, FC_ARG, "a factor of %g: choose one up to 8", k->factor);
+    if (k->kind != FC_WORK_ENLARGE && !(k->denoise > 0 && k->denoise <= 1))
+        return fc_fail(err, FC_ARG, "a strength of %g: choose one above 0 and at most 1", k->denoise);
+    return FC_OK;
+}
+
 static fc_status check_task(const fc_engine *e, const fc_task *t, fc_err *err)
 {
+    fc_status s = check_work(t, err);
+    if (s || t->work.kind == FC_WORK_ENLARGE) return s;
     if (!e->model[FC_ROLE_BASE]) return fc_fail(err, FC_ARG, "no model is loaded");
     if (t->width < 64 || t->height < 64 || t->width > 8192 || t->height > 8192 || t->width % 8 ||
         t->height % 8) {
@@ -195,20 +241,19 @@ static fc_status check_task(const fc_engine *e, const fc_task *t, fc_err *err)
     return FC_OK;
 }
 
-static fc_status make_picture(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_arena *arena,
-                              fc_picture *out, fc_err *err)
+static fc_status run_task(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_arena *arena,
+                          fc_picture *out, fc_err *err)
 {
-    float *latent = NULL;
-    fc_status s = fc_engine_sample(e, task, hooks, arena, &latent, err);
-    if (s) return s;
-    out->latent_width = task->width / 8;
-    out->latent_height = task->height / 8;
-    size_t bytes =
-        (size_t)out->latent_width * (size_t)out->latent_height * FC_LATENT_CHANNELS * sizeof(float);
-    out->latent = fc_alloc(bytes);
-    if (!out->latent) return fc_fail(err, FC_NOMEM, "out of memory");
-    memcpy(out->latent, latent, bytes);
-    return fc_engine_decode(e, task, hooks, out, err);
+    switch (task->work.kind) {
+    case FC_WORK_VARY:
+    case FC_WORK_INPAINT:
+        return fc_engine_run_image(e, task, hooks, arena, out, err);
+    case FC_WORK_UPSCALE:
+    case FC_WORK_ENLARGE:
+        return fc_engine_run_upscale(e, task, hooks, arena, out, err);
+    default:
+        return fc_engine_paint(e, task, hooks, arena, out, err);
+    }
 }
 
 void fc_engine_begin(fc_engine *e, const fc_hooks *hooks)
@@ -225,7 +270,7 @@ static fc_status run_once(fc_engine *e, const fc_task *task, const fc_hooks *hoo
     fc_engine_begin(e, hooks);
     e->preview_pixels = NULL;
     e->preview_rgb = NULL;
-    fc_status status = make_picture(e, task, hooks, &arena, out, err);
+    fc_status status = run_task(e, task, hooks, &arena, out, err);
     if (status == FC_NUMERIC) status = fc_engine_blame_loras(e, err);
     for (int i = 0; i < FC_ROLE_COUNT && status == FC_NUMERIC; i++)
         if (e->model[i]) status = fc_model_blame(e->model[i], err);

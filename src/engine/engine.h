@@ -10,6 +10,8 @@
 
 /* Texts of FC_EVENT_PHASE that tell where a run is. */
 #define FC_PHASE_ENCODING   "Encoding the prompt"
+#define FC_PHASE_READING    "Reading the picture"
+#define FC_PHASE_ENLARGING  "Enlarging the picture"
 #define FC_PHASE_DRAWING    "Drawing"
 #define FC_PHASE_DEVELOPING "Developing the picture"
 

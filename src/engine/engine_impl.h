@@ -5,9 +5,12 @@
 #include "diffusion/recipe.h"
 #include "engine/embeddings.h"
 #include "engine/engine.h"
+#include "diffusion/rng.h"
 #include "engine/model_file.h"
 #include "engine/text_cache.h"
+#include "nn/difference.h"
 #include "nn/profile.h"
+#include "picture/fit.h"
 
 struct fc_engine {
     const fc_backend *backend;
@@ -24,6 +27,8 @@ struct fc_engine {
     fc_model *model[FC_ROLE_COUNT]; /* NULL where none is loaded */
     struct fc_lora_entry *loras;    /* in merge order, hung on base and refiner */
     int32_t lora_count;
+    fc_difference *difference; /* of the inpainting engine, merged while it is at work; NULL: none */
+    uint64_t difference_key;   /* of its file */
     fc_embedding_set embeddings;
     fc_text_cache texts;
     fc_profile *profile;               /* NULL: off */
@@ -103,6 +108,33 @@ fc_status fc_engine_conditions(fc_engine *e, const fc_task *task, const fc_recip
 /* sample.c: the latent of a task, divided by the scale factor, in the arena. */
 fc_status fc_engine_sample(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_arena *arena,
                            float **latent, fc_err *err) FC_MUST_USE;
+
+/* encode.c */
+typedef struct fc_encode_opts {
+    bool tiles;  /* as Fooocus does it for pictures that are enlarged */
+    fc_rng *rng; /* draws the sample; NULL: the mean */
+} fc_encode_opts;
+/* image [h][w][3], -1..1, of any size -> planes [4][h / 8][w / 8] on the VAE's scale. In tiles also where
+ * memory is short; then sides are multiples of 8. */
+fc_status fc_engine_encode(fc_engine *e, const float *image, int32_t h, int32_t w, const fc_encode_opts *opts,
+                           float *planes, fc_err *err) FC_MUST_USE;
+
+/* run_image.c, run_upscale.c: pictures made of pictures. The task is one that fc_engine_run has checked. */
+fc_status fc_engine_run_image(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_arena *arena,
+                              fc_picture *out, fc_err *err) FC_MUST_USE;
+fc_status fc_engine_run_upscale(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_arena *arena,
+                                fc_picture *out, fc_err *err) FC_MUST_USE;
+/* The picture drawn anew from its latent, at work.denoise. */
+fc_status fc_engine_redraw(fc_engine *e, const fc_task *task, const fc_pixels *picture, const fc_hooks *hooks,
+                           fc_arena *arena, fc_picture *out, fc_err *err) FC_MUST_USE;
+/* src times the upscaler's scale (4 without an upscaler, by interpolation). */
+fc_status fc_engine_upscale(fc_engine *e, const fc_pixels *src, const fc_task *task, const fc_hooks *hooks,
+                            fc_pixels *dst, fc_err *err) FC_MUST_USE;
+/* Samples and decodes: what every kind of run ends with. task: with its final size and start. */
+fc_status fc_engine_paint(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_arena *arena,
+                          fc_picture *out, fc_err *err) FC_MUST_USE;
+/* Whether an activation of so many bytes is worth tiles or strips. */
+bool fc_engine_is_large(const fc_engine *e, uint64_t bytes);
 
 /* decode.c */
 /* z [h][w][4] on the VAE's scale -> image [8h][8w][3], -1..1; the VAE must be there */

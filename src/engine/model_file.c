@@ -55,7 +55,9 @@ static fc_status bind_text(fc_model *m, fc_err *err)
  * it. */
 static fc_status bind_vae(fc_model *m, fc_err *err)
 {
-    fc_status s = fc_vae_open(&m->vae, m->weights, FC_VAE_DECODER, err);
+    m->encodes = fc_weights_has_prefix(m->weights, "first_stage_model.encoder.") ||
+                 fc_weights_has_prefix(m->weights, "encoder.down.");
+    fc_status s = fc_vae_open(&m->vae, m->weights, m->encodes ? FC_VAE_BOTH : FC_VAE_DECODER, err);
     if (s || (fc_vae_latent_channels(m->vae) == 4 && fc_vae_factor(m->vae) == 8)) return s;
     return fc_fail(
         err, FC_UNSUPPORTED,
@@ -66,7 +68,8 @@ static fc_status bind_vae(fc_model *m, fc_err *err)
 
 static fc_status bind_base(fc_model *m, fc_err *err)
 {
-    fc_status s = m->info.kind == FC_MODEL_SDXL_UNET ? FC_OK : bind_text(m, err);
+    bool texts = m->info.kind == FC_MODEL_SDXL_BASE || m->info.clip_g > 0;
+    fc_status s = texts ? bind_text(m, err) : FC_OK;
     if (!s) s = fc_unet_open(&m->unet, m->weights, err);
     if (!s && fc_weights_has_prefix(m->weights, "first_stage_model.decoder.")) s = bind_vae(m, err);
     return s;
@@ -74,8 +77,9 @@ static fc_status bind_base(fc_model *m, fc_err *err)
 
 static fc_status bind(fc_model *m, fc_err *err)
 {
-    static const fc_model_use uses[FC_ROLE_COUNT] = {FC_USE_BASE, FC_USE_REFINER, FC_USE_VAE, FC_USE_PREVIEW,
-                                                     FC_USE_TEXT};
+    static const fc_model_use uses[FC_ROLE_COUNT] = {FC_USE_BASE,        FC_USE_REFINER, FC_USE_VAE,
+                                                     FC_USE_PREVIEW,     FC_USE_TEXT,    FC_USE_UPSCALER,
+                                                     FC_USE_INPAINT_HEAD};
     fc_status s = fc_model_require(m->weights, uses[m->role], &m->info, err);
     if (!s) s = read_vocabulary(m, err);
     if (s) return s;
@@ -88,6 +92,10 @@ static fc_status bind(fc_model *m, fc_err *err)
         return s ? s : fc_unet_open(&m->unet, m->weights, err);
     case FC_ROLE_TEXT:
         return bind_text(m, err);
+    case FC_ROLE_UPSCALER:
+        return fc_esrgan_open(&m->esrgan, m->weights, err);
+    case FC_ROLE_INPAINT_HEAD:
+        return fc_inpaint_head_open(&m->head, m->weights, err);
     case FC_ROLE_VAE:
         return bind_vae(m, err);
     default:
@@ -130,6 +138,8 @@ void fc_model_close(fc_model *m)
     fc_unet_close(m->unet);
     fc_vae_close(m->vae);
     fc_taesd_close(m->taesd);
+    fc_esrgan_close(m->esrgan);
+    fc_inpaint_head_close(m->head);
     fc_clip_vocab_fini(&m->own_vocab);
     fc_packcache_fini(&m->packs);
     fc_weights_close(m->weights);

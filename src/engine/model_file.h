@@ -4,6 +4,8 @@
 
 #include "model/clip.h"
 #include "model/detect.h"
+#include "model/esrgan.h"
+#include "model/inpaint_head.h"
 #include "model/taesd.h"
 #include "model/unet.h"
 #include "model/vae.h"
@@ -19,6 +21,8 @@ typedef enum fc_model_role {
     FC_ROLE_VAE,
     FC_ROLE_PREVIEW,
     FC_ROLE_TEXT, /* lends its text encoders to a base that has none */
+    FC_ROLE_UPSCALER,
+    FC_ROLE_INPAINT_HEAD,
     FC_ROLE_COUNT
 } fc_model_role;
 
@@ -37,6 +41,9 @@ typedef struct fc_model {
     fc_unet *unet;
     fc_vae *vae; /* base and VAE files */
     fc_taesd *taesd;
+    fc_esrgan *esrgan;
+    fc_inpaint_head *head;
+    bool encodes; /* the VAE has its encoder */
 } fc_model;
 
 /* Opens the file and binds what the role needs; a file of another kind is refused with what it looks like. */

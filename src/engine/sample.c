@@ -25,6 +25,15 @@ typedef struct run {
     size_t count;
     fc_mark bottom; /* of cx: nothing lies on the stack */
     float *scaled, *positive, *negative;
+    fc_predictor_extra extra; /* what the picture's first part adds to the network */
+    fc_unet_extra unet_extra;
+    fc_freeu freeu;
+    bool engine_on;     /* the inpainting engine's weights are merged */
+    const float *seen;  /* [4][h][w], model scale: what its head looks at; NULL: nothing */
+    const float *start; /* model scale; NULL: none */
+    fc_sample_mask mask;
+    bool masked;
+    fc_rng fresh;
     double started;    /* of the second step: the first one also prepares weights */
     int32_t step_base; /* steps done by an earlier part of this picture's run */
 } run;
@@ -41,8 +50,14 @@ struct step_shape {
     const run *r;
     const fc_unet *unet;
     const fc_prompt_side *positive, *negative;
-    const fc_predictor_extra *extra;
 };
+
+/* What the head of the inpainting engine makes of the picture. */
+static fc_tensor look(fc_cx *cx, const run *r)
+{
+    const fc_inpaint_head *head = r->engine->model[FC_ROLE_INPAINT_HEAD]->head;
+    return fc_inpaint_head_run(cx, head, r->task->start.mask, r->seen, r->h, r->w);
+}
 
 static void step_dry(fc_cx *dry, void *user)
 {
@@ -53,8 +68,12 @@ static void step_dry(fc_cx *dry, void *user)
     fc_predictor p;
     fc_arena_init(&arena, (size_t)2 << 30);
     fc_mark m = fc_enter(dry, NULL);
+    fc_unet_extra adds = {.freeu = r->unet_extra.freeu};
+    if (r->seen) adds.first = look(dry, r);
+    fc_predictor_extra extra = r->extra;
+    extra.unet = &adds;
     fc_status status =
-        fc_predictor_init(&p, dry, d->unet, r->h, r->w, d->positive, d->negative, d->extra, &arena, NULL);
+        fc_predictor_init(&p, dry, d->unet, r->h, r->w, d->positive, d->negative, &extra, &arena, NULL);
     if (!status) status = fc_predictor_eval(&p, r->scaled, 500, false, r->positive, r->negative, NULL);
     uint8_t *rgb = fc_arena_array(&arena, r->count, 4 * 3);
     if (!status && preview && rgb) fc_taesd_preview(dry, preview->taesd, r->scaled, r->h, r->w, rgb);
@@ -83,12 +102,36 @@ static fc_status take_over(run *r, fc_model_role role, fc_err *err)
     fc_prompt_side sides[2];
     for (int i = 0; i < 2; i++)
         sides[i] = (fc_prompt_side){side[i].context, side[i].tokens, side[i].label, side[i].label_later};
-    fc_predictor_extra extra = {.apart = fc_engine_saves_memory(e, e->model[role])};
-    struct step_shape shape = {r, e->model[role]->unet, &sides[0], guided ? &sides[1] : NULL, &extra};
+    r->extra.apart = fc_engine_saves_memory(e, e->model[role]);
+    struct step_shape shape = {r, e->model[role]->unet, &sides[0], guided ? &sides[1] : NULL};
     fc_status status = fc_engine_reserve(e, step_dry, &shape, err);
     if (status) return status;
+    if (r->seen) {
+        fc_engine_activate(e, e->model[FC_ROLE_INPAINT_HEAD], e->act);
+        r->unet_extra.first = look(&e->cx, r);
+        fc_engine_activate(e, e->model[role], e->act);
+    }
     return fc_predictor_init(&r->predictor, &e->cx, e->model[role]->unet, r->h, r->w, &sides[0],
-                             guided ? &sides[1] : NULL, &extra, r->arena, err);
+                             guided ? &sides[1] : NULL, &r->extra, r->arena, err);
+}
+
+/* What the first part of a run has and the part behind the refiner's turn has not: the inpainting engine,
+ * FreeU. With the engine the base takes its own place, as it was made. */
+static fc_status swap(run *r, fc_err *err)
+{
+    fc_engine *e = r->engine;
+    bool refiner = e->model[FC_ROLE_REFINER] != NULL;
+    r->unet_extra = (fc_unet_extra){0};
+    r->seen = NULL;
+    if (r->engine_on) fc_difference_take_off(e->difference, e->model[FC_ROLE_BASE]->weights);
+    r->engine_on = false;
+    if (refiner) fc_emit_phase(r->hooks, "The refiner takes over");
+    return take_over(r, refiner ? FC_ROLE_REFINER : FC_ROLE_BASE, err);
+}
+
+static bool swaps(const run *r)
+{
+    return r->engine->model[FC_ROLE_REFINER] || r->engine_on;
 }
 
 /* ---- callbacks of the sampler ---- */
@@ -131,11 +174,7 @@ static fc_status on_step(void *user, const fc_sample_step *step, fc_err *err)
     if (event.fraction > 1) event.fraction = 1;
     fc_emit(r->hooks, &event);
     fc_engine_preview(r->engine, t, r->hooks, step->denoised, r->arena);
-    if (t->swap == FC_SWAP_JOINT && r->engine->model[FC_ROLE_REFINER] && index == t->switch_step) {
-        fc_emit_phase(r->hooks, "The refiner takes over");
-        return take_over(r, FC_ROLE_REFINER, err);
-    }
-    return FC_OK;
+    return t->swap == FC_SWAP_JOINT && index == t->switch_step && swaps(r) ? swap(r, err) : FC_OK;
 }
 
 /* ---- the run ---- */
@@ -190,6 +229,94 @@ static fc_status prepare(run *r, const fc_sampler **sampler, fc_err *err)
     return FC_OK;
 }
 
+/* ---- what the picture in work gives ---- */
+
+/* A latent of the VAE on the scale of the sampler; NULL stays NULL. */
+static fc_status scale_in(run *r, const float *latent, const float **out, fc_err *err)
+{
+    *out = NULL;
+    if (!latent) return FC_OK;
+    float *scaled = fc_arena_array(r->arena, r->count, sizeof *scaled);
+    if (!scaled) return fc_fail(err, FC_NOMEM, "out of memory");
+    memcpy(scaled, latent, r->count * sizeof *scaled);
+    fc_latent_scale_in(&r->sampling.latent, scaled, r->count / FC_LATENT_CHANNELS);
+    *out = scaled;
+    return FC_OK;
+}
+
+static fc_status prepare_mask(run *r, const fc_sampler *sampler, fc_err *err)
+{
+    const fc_start_image *start = &r->task->start;
+    size_t plane = r->count / FC_LATENT_CHANNELS;
+    fc_status s = scale_in(r, start->latent, &r->start, err);
+    if (s || !start->mask) return s;
+    float *all = fc_arena_array(r->arena, r->count, sizeof *all);
+    if (!all) return fc_fail(err, FC_NOMEM, "out of memory");
+    for (size_t c = 0; c < FC_LATENT_CHANNELS; c++) memcpy(all + c * plane, start->mask, plane * sizeof *all);
+    r->mask.mask = all;
+    s = scale_in(r, start->keep ? start->keep : start->latent, &r->mask.keep, err);
+    if (!r->start && (sampler->flags & FC_SAMPLER_OWN_SPACE)) r->start = r->mask.keep;
+    const uint64_t seeds = (uint64_t)INT64_MAX;
+    fc_rng_seed(&r->fresh, (r->task->seed + 1) % seeds);
+    if (r->recipe->fresh_mask_noise) r->mask.fresh = &r->fresh;
+    r->masked = true;
+    return s;
+}
+
+/* Mask and masked picture for a model that reads them with every latent: without one, all is to be painted.
+ */
+static fc_status prepare_fixed(run *r, fc_err *err)
+{
+    const fc_start_image *start = &r->task->start;
+    size_t plane = r->count / FC_LATENT_CHANNELS;
+    float *fixed = fc_arena_array(r->arena, plane + r->count, sizeof *fixed);
+    if (!fixed) return fc_fail(err, FC_NOMEM, "out of memory");
+    for (size_t i = 0; i < plane; i++) fixed[i] = start->mask ? start->mask[i] : 1.0f;
+    for (size_t i = 0; i < r->count; i++)
+        fixed[plane + i] = start->masked ? start->masked[i] * FC_VAE_SCALE : 0.0f;
+    r->extra.fixed = fixed;
+    return FC_OK;
+}
+
+/* The inpainting engine: its head looks at the picture, its differences are merged into the weights. */
+static fc_status start_inpaint_engine(run *r, fc_err *err)
+{
+    fc_engine *e = r->engine;
+    fc_model *head = e->model[FC_ROLE_INPAINT_HEAD], *base = e->model[FC_ROLE_BASE];
+    const fc_start_image *start = &r->task->start;
+    if (head && fc_inpaint_head_width(head->head) == fc_unet_layout_get(base->unet)->channels) {
+        float *scaled = fc_arena_array(r->arena, r->count, sizeof *scaled);
+        if (!scaled) return fc_fail(err, FC_NOMEM, "out of memory");
+        for (size_t i = 0; i < r->count; i++) scaled[i] = start->masked[i] * FC_VAE_SCALE;
+        r->seen = scaled;
+        r->engine_on = true;
+    }
+    if (e->difference) {
+        fc_difference_report report;
+        fc_difference_attach(e->difference, base->weights, FC_UNET_OUTER_PREFIX, &report);
+        r->engine_on = true;
+    }
+    return fc_cx_status(&e->cx, err);
+}
+
+static fc_status prepare_extra(run *r, const fc_sampler *sampler, fc_err *err)
+{
+    const fc_freeu_numbers *f = r->task->freeu;
+    const fc_start_image *start = &r->task->start;
+    bool reads_mask = fc_predictor_fixed(r->engine->model[FC_ROLE_BASE]->unet) > 0;
+    r->extra.unet = &r->unet_extra;
+    if (f) {
+        r->freeu = (fc_freeu){(float)f->b1, (float)f->s1, (float)f->b2, (float)f->s2};
+        r->unet_extra.freeu = &r->freeu;
+    }
+    fc_status s = prepare_mask(r, sampler, err);
+    if (!s && reads_mask) s = prepare_fixed(r, err);
+    if (!s && !reads_mask && start->mask && start->masked) s = start_inpaint_engine(r, err);
+    return s;
+}
+
+/* ---- the run ---- */
+
 static fc_sample_job make_job(run *r, const fc_sampler *sampler, const float *noise)
 {
     const fc_task *t = r->task;
@@ -199,7 +326,8 @@ static fc_sample_job make_job(run *r, const fc_sampler *sampler, const float *no
                          .sigma_count = r->schedule.count,
                          .count = r->count,
                          .noise = noise,
-                         .latent = t->start.latent,
+                         .latent = r->start,
+                         .mask = r->masked ? &r->mask : NULL,
                          .rng = &r->rng,
                          .seed = t->seed,
                          .user = r,
@@ -221,9 +349,8 @@ static fc_status sample_in_turn(run *r, fc_sample_job job, float *out, fc_err *e
     float *between = fc_arena_array(r->arena, r->count, sizeof *between);
     if (!between) return fc_fail(err, FC_NOMEM, "out of memory");
     memcpy(between, out, r->count * sizeof *between);
-    if (r->engine->model[FC_ROLE_REFINER]) {
-        fc_emit_phase(r->hooks, "The refiner takes over");
-        s = take_over(r, FC_ROLE_REFINER, err);
+    if (swaps(r)) {
+        s = swap(r, err);
         if (s) return s;
     }
     r->step_base = cut;
@@ -256,6 +383,8 @@ static fc_status sample(run *r, float *out, fc_err *err)
     if (!noise) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_rng_seed(&r->rng, r->task->seed);
     fc_rng_normal(&r->rng, noise, r->count);
+    s = prepare_extra(r, sampler, err);
+    if (s) return s;
     fc_emit_phase(r->hooks, FC_PHASE_ENCODING);
     s = take_over(r, FC_ROLE_BASE, err);
     if (s) return s;
@@ -281,6 +410,7 @@ fc_status fc_engine_sample(fc_engine *e, const fc_task *task, const fc_hooks *ho
     if (!*latent) return fc_fail(err, FC_NOMEM, "out of memory");
     r->bottom = fc_enter(&e->cx, NULL);
     fc_status s = sample(r, *latent, err);
+    if (r->engine_on) fc_difference_take_off(e->difference, e->model[FC_ROLE_BASE]->weights);
     fc_leave(&e->cx, r->bottom);
     return s;
 }

@@ -35,7 +35,10 @@ typedef struct fc_model_choice {
         *neighbours; /* checkpoints among which one that can lend is looked for when it cannot */
     int32_t neighbour_count;
     const char *preview_decoder; /* TAESD; NULL: no previews */
-    const fc_lora_choice *loras; /* in merge order; offered to base and refiner */
+    const char *upscaler; /* of the ESRGAN family; NULL: pictures are enlarged by interpolation. base may be
+                           * NULL for a task that only enlarges */
+    const char *inpaint_head, *inpaint_patch; /* the inpainting engine's two files; NULL: none */
+    const fc_lora_choice *loras;              /* in merge order; offered to base and refiner */
     int32_t lora_count;
     const fc_embedding_choice *embeddings; /* those that the prompts name */
     int32_t embedding_count;
@@ -48,18 +51,68 @@ typedef struct fc_text_list {
     int32_t count, pooled;
 } fc_text_list;
 
-/* A picture to start from, or a latent. */
+/* Latents that a run starts from: the engine makes them of a task's picture (fc_image_work), or they are
+ * given. All are [4][h/8][w/8] on the VAE's own scale, as fc_picture.latent is. */
 typedef struct fc_start_image {
-    const float
-        *latent;    /* [4][h/8][w/8], model scale (times the scale factor); NULL: start from noise alone */
-    double denoise; /* (0, 1]; 1: the whole schedule */
+    const float *latent; /* NULL: start from noise alone */
+    double denoise;      /* (0, 1]; 1: the whole schedule. Counts with a latent only */
+    const float *mask;   /* [h/8][w/8]: 1 is painted, 0 kept; NULL: everything is painted */
+    const float *keep;   /* what is kept; NULL: latent */
+    const float *masked; /* the picture with what is under the mask made grey, for networks that look at it:
+                          * the inpainting engine, models with 9 inputs; NULL: they see nothing */
 } fc_start_image;
+
+/* ---- pictures that come in ---- */
+
+typedef enum fc_input_kind {
+    FC_INPUT_PICTURE, /* RGB [height][width][3]: what is varied, enlarged, painted into */
+    FC_INPUT_MASK     /* [height][width], of the picture's size: 255 where is painted */
+} fc_input_kind;
+
+typedef struct fc_task_input {
+    fc_input_kind kind;
+    const uint8_t *pixels; /* borrowed */
+    int32_t width, height;
+} fc_task_input;
+
+/* What is done with FC_INPUT_PICTURE. */
+typedef enum fc_work {
+    FC_WORK_NONE,    /* there is none: text to image */
+    FC_WORK_VARY,    /* drawn anew from its own latent */
+    FC_WORK_UPSCALE, /* enlarged, then drawn over */
+    FC_WORK_ENLARGE, /* enlarged by the upscaler alone: texts, steps and seed do not count */
+    FC_WORK_INPAINT  /* painted into, under the mask and in the margins */
+} fc_work;
+
+typedef struct fc_image_work {
+    fc_work kind;
+    double denoise;    /* (0, 1]: VARY, UPSCALE, INPAINT (above 0.99 what is masked is filled from around it
+                          first) */
+    double factor;     /* UPSCALE, ENLARGE: of both sides */
+    double field;      /* INPAINT: least part of the picture that is looked at, 0 to 1 (respective field) */
+    bool forget;       /* INPAINT: starts from noise alone, not from what is there */
+    bool engine;       /* INPAINT: with the inpainting engine where its files are loaded */
+    int32_t grow;      /* INPAINT: the mask gets so many pixels wider (narrower below 0) */
+    bool invert;       /* INPAINT: paints where the mask is 0 */
+    int32_t margin[4]; /* INPAINT: pixels to add at top, bottom, left, right */
+    /* Sizes by Fooocus's measure (picture/fit.h); 0: 1024, 2048, 2800. Pictures are brought to between least
+     * and most before they are varied, to least before they are painted into, and only enlarged beyond
+     * largest. */
+    int32_t least, most, largest;
+    bool mean;              /* latents are means of what the VAE gives, not samples: for tests */
+    uint64_t encoding_seed; /* of those samples */
+} fc_image_work;
+
+/* FreeU: see model/freeu.h; all 1: off. */
+typedef struct fc_freeu_numbers {
+    double b1, b2, s1, s2;
+} fc_freeu_numbers;
 
 typedef struct fc_task {
     fc_recipe_id recipe;
     fc_text_list positive, negative;
     uint64_t seed;
-    int32_t width, height; /* pixels, multiples of 8 */
+    int32_t width, height; /* pixels, multiples of 8; with a picture in work its size decides */
     int32_t steps;
     const char *sampler, *scheduler; /* names of the tables in diffusion/ */
     double cfg;                      /* guidance scale; 1: no negative pass */
@@ -70,8 +123,12 @@ typedef struct fc_task {
     int32_t switch_step; /* the refiner takes over after step index switch_step; ignored without a refiner */
     fc_swap_method swap;
     fc_start_image start;
-    bool fast_vae;         /* decode with the preview decoder */
-    int32_t image, images; /* for events: 1-based place in the job */
+    fc_image_work work;
+    const fc_task_input *inputs;
+    int32_t input_count;
+    const fc_freeu_numbers *freeu; /* NULL: off */
+    bool fast_vae;                 /* decode with the preview decoder */
+    int32_t image, images;         /* for events: 1-based place in the job */
     int32_t steps_before,
         steps_total; /* for events: sampling steps of the job before this image, and in all */
 } fc_task;

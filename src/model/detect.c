@@ -21,7 +21,7 @@ struct rule {
 
 #define UNET "model.diffusion_model."
 #define ANY  0, -1
-enum { LATENT_CHANNELS = 4 };
+enum { LATENT_CHANNELS = 4, INPAINT_CHANNELS = 9 };
 
 /* More telling ones first: a LoRA may have tensors named like a model's, a checkpoint contains a VAE. */
 static const struct rule rules[] = {
@@ -79,6 +79,8 @@ static const struct rule rules[] = {
     {FC_MODEL_EMBEDDING, PREFIX, "string_to_param", ANY},
     {FC_MODEL_UPSCALER, EXACT, "conv_first.weight", ANY},
     {FC_MODEL_UPSCALER, PREFIX, "model.1.sub.0.", ANY},
+    {FC_MODEL_INPAINT_HEAD, EXACT, "head", 1, 5},
+    {FC_MODEL_INPAINT_PATCH, SUFFIX, "input_blocks.0.0.weight.0", ANY},
 };
 
 static bool matches(const struct rule *r, const fc_weight *t)
@@ -109,8 +111,8 @@ static const struct {
                                "choose it as the refiner, together with an SDXL base model"},
     [FC_MODEL_SDXL_UNET] = {"an SDXL UNet without text encoders", "SDXL UNet alone",
                             "choose it as the base model, beside a complete one in the folder of models"},
-    [FC_MODEL_SDXL_INPAINT] = {"an inpainting model with 9 input channels", "inpainting UNet",
-                               "choose the ordinary version of the model"},
+    [FC_MODEL_SDXL_INPAINT] = {"an inpainting model with 9 input channels", "SDXL inpainting model",
+                               "choose it as the base model to paint into pictures"},
     [FC_MODEL_SD1] = {"a Stable Diffusion 1.x model", "Stable Diffusion 1.x",
                       "choose an SDXL checkpoint (about 6.5 GB) instead"},
     [FC_MODEL_SD2] = {"a Stable Diffusion 2.x model", "Stable Diffusion 2.x",
@@ -140,6 +142,10 @@ static const struct {
                               "fetch taesdxl_decoder.safetensors instead"},
     [FC_MODEL_TEXT_ENCODER] = {"a text or image encoder alone", "encoder",
                                "choose a complete SDXL checkpoint instead"},
+    [FC_MODEL_INPAINT_HEAD] = {"the head of the inpainting engine", "inpainting head",
+                               "leave it in the folder inpaint, where edits look for it"},
+    [FC_MODEL_INPAINT_PATCH] = {"the weights of the inpainting engine", "inpainting engine",
+                                "leave it in the folder inpaint, where edits look for it"},
     [FC_MODEL_UPSCALER] = {"an upscaler", "upscaler",
                            "choose an SDXL checkpoint here; pictures are enlarged with fooocus upscale"},
 };
@@ -240,7 +246,8 @@ void fc_model_describe(fc_weights *w, fc_model_info *out)
 /* channels: -1 when the layer is missing, which the binder says better */
 static fc_status check_channels(int64_t channels, const char *side, fc_err *err)
 {
-    if (channels < 0 || channels == LATENT_CHANNELS) return FC_OK;
+    bool inpaints = channels == INPAINT_CHANNELS && strcmp(side, "input") == 0;
+    if (channels < 0 || channels == LATENT_CHANNELS || inpaints) return FC_OK;
     return fc_fail(err, FC_UNSUPPORTED,
                    "this UNet has %lld %s channels, 4 are wanted%s; choose the ordinary version of the model",
                    (long long)channels, side, channels == 8 ? " (8 are those of instruct-pix2pix)" : "");
@@ -271,12 +278,15 @@ fc_status fc_model_require(fc_weights *w, fc_model_use use, fc_model_info *info,
         [FC_USE_PREVIEW] = {FC_MODEL_TAESD, "a preview decoder"},
         [FC_USE_TEXT] = {FC_MODEL_SDXL_BASE, "an SDXL base model with text encoders"},
         [FC_USE_UPSCALER] = {FC_MODEL_UPSCALER, "an upscaler"},
+        [FC_USE_INPAINT_HEAD] = {FC_MODEL_INPAINT_HEAD, "the head of the inpainting engine"},
     };
     fc_model_describe(w, info);
     bool vae_inside = use == FC_USE_VAE && info->kind == FC_MODEL_SDXL_BASE && info->vae > 0;
     bool unet_alone = (use == FC_USE_BASE || use == FC_USE_REFINER) && info->kind == FC_MODEL_SDXL_UNET;
     bool samples = use == FC_USE_BASE || use == FC_USE_REFINER;
-    if (info->kind == uses[use].kind || vae_inside || unet_alone)
+    bool inpaint = use == FC_USE_BASE && info->kind == FC_MODEL_SDXL_INPAINT &&
+                   fc_weights_find(w, UNET "label_emb.0.0.weight");
+    if (info->kind == uses[use].kind || vae_inside || unet_alone || inpaint)
         return samples ? fc_model_check_unet(w, err) : FC_OK;
     return fc_fail(err, FC_UNSUPPORTED, "this is %s, but %s is needed here; %s", kinds[info->kind].name,
                    uses[use].wanted, kinds[info->kind].advice);

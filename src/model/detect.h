@@ -32,6 +32,8 @@ typedef enum fc_model_kind {
     FC_MODEL_TAESD_OTHER, /* its encoder, or another layout */
     FC_MODEL_TEXT_ENCODER,
     FC_MODEL_UPSCALER,
+    FC_MODEL_INPAINT_HEAD,
+    FC_MODEL_INPAINT_PATCH, /* differences of weights: nn/difference.h */
     FC_MODEL_KIND_COUNT
 } fc_model_kind;
 
@@ -55,6 +57,7 @@ typedef enum fc_model_use {
     FC_USE_PREVIEW,
     FC_USE_TEXT, /* its text encoders alone */
     FC_USE_UPSCALER,
+    FC_USE_INPAINT_HEAD,
     FC_USE_COUNT
 } fc_model_use;
 
@@ -62,8 +65,8 @@ typedef enum fc_model_use {
  */
 fc_status fc_model_require(fc_weights *w, fc_model_use use, fc_model_info *info, fc_err *err) FC_MUST_USE;
 
-/* Whether the UNet can be sampled: 4 channels in and out, no input that nobody feeds, a known prediction.
- * UNSUPPORTED says what is different. */
+/* Whether the UNet can be sampled: 4 channels in (or 9: an inpainting model) and 4 out, no input that nobody
+ * feeds, a known prediction. UNSUPPORTED says what is different. */
 fc_status fc_model_check_unet(fc_weights *w, fc_err *err) FC_MUST_USE;
 
 /* For `fooocus doctor FILE`: what it is, tensors by type, what is missing from it and which tensors nothing

@@ -9,7 +9,8 @@
 
 #include "model/freeu.h"
 
-#define FC_UNET_PREFIX "model.diffusion_model."
+#define FC_UNET_PREFIX       "model.diffusion_model."
+#define FC_UNET_OUTER_PREFIX "model." /* before names that begin with "diffusion_model." */
 
 enum {
     FC_UNET_MAX_BLOCKS = 64,    /* the refiner has 25 */

@@ -35,12 +35,13 @@ static void call_model_masked(fc_solver *s, const float *x, float sigma, float *
 {
     const fc_sample_job *job = s->job;
     const float *mask = job->mask->mask, *noise = job->noise;
+    const float *keep = job->mask->keep ? job->mask->keep : job->latent;
     if (job->mask->fresh) fc_rng_normal(job->mask->fresh, s->scratch, s->n);
     if (job->mask->fresh) noise = s->scratch;
-    for (size_t i = 0; i < s->n; i++) s->scratch[i] = job->latent[i] + noise[i] * sigma;
+    for (size_t i = 0; i < s->n; i++) s->scratch[i] = keep[i] + noise[i] * sigma;
     vec_blend(s->n, s->scratch, mask, x, s->scratch);
     call_model(s, s->scratch, sigma, denoised);
-    vec_blend(s->n, denoised, mask, denoised, job->latent);
+    vec_blend(s->n, denoised, mask, denoised, keep);
 }
 
 void fc_solver_denoise(fc_solver *s, const float *x, float sigma, float *denoised)

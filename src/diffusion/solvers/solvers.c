@@ -76,7 +76,8 @@ static fc_status check_job(const fc_sample_job *job, fc_err *err)
         }
     }
     bool start_noise_kept = job->mask && (!job->mask->fresh || (flags & FC_SAMPLER_OWN_SPACE));
-    if (job->mask && (!job->latent || (start_noise_kept && !job->noise))) {
+    bool nothing_kept = !job->latent && (!job->mask || !job->mask->keep || (flags & FC_SAMPLER_OWN_SPACE));
+    if (job->mask && (nothing_kept || (start_noise_kept && !job->noise))) {
         return fc_fail(err, FC_ARG, "a mask needs a latent to keep and its noise");
     }
     if ((flags & FC_SAMPLER_RANDOM) && !job->rng)

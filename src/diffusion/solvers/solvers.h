@@ -55,6 +55,8 @@ typedef struct fc_sample_step {
 /* Part of the latent is given: mask 1 = paint, 0 = keep the start latent. Arrays [count]. */
 typedef struct fc_sample_mask {
     const float *mask;
+    const float *
+        keep; /* model scale; what is kept where the run starts from something else; NULL: the start latent */
     /* Draws new noise for the kept part at every model call (recipe 2.5, seeded with seed + 1 modulo 2^63 -
      * 1); NULL: the start noise each time (recipe 1.0). */
     fc_rng *fresh;

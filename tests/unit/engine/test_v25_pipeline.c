@@ -1,9 +1,10 @@
 /* The whole path of recipe 2.5, text to latent and picture: every case of v25_pipeline (Fooocus 2.5.5 on the
- * tiny synthetic models) but inpainting and FreeU, which are not built. */
+ * tiny synthetic models). */
 #include <stdio.h>
 #include <string.h>
 
 #include "support/runs.h"
+#include "support/synth.h"
 
 enum { MAX_TEXTS = 8 };
 
@@ -19,6 +20,43 @@ static fc_text_list texts_of(json_t *root, json_t *which, const char *store[MAX_
 static double setting(json_t *c, const char *name)
 {
     return json_number_value(json_object_get(json_object_get(c, "settings"), name));
+}
+
+struct inpaint {
+    fc_test_array mask, keep, masked;
+};
+
+/* Whether the engine's head takes part. */
+static bool read_inpaint(const fc_safetensors *golden, json_t *c, struct inpaint *in, fc_task *t)
+{
+    const char *way = json_string_value(json_object_get(c, "inpaint"));
+    if (!way) return false;
+    bool head = strcmp(way, "head") == 0;
+    in->mask = fc_test_array_load(golden, "mask");
+    in->keep = fc_test_array_load(golden, "latent");
+    in->masked = fc_test_array_load(golden, "inpaint_latent");
+    t->start.mask = in->mask.data;
+    t->start.keep = in->keep.data;
+    t->start.masked = head ? in->masked.data : NULL;
+    return head;
+}
+
+static const fc_freeu_numbers *read_freeu(json_t *list, fc_freeu_numbers *out)
+{
+    if (!json_is_array(list)) return NULL;
+    double *const numbers[] = {&out->b1, &out->b2, &out->s1, &out->s2};
+    for (size_t i = 0; i < 4; i++) *numbers[i] = json_number_value(json_array_get(list, i));
+    return out;
+}
+
+static void load_models(fc_engine *e, bool refiner, bool head)
+{
+    fc_err err = {0};
+    const fc_model_choice choice = {.base = fc_test_synth("tiny_base"),
+                                    .preview_decoder = fc_test_synth("taesd_decoder"),
+                                    .refiner = refiner ? fc_test_synth("tiny_refiner") : NULL,
+                                    .inpaint_head = head ? fc_test_synth("inpaint_head") : NULL};
+    assert_ok(fc_engine_load(e, &choice, NULL, &err), &err);
 }
 
 static void check_case_2_5(fc_engine *e, json_t *root, const fc_safetensors *golden, const char *name,
@@ -48,10 +86,14 @@ static void check_case_2_5(fc_engine *e, json_t *root, const fc_safetensors *gol
     fc_test_array start = {0};
     if (json_is_string(json_object_get(c, "latent"))) {
         start = fc_test_array_load(golden, json_string_value(json_object_get(c, "latent")));
-        for (size_t i = 0; i < start.count; i++) start.data[i] *= 0.13025f;
-        t.start = (fc_start_image){start.data, json_number_value(json_object_get(c, "denoise"))};
+        t.start = (fc_start_image){.latent = start.data,
+                                   .denoise = json_number_value(json_object_get(c, "denoise"))};
     }
-    run_load(e, refiner && strcmp(refiner, "refiner") == 0);
+    struct inpaint in = {0};
+    fc_freeu_numbers freeu;
+    t.freeu = read_freeu(json_object_get(c, "freeu"), &freeu);
+    bool head = read_inpaint(golden, c, &in, &t);
+    load_models(e, refiner && strcmp(refiner, "refiner") == 0, head);
     char key[80];
     snprintf(key, sizeof key, "%s.image_u8", name);
     t.fast_vae = !fc_test_has(golden, key); /* the picture is not compared: decode it quickly */
@@ -63,6 +105,9 @@ static void check_case_2_5(fc_engine *e, json_t *root, const fc_safetensors *gol
     run_check_image(golden, name, &p);
     fc_test_array_free(&want);
     fc_test_array_free(&start);
+    fc_test_array_free(&in.mask);
+    fc_test_array_free(&in.keep);
+    fc_test_array_free(&in.masked);
     fc_picture_fini(&p);
 }
 
@@ -78,13 +123,10 @@ static void test_reference_2_5(void **state)
     int cases = 0;
     json_object_foreach(json_object_get(root, "cases"), name, c)
     {
-        /* inpainting and FreeU are not built */
-        if (!json_is_null(json_object_get(c, "inpaint")) || !json_is_null(json_object_get(c, "freeu")))
-            continue;
         check_case_2_5(e, root, &golden, name, c);
         cases++;
     }
-    assert_int_equal(cases, 26); /* of 34 */
+    assert_int_equal(cases, json_object_size(json_object_get(root, "cases")));
     fc_engine_close(e);
     fc_safetensors_close(&golden);
     json_decref(root);
