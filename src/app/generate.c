@@ -10,6 +10,7 @@
 #include "app/models/file_hash.h"
 #include "app/output/record.h"
 #include "app/output/save.h"
+#include "app/picture_input.h"
 #include "app/progress.h"
 #include "app/settings/config.h"
 #include "base/clock.h"
@@ -29,6 +30,7 @@ typedef struct job {
     fc_model_files files;
     fc_styles *styles;
     fc_wildcards *wildcards;
+    fc_picture_input picture;
     fc_plan plan;
     fc_progress progress;
     fc_record_hashes hashes;
@@ -51,9 +53,22 @@ static fc_status make_plan(job *j, fc_err *err)
     uint64_t random_seed;
     fc_status status = fc_random_bytes(&random_seed, sizeof random_seed, err);
     if (status != FC_OK) return status;
-    const fc_plan_input input = {&j->params,  j->request,           j->styles, j->wildcards, &j->files,
-                                 random_seed, fc_engine_lora_brings};
-    return fc_plan_make(&input, &j->arena, &j->plan, err);
+    const fc_plan_input input = {&j->params,
+                                 j->request,
+                                 j->styles,
+                                 j->wildcards,
+                                 &j->files,
+                                 random_seed,
+                                 fc_engine_lora_brings,
+                                 fc_picture_input_size(&j->picture)};
+    status = fc_plan_make(&input, &j->arena, &j->plan, err);
+    for (int32_t i = 0; i < j->plan.count && status == FC_OK; i++) {
+        j->plan.images[i].task.inputs = j->picture.inputs;
+        j->plan.images[i].task.input_count = j->picture.count;
+    }
+    if (status != FC_OK || !j->picture.count) return status;
+    return fc_picture_files_find(&j->params, fc_home_dir(j->params.home), &j->plan.images[0].task.work,
+                                 &j->arena, job_warn(j), &j->plan.models, err);
 }
 
 /* The request with the defaults of the model that it chooses. */
@@ -88,6 +103,8 @@ static fc_status prepare(job *j, const fc_request *given, fc_err *err)
     if (status == FC_OK) status = fc_styles_open_home(home, job_warn(j), &j->styles, err);
     if (status == FC_OK)
         status = fc_wildcards_open(wildcards.items, wildcards.count, job_warn(j), &j->wildcards, err);
+    if (status == FC_OK)
+        status = fc_picture_input_open(&j->picture, home, j->request, &j->params, &j->arena, err);
     if (status == FC_OK) status = make_plan(j, err);
     if (status == FC_OK && j->tells_notice && j->files.notice) on_warning(j, j->files.notice);
     for (int32_t i = 0; status == FC_OK && i < j->plan.warnings.count; i++)
@@ -234,6 +251,7 @@ static void open_job(job *j, fc_engine *engine, const fc_hooks *hooks)
 
 static void close_job(job *j)
 {
+    fc_picture_input_close(&j->picture);
     fc_wildcards_close(j->wildcards);
     fc_styles_close(j->styles);
     fc_request_free(j->request);

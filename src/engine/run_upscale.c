@@ -83,6 +83,11 @@ fc_status fc_engine_upscale(fc_engine *e, const fc_pixels *src, const fc_task *t
     fc_status status = in && made ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory while enlarging");
     if (!status) status = fc_tiles_init(&tiles, src->w, src->h, scale, tile, OVERLAP, err);
     if (!status) status = fc_pixels_init(dst, scale * src->w, scale * src->h, 3, err);
+    if (!status) {
+        struct tile_run largest = {m->esrgan, in, tile < src->h ? tile : src->h,
+                                   tile < src->w ? tile : src->w, made};
+        status = fc_engine_reserve(e, upscale_on, &largest, err);
+    }
     if (!status) status = run_tiles(e, src, task, hooks, &tiles, in, made, dst, err);
     if (status) fc_pixels_fini(dst);
     fc_tiles_fini(&tiles);

@@ -25,7 +25,12 @@ static void plan(const fc_request *request, fc_arena *arena, const fc_params *pa
         .loras = params->loras,
         .known_loras = {known_loras, 2},
     };
-    const fc_plan_input input = {params, request, styles, wildcards, &files, 1, NULL};
+    const fc_plan_input input = {.params = params,
+                                 .request = request,
+                                 .styles = styles,
+                                 .wildcards = wildcards,
+                                 .files = &files,
+                                 .random_seed = 1};
     if (fc_plan_make(&input, arena, &made, &err) == FC_OK) {
         json_t *record = fc_record_make(&made, made.count - 1, NULL), *read;
         fc_buf text;

@@ -115,7 +115,12 @@ fc_status plan_request(planned *p, fc_request *request, const json_t *files, uin
               err);
     assert_ok(fc_request_resolve(request, &p->arena, &p->params, err), err);
     p->files = files_of(files, &p->params, &p->arena);
-    const fc_plan_input input = {&p->params, request, p->styles, p->wildcards, &p->files, random_seed, NULL};
+    const fc_plan_input input = {.params = &p->params,
+                                 .request = request,
+                                 .styles = p->styles,
+                                 .wildcards = p->wildcards,
+                                 .files = &p->files,
+                                 .random_seed = random_seed};
     return fc_plan_make(&input, &p->arena, &p->plan, err);
 }
 

@@ -177,6 +177,21 @@ static void put_models(writer *w, const fc_plan *plan, const fc_record_hashes *h
     put(w, "loras", list);
 }
 
+/* What was done with a picture that came in: the fields of that group that say more than their defaults, by
+ * their names. The picture itself is told by its hash. */
+static void put_picture(writer *w, const fc_plan *plan, const fc_image_work *work)
+{
+    if (work->kind == FC_WORK_NONE) return;
+    json_t *all = fc_params_to_json(&plan->params);
+    for (int i = 0; i < FC_PARAM_COUNT; i++) {
+        const fc_param *p = &fc_param_table[i];
+        json_t *value = json_object_get(all, p->name);
+        if (p->group != FC_GROUP_PICTURE || !value || fc_param_is_default(p, &plan->params)) continue;
+        put(w, p->name, json_incref(value));
+    }
+    json_decref(all);
+}
+
 json_t *fc_record_make(const fc_plan *plan, int32_t index, const fc_record_hashes *hashes)
 {
     const fc_plan_image *image = &plan->images[index];
@@ -185,6 +200,8 @@ json_t *fc_record_make(const fc_plan *plan, int32_t index, const fc_record_hashe
     put_composition(&w, plan, image);
     put_sampling(&w, plan, &image->task);
     put_models(&w, plan, hashes);
+    put_picture(&w, plan, &image->task.work);
+    if (*plan->params.freeu) put(&w, "freeu", json_string(plan->params.freeu));
     put(&w, "recipe", json_string(plan->params.recipe));
     if (plan->params.raw) put(&w, "raw", json_true());
     put(&w, "metadata_scheme",

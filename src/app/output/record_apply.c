@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "app/common/home.h"
+#include "app/common/inputs.h"
 #include "app/common/number_text.h"
 #include "app/common/python_literal.h"
 #include "app/output/foreign.h"
@@ -79,6 +80,25 @@ static void apply_plain(const reader *r)
         bool names_file = (fc_param_table[plain[i].id].marks & FC_MARK_MODEL) != 0;
         if (!names_file || is_plain(r, plain[i].id, fc_buf_cstr(&text)))
             set(r, plain[i].id, fc_buf_cstr(&text));
+    }
+    fc_buf_fini(&text);
+}
+
+/* The fields about a picture that came in, which has to be kept still (app/common/inputs.h). */
+static void apply_picture(const reader *r)
+{
+    fc_buf text;
+    fc_buf_init(&text, 1 << 16);
+    for (int i = 0; i < FC_PARAM_COUNT; i++) {
+        const fc_param *p = &fc_param_table[i];
+        fc_buf_reset(&text);
+        if (p->group != FC_GROUP_PICTURE || !fc_record_text(r->record, p->name, &text) ||
+            text.status != FC_OK)
+            continue;
+        const char *value = fc_buf_cstr(&text);
+        bool id = p->kind != FC_KIND_IMAGE || fc_input_id_valid(value);
+        if (id && (!(p->marks & FC_MARK_MODEL) || is_plain(r, (fc_param_id)i, value)))
+            set(r, (fc_param_id)i, value);
     }
     fc_buf_fini(&text);
 }
@@ -208,6 +228,7 @@ fc_status fc_record_apply(const json_t *record, fc_request *request, fc_warn war
     if (!json_is_object(record)) return fc_fail(err, FC_FORMAT, "the picture's settings are no JSON object");
     set(&r, FC_P_recipe, "2.5"); /* what writes such records; ours name their recipe */
     apply_plain(&r);
+    apply_picture(&r);
     apply_steps(&r);
     apply_styles(&r);
     apply_numbers(&r, "resolution", size, 2);

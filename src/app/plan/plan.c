@@ -27,6 +27,8 @@ typedef struct planner {
     const fc_performance *mode;
     fc_arena *arena;
     fc_lines warnings;
+    fc_image_work work;
+    const fc_freeu_numbers *freeu;
     fc_err *err;
 } planner;
 
@@ -221,9 +223,11 @@ static int32_t switch_step(planner *p, int32_t steps)
 static fc_task common_task(planner *p)
 {
     const fc_params *params = &p->plan->params;
-    int32_t steps = fc_performance_steps(p->mode, false, params->steps);
+    int32_t steps = fc_performance_steps(p->mode, p->work.kind == FC_WORK_UPSCALE, params->steps);
     fc_task task = {
         .recipe = p->recipe,
+        .work = p->work,
+        .freeu = p->freeu,
         .width = params->width,
         .height = params->height,
         .steps = steps,
@@ -240,8 +244,8 @@ static fc_task common_task(planner *p)
         .swap = strcmp(params->swap_method, "separate") == 0 ? FC_SWAP_SEPARATE : FC_SWAP_JOINT,
         .start.denoise = 1,
         .fast_vae = params->fast_vae,
-        .images = params->count,
-        .steps_total = steps * params->count,
+        .images = p->plan->count,
+        .steps_total = steps * p->plan->count,
     };
     if (p->plan->models.refiner && task.switch_step >= steps - 1)
         fc_warn_emit(warner(p),
@@ -253,15 +257,16 @@ static fc_task common_task(planner *p)
 static fc_status make_images(planner *p, fc_composer *composer)
 {
     fc_plan *plan = p->plan;
+    plan->count = p->work.kind == FC_WORK_ENLARGE ? 1 : plan->params.count;
     fc_task task = common_task(p);
     uint64_t seed = first_seed(p);
-    plan->count = plan->params.count;
     plan->images = fc_arena_array(p->arena, (size_t)plan->count, sizeof *plan->images);
     if (!plan->images) return fc_fail(p->err, p->arena->status, "out of memory for the plan");
     for (int32_t i = 0; i < plan->count; i++) {
         fc_plan_image *image = &plan->images[i];
         image->task = task;
         image->task.seed = image_seed(p, seed, i);
+        image->task.work.encoding_seed = image->task.seed;
         image->task.image = i + 1;
         image->task.steps_before = i * task.steps;
         fc_status status = fc_compose(composer, i, image, p->err);
@@ -293,6 +298,18 @@ static fc_status choose_embeddings(planner *p)
     return status;
 }
 
+static fc_status choose_work(planner *p)
+{
+    const fc_params *params = &p->plan->params;
+    fc_freeu_numbers *freeu = fc_arena_alloc(p->arena, sizeof *freeu);
+    bool on;
+    if (!freeu) return fc_fail(p->err, p->arena->status, "out of memory for the plan");
+    fc_status status = fc_work_freeu(params->freeu, freeu, &on, p->err);
+    if (status == FC_OK && on && p->recipe != FC_RECIPE_1_0) p->freeu = freeu;
+    return status ? status
+                  : fc_work_make(params, p->input->request, &p->input->picture, warner(p), &p->work, p->err);
+}
+
 fc_status fc_plan_make(const fc_plan_input *input, fc_arena *arena, fc_plan *plan, fc_err *err)
 {
     fc_composer composer;
@@ -305,6 +322,7 @@ fc_status fc_plan_make(const fc_plan_input *input, fc_arena *arena, fc_plan *pla
     apply_mode(&p);
     status = check_sampler(&p);
     if (status == FC_OK) status = choose_models(&p);
+    if (status == FC_OK) status = choose_work(&p);
     if (status != FC_OK) return status;
     warn_about_settings(&p);
     status = fc_composer_init(&composer, input, warner(&p), arena, err);

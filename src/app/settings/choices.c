@@ -17,6 +17,8 @@ TABLE(fc_choice_recipe, "1.0", "2.5")
 TABLE(fc_choice_format, "png", "jpeg", "webp")
 TABLE(fc_choice_metadata, "none", "fooocus", "a1111")
 TABLE(fc_choice_swap, "joint", "separate")
+TABLE(fc_choice_vary, "none", "subtle", "strong")
+TABLE(fc_choice_edit, "inpaint", "detail", "modify")
 
 const char *fc_choice_performance(size_t index)
 {

@@ -93,7 +93,8 @@ const char *fc_param_closest(const char *name)
 const char *fc_param_group_title(fc_param_group group)
 {
     static const char *const titles[FC_GROUP_COUNT] = {
-        [FC_GROUP_BASIC] = "Basic",       [FC_GROUP_MODELS] = "Models",       [FC_GROUP_OUTPUT] = "Output",
+        [FC_GROUP_BASIC] = "Basic",       [FC_GROUP_PICTURE] = "Pictures to work on",
+        [FC_GROUP_MODELS] = "Models",     [FC_GROUP_OUTPUT] = "Output",
         [FC_GROUP_ADVANCED] = "Advanced", [FC_GROUP_DEVELOPER] = "Developer",
     };
     return titles[group];

@@ -34,7 +34,9 @@ enum {
 #define FC_CTYPE_ENUM  const char * /* one of the choices, spelled as in their table */
 #define FC_CTYPE_LIST  fc_string_list
 #define FC_CTYPE_LORAS fc_lora_list
-#define FC_CTYPE_SEED  int64_t /* 0 .. 2^63-1 or FC_SEED_RANDOM */
+#define FC_CTYPE_IMAGE                                                                                       \
+    const char *              /* the name of a kept picture (app/common/inputs.h), or a path; "": none */
+#define FC_CTYPE_SEED int64_t /* 0 .. 2^63-1 or FC_SEED_RANDOM */
 
 typedef struct fc_params {
 #define FC_PARAM(kind, name, ...) FC_CTYPE_##kind name;
@@ -61,11 +63,13 @@ typedef enum fc_param_kind {
     FC_KIND_ENUM,
     FC_KIND_LIST,
     FC_KIND_LORAS,
-    FC_KIND_SEED
+    FC_KIND_SEED,
+    FC_KIND_IMAGE
 } fc_param_kind;
 
 typedef enum fc_param_group {
     FC_GROUP_BASIC,
+    FC_GROUP_PICTURE,
     FC_GROUP_MODELS,
     FC_GROUP_OUTPUT,
     FC_GROUP_ADVANCED,
@@ -138,6 +142,8 @@ size_t fc_param_default_items(const fc_param *p, fc_recipe_id recipe, const char
                               char *scratch, size_t scratch_size);
 fc_recipe_id fc_recipe_from_name(const char *name); /* "1.0" or else 2.5 */
 
+/* Whether a field of one value has what it has without being given. */
+bool fc_param_is_default(const fc_param *p, const fc_params *params);
 /* Splits "file:0.7" at the last ':' when a number follows it; else the weight is 1. *name_len counts the
  * bytes of the file. */
 void fc_lora_text_split(const char *text, size_t *name_len, double *weight);
@@ -149,6 +155,8 @@ const char *fc_choice_scheduler(size_t index);
 const char *fc_choice_format(size_t index);
 const char *fc_choice_metadata(size_t index);
 const char *fc_choice_swap(size_t index);
+const char *fc_choice_vary(size_t index);
+const char *fc_choice_edit(size_t index);
 /* The choice that text names, or NULL. */
 const char *fc_choice_find(fc_choice_fn choice, const char *text);
 

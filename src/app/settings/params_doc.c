@@ -94,6 +94,8 @@ static const char *kind_text(fc_param_kind kind)
         return "list of texts";
     case FC_KIND_LORAS:
         return "list of {file, weight}";
+    case FC_KIND_IMAGE:
+        return "id of an upload";
     default:
         return "text";
     }

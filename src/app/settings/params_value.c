@@ -173,6 +173,7 @@ fc_status fc_param_canonical(const fc_param *p, const char *text, char **canonic
         return canonical_lora(p, text, canonical, err);
     case FC_KIND_TEXT:
     case FC_KIND_LIST:
+    case FC_KIND_IMAGE:
         return canonical_text(p, text, canonical, err);
     }
     return fc_fail(err, FC_INTERNAL, "%s: unknown kind of field", p->name);
@@ -254,4 +255,30 @@ size_t fc_param_default_items(const fc_param *p, fc_recipe_id recipe, const char
         s = bar ? bar + 1 : NULL;
     }
     return count;
+}
+
+bool fc_param_is_default(const fc_param *p, const fc_params *params)
+{
+    const char *item, *text = p->defaults[0];
+    char scratch[64];
+    const void *field = (const char *)params + p->offset;
+    double number = FC_PARAM_AUTO;
+    if (text &&
+        fc_param_default_items(p, fc_recipe_from_name(params->recipe), &item, 1, scratch, sizeof scratch))
+        text = item;
+    switch (p->kind) {
+    case FC_KIND_BOOL:
+        return *(const bool *)field == (text && strcmp(text, "on") == 0);
+    case FC_KIND_INT:
+    case FC_KIND_NUM:
+        if (text) (void)fc_parse_f64(text, &number);
+        return (p->kind == FC_KIND_INT ? (double)*(const int32_t *)field : *(const double *)field) - number ==
+               0;
+    case FC_KIND_TEXT:
+    case FC_KIND_ENUM:
+    case FC_KIND_IMAGE:
+        return strcmp(*(const char *const *)field, text ? text : "") == 0;
+    default:
+        return false;
+    }
 }

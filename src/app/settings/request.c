@@ -1,6 +1,8 @@
 /* Requests: setting by text and by JSON, defaults, and back to JSON. */
 #include "app/settings/request.h"
 
+#include "app/common/inputs.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -273,6 +275,10 @@ static fc_status set_member_json(fc_request *request, const char *name, const js
     const fc_param *p = fc_param_find(name);
     if (p && (p->marks & FC_MARK_PRIVATE) && origin == FC_ORIGIN_NETWORK)
         return fc_fail(err, FC_DENIED, "%s: cannot be set over the network", p->name);
+    bool upload =
+        !json_is_string(value) || !*json_string_value(value) || fc_input_id_valid(json_string_value(value));
+    if (p && p->kind == FC_KIND_IMAGE && origin == FC_ORIGIN_NETWORK && !upload)
+        return fc_fail(err, FC_ARG, "%s: give the id that an upload of the picture got", p->name);
     if (p) return set_field_json(request, p, value, err);
     const fc_composite *c = fc_composite_find(name);
     if (!c) return unknown_field(name, err);

@@ -19,8 +19,9 @@
 
 /* ---- parameters ---- */
 
-static const char *const group_ids[] = {"basic", "models", "output", "advanced", "developer"};
-static const char *const kind_names[] = {"bool", "int", "num", "text", "enum", "list", "loras", "seed"};
+static const char *const group_ids[] = {"basic", "picture", "models", "output", "advanced", "developer"};
+static const char *const kind_names[] = {"bool", "int",   "num",  "text", "enum",
+                                         "list", "loras", "seed", "image"};
 static const char *const recipe_names[] = {"1.0", "2.5"};
 _Static_assert(sizeof group_ids / sizeof group_ids[0] == FC_GROUP_COUNT, "one id for each group");
 

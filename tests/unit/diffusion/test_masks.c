@@ -79,7 +79,7 @@ static void check_run(const fc_model_sampling *ms, const char *sampler, double s
     fc_rng_normal(&rng, noise, VALUES);
     assert_memory_equal(noise, stored_noise.data, sizeof noise);
     fc_latent_scale_in(&ms->latent, latent.data, PLANE);
-    fc_sample_mask part = {mask.data, NULL};
+    fc_sample_mask part = {.mask = mask.data};
     fc_sample_job job = {.sampler = fc_sampler_find(sampler, &fc_recipe_1_0),
                          .sampling = ms,
                          .sigmas = sigmas.data,

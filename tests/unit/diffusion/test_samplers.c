@@ -216,7 +216,7 @@ static fc_status run_any(void *user)
                                      .cfg = 3.0f,
                                      .plane = PLANE,
                                      .cancel_at_call = r->watcher.model.cancel_at_call}};
-    fc_sample_mask part = {mask, r->recipe->fresh_mask_noise ? &fresh : NULL};
+    fc_sample_mask part = {.mask = mask, .fresh = r->recipe->fresh_mask_noise ? &fresh : NULL};
     fc_sample_job job = {.sampler = sampler,
                          .sampling = &sampling,
                          .sigmas = schedule.sigmas,
@@ -421,7 +421,7 @@ static void bad_jobs_and_models_are_refused(void **state)
         assert_fails(fc_sample(&job, &arena, got, &err), FC_ARG, &err, "must fall");
     }
     job.sigmas = good;
-    job.mask = &(fc_sample_mask){noise, NULL};
+    job.mask = &(fc_sample_mask){.mask = noise};
     assert_fails(fc_sample(&job, &arena, got, &err), FC_ARG, &err, "mask");
     job.mask = NULL;
     job.sampler = fc_sampler_find("euler_ancestral", &fc_recipe_2_5);

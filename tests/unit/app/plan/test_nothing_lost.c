@@ -30,7 +30,12 @@ static void check(const fc_styles *set, const char *recipe, const char *styles)
     assert_ok(fc_request_set_json(p.request, request, strlen(request), &err), &err);
     fc_arena_init(&arena, 16 << 20);
     assert_ok(fc_request_resolve(p.request, &arena, &p.params, &err), &err);
-    const fc_plan_input input = {&p.params, p.request, set, p.wildcards, &p.files, 1, NULL};
+    const fc_plan_input input = {.params = &p.params,
+                                 .request = p.request,
+                                 .styles = set,
+                                 .wildcards = p.wildcards,
+                                 .files = &p.files,
+                                 .random_seed = 1};
     assert_ok(fc_plan_make(&input, &arena, &plan, &err), &err);
     const fc_task *task = &plan.images[0].task;
     if (!reaches(&task->positive, sentence))

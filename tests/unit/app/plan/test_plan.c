@@ -102,7 +102,12 @@ static fc_status plan_in(const planned *p, size_t memory, fc_err *err)
     fc_arena arena;
     fc_plan plan;
     fc_arena_init(&arena, memory);
-    const fc_plan_input input = {&p->params, p->request, p->styles, p->wildcards, &p->files, 1, NULL};
+    const fc_plan_input input = {.params = &p->params,
+                                 .request = p->request,
+                                 .styles = p->styles,
+                                 .wildcards = p->wildcards,
+                                 .files = &p->files,
+                                 .random_seed = 1};
     fc_status status = fc_plan_make(&input, &arena, &plan, err);
     fc_arena_fini(&arena);
     return status;
