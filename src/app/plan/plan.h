@@ -19,7 +19,7 @@ typedef struct fc_plan_input {
     uint64_t random_seed; /* taken when the request asks for a random seed */
     bool (*brings)(const char *lora_path, const char *name); /* whether a LoRA brings an embedding; NULL: none
                                                               * does */
-    fc_work_picture picture; /* that comes in */
+    fc_work_picture picture;                                 /* that comes in */
 } fc_plan_input;
 
 typedef struct fc_plan_image {

@@ -83,7 +83,13 @@ static void test_embedding_of_a_lora(void **state)
                   &p, "{\"prompt\": \"a embedding:star over embedding:moon\", \"loras\": [\"ink:1\"]}", files,
                   1, &err),
               &err);
-    const fc_plan_input input = {&p.params, p.request, p.styles, p.wildcards, &p.files, 1, brings};
+    const fc_plan_input input = {.params = &p.params,
+                                 .request = p.request,
+                                 .styles = p.styles,
+                                 .wildcards = p.wildcards,
+                                 .files = &p.files,
+                                 .random_seed = 1,
+                                 .brings = brings};
     fc_arena_init(&arena, 16 << 20);
     assert_ok(fc_plan_make(&input, &arena, &plan, &err), &err);
     assert_int_equal(plan.models.embedding_count, 1);
