@@ -9,6 +9,7 @@
  *   FC_VK_TILE=64, 128       the tile of all products
  *   FC_VK_DIRECT=0, 1        products and attention read operands through shared memory, or where they are
  *   FC_VK_FAIL=CALL:N:oom    the N-th CALL (alloc, submit, wait, pipeline) fails; "lost" in place of "oom"
+ *   FC_VK_LIE=F16, F32       the self-test finds numbers of this type wrong
  *   FC_VK_AS_CARD=1          software counts as a card
  *   FC_VK_POISON=1           fresh memory is filled with NaN */
 #ifndef FC_BACKEND_VULKAN_CAPS_H

@@ -47,6 +47,9 @@ void vk_pipelines_close(fc_dev *dev)
     if (dev->layout) dev->f.DestroyPipelineLayout(dev->handle, dev->layout, NULL);
     if (dev->set_layout) dev->f.DestroyDescriptorSetLayout(dev->handle, dev->set_layout, NULL);
     fc_free(dev->pipelines);
+    memset(dev->modules, 0, sizeof dev->modules);
+    dev->pipelines = NULL;
+    dev->pipeline_count = dev->pipeline_room = 0;
 }
 
 static fc_status load_module(fc_dev *dev, vk_shader shader)

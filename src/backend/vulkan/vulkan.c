@@ -8,6 +8,8 @@
 #include <string.h>
 #include "backend/host.h"
 #include "backend/vulkan/ops.h"
+#include "backend/vulkan/selftest.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -176,6 +178,19 @@ static fc_status open_parts(fc_dev *dev, const fc_backend_opts *opts)
     return status;
 }
 
+/* A card is trusted after a test. One that is wrong in 16 bits computes in float32. */
+static fc_status trust(fc_dev *dev)
+{
+    if (dev->caps.software) return FC_OK; /* for tests alone, which compare everything */
+    fc_status status = vk_selftest(dev);
+    if (status != FC_UNSUPPORTED || !dev->caps.f16) return status;
+    fc_log(FC_LOG_WARN, "%s: %s; 16-bit arithmetic is switched off", dev->caps.name, dev->why);
+    dev->caps.f16 = false;
+    vk_pipelines_close(dev);
+    status = vk_pipelines_open(dev);
+    return status ? status : vk_selftest(dev);
+}
+
 static void vk_close(fc_dev *dev)
 {
     if (!dev) return;
@@ -208,6 +223,7 @@ static fc_status vk_open(const fc_backend_opts *opts, fc_dev **out, fc_err *err)
     status = create_device(dev, err);
     if (status) goto out;
     status = open_parts(dev, opts);
+    if (!status) status = trust(dev);
     if (status) (void)fc_fail(err, status, "%s: %s", dev->caps.name, dev->why);
 out:
     fc_free(caps);

@@ -391,6 +391,35 @@ static void devices_are_chosen(void **state)
     (void)unsetenv("FC_VK_HEAP_MB");
 }
 
+/* A card whose driver computes wrongly is found out when it is opened: in 16 bits it is used in float32, in
+ * float32 not at all. */
+static void wrong_numbers_are_found(void **state)
+{
+    (void)state;
+    fc_engine *e = NULL;
+    fc_err err = {0};
+    fc_engine_report report;
+    const fc_engine_config config = {.device = tt_device("vulkan")};
+    (void)setenv("FC_VK_AS_CARD", "1", 1);
+    assert_ok(fc_engine_open(&config, &e, &err), &err);
+    fc_engine_describe(e, &report);
+    assert_string_equal(report.precision, "f16");
+    fc_engine_close(e);
+    (void)setenv("FC_VK_LIE", "F16", 1);
+    assert_ok(fc_engine_open(&config, &e, &err), &err);
+    fc_engine_describe(e, &report);
+    assert_string_equal(report.precision, "f32");
+    fc_engine_close(e);
+    (void)setenv("FC_VK_LIE", "F32", 1);
+    assert_int_equal(fc_engine_open(&config, &e, &err), FC_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "computes wrongly"));
+    (void)setenv("FC_VK_HEAP_MB", "4096", 1);
+    if (strstr(tt_device("vulkan"), "llvmpipe")) assert_computes_on("auto", "threads", "computes wrongly");
+    (void)unsetenv("FC_VK_HEAP_MB");
+    (void)unsetenv("FC_VK_LIE");
+    (void)unsetenv("FC_VK_AS_CARD");
+}
+
 static int group(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +427,7 @@ static int group(void)
         cmocka_unit_test(transfers_keep_their_order),  cmocka_unit_test(host_weights_give_the_same),
         cmocka_unit_test(every_call_fails_once),       cmocka_unit_test(a_stop_ends_the_wait),
         cmocka_unit_test(memory_types_of_known_cards), cmocka_unit_test(devices_are_chosen),
+        cmocka_unit_test(wrong_numbers_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
