@@ -253,6 +253,7 @@ static void on_completed(void *user, struct MHD_Connection *connection, void **s
     fc_conn_deadline(s, h->conn, NEXT_SECONDS);
     fc_buf_fini(&h->body);
     json_decref(h->warnings);
+    json_decref(h->form);
     fc_arena_fini(&h->arena);
     fc_free(h);
     *state = NULL;

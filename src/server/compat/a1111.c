@@ -16,18 +16,28 @@ static const fc_alias names[] = {
     {"CLIP_stop_at_last_layers", "clip_skip"},
     {"prompt", "loras"},
     {"samples_format", "format"},
+    {"init_images", "image"},
+    {"denoising_strength", "strength"},
+    {"upscaling_resize", "upscale"},
+    {"upscaler_1", "upscaler"},
 };
 
-void fc_a1111_txt2img(fc_http *h)
+void fc_a1111_run(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err),
+                  void (*answer)(fc_http *h, const fc_job_row *job))
 {
     fc_job_row job;
     fc_err err;
     unsigned http;
-    fc_run_result result = fc_run_job(h, fc_a1111_parameters, &job, &http, &err);
-    if (result == FC_RUN_OVER) fc_a1111_answer(h, &job);
+    fc_run_result result = fc_run_job(h, make, &job, &http, &err);
+    if (result == FC_RUN_OVER) answer(h, &job);
     if (result != FC_RUN_FAILED) return;
     fc_alias_message(names, sizeof names / sizeof names[0], &err);
     fc_a1111_error(h, http, &err);
+}
+
+void fc_a1111_txt2img(fc_http *h)
+{
+    fc_a1111_run(h, fc_a1111_parameters, fc_a1111_answer);
 }
 
 void fc_a1111_unsupported(fc_http *h)

@@ -32,6 +32,12 @@ bool fc_a1111_has_vae(fc_http *h, const char *name);
 /* The body of txt2img or img2img as our parameters; NULL: err tells why, with their names. */
 json_t *fc_a1111_parameters(fc_http *h, fc_err *err);
 
+/* ---- a1111.c ---- */
+
+/* Submits what `make` gives, waits, and answers; errors name their fields. */
+void fc_a1111_run(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err),
+                  void (*answer)(fc_http *h, const fc_job_row *job));
+
 /* ---- a1111_answer.c ---- */
 
 /* {"images", "parameters", "info"} of a job that is over. */

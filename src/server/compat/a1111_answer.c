@@ -12,6 +12,7 @@
 #include "app/queue/trash.h"
 #include "base/file.h"
 #include "server/compat/a1111.h"
+#include "server/compat/pictures_in.h"
 #include "server/server_impl.h"
 
 enum { MAX_FILE = 512 << 20, MAX_INFO = 16 << 20 };
@@ -128,7 +129,7 @@ static json_t *describe_first(const made *m)
         (int)number_in(m, "steps", 20), "sd_vae_name", fc_json_text(text_in(m, "vae", "Automatic")), "styles",
         styles ? json_deep_copy(styles) : json_array(), "extra_generation_params",
         json_pack("{s:s}", "Schedule type", fc_a1111_scheduler_label(text_in(m, "scheduler", "normal"))),
-        "clip_skip", (int)number_in(m, "clip_skip", 2), "denoising_strength", number_in(m, "denoise", 0));
+        "clip_skip", (int)number_in(m, "clip_skip", 2), "denoising_strength", number_in(m, "strength", 0));
 }
 
 static void add_constants(json_t *info)
@@ -194,12 +195,23 @@ static fc_status read_pictures(fc_http *h, const fc_job_row *job, made **picture
     return FC_OK;
 }
 
+/* The request as it came, without the pictures in it. */
+static json_t *echo(fc_http *h)
+{
+    const json_t *body = fc_compat_body(h, NULL);
+    json_t *copy = body ? json_copy((json_t *)(uintptr_t)body) : json_object(); /* members are shared */
+    static const char *const pictures[] = {"init_images", "mask"};
+    for (size_t i = 0; i < sizeof pictures / sizeof pictures[0]; i++)
+        if (json_object_get(copy, pictures[i])) json_object_set_new(copy, pictures[i], json_null());
+    return copy;
+}
+
 void fc_a1111_answer(fc_http *h, const fc_job_row *job)
 {
     fc_err err = {0};
     made *pictures = NULL;
     int32_t count = 0;
-    json_t *images = json_array(), *body = fc_http_read_json(h, true, NULL);
+    json_t *images = json_array(), *body = echo(h);
     const json_t *batch = json_object_get(body, "batch_size");
     bool send = !json_is_false(json_object_get(body, "send_images"));
     fc_status status = read_pictures(h, job, &pictures, &count, &err);

@@ -124,6 +124,23 @@ void fc_a1111_styles(fc_http *h)
         fc_a1111_error(h, 0, &err);
 }
 
+/* Models that enlarge pictures. A factor is told by the file when it is opened; the family's usual one stands
+ * here. */
+void fc_a1111_upscalers(fc_http *h)
+{
+    fc_model_folder folder;
+    json_t *list = json_array();
+    json_array_append_new(list, json_pack("{s:s, s:n, s:n, s:n, s:i}", "name", "None", "model_name",
+                                          "model_path", "model_url", "scale", 4));
+    if (fc_model_folder_open(h->server->home, "upscale_models", &h->arena, &folder, NULL) == FC_OK)
+        for (size_t i = 0; i < folder.names.count; i++)
+            json_array_append_new(list, json_pack("{s:o, s:o, s:n, s:n, s:i}", "name",
+                                                  fc_json_text(folder.names.items[i]), "model_name",
+                                                  fc_json_text(folder.names.items[i]), "model_path",
+                                                  "model_url", "scale", 4));
+    fc_http_json(h, 200, list);
+}
+
 /* What there is none of. */
 void fc_a1111_none(fc_http *h)
 {

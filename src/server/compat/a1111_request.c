@@ -11,6 +11,7 @@
 #include "app/settings/params.h"
 #include "base/str.h"
 #include "server/compat/a1111.h"
+#include "server/compat/pictures_in.h"
 #include "server/server_impl.h"
 
 enum { DEFAULT_STEPS = 20, DEFAULT_CFG = 7, MAX_PICTURES = 100 };
@@ -257,7 +258,7 @@ static void refuse_unsupported(wish *w)
 json_t *fc_a1111_parameters(fc_http *h, fc_err *err)
 {
     *err = (fc_err){0};
-    json_t *body = fc_http_read_json(h, false, err);
+    const json_t *body = fc_compat_body(h, err);
     if (!body) return NULL;
     const json_t *override = fc_json_member(body, "override_settings");
     wish w = {h, body, override, fc_a1111_options(h, override), json_object(), err};
@@ -269,7 +270,6 @@ json_t *fc_a1111_parameters(fc_http *h, fc_err *err)
     read_options(&w);
     refuse_unsupported(&w);
     json_decref(w.options);
-    json_decref(body);
     if (err->status == FC_OK) return w.out;
     json_decref(w.out);
     return NULL;

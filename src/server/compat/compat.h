@@ -5,11 +5,14 @@
 #include "server/http/http.h"
 
 void fc_openai_images(fc_http *h);
-void fc_openai_unsupported(fc_http *h);
+void fc_openai_edits(fc_http *h);
+void fc_openai_variations(fc_http *h);
 void fc_openai_models(fc_http *h);
 void fc_openai_model(fc_http *h);
 
 void fc_a1111_txt2img(fc_http *h);
+void fc_a1111_img2img(fc_http *h);
+void fc_a1111_extra_single(fc_http *h);
 void fc_a1111_unsupported(fc_http *h);
 void fc_a1111_get_options(fc_http *h);
 void fc_a1111_set_options(fc_http *h);
@@ -23,6 +26,7 @@ void fc_a1111_embeddings(fc_http *h);
 void fc_a1111_samplers(fc_http *h);
 void fc_a1111_schedulers(fc_http *h);
 void fc_a1111_styles(fc_http *h);
+void fc_a1111_upscalers(fc_http *h);
 void fc_a1111_none(fc_http *h);
 void fc_a1111_scripts(fc_http *h);
 void fc_a1111_png_info(fc_http *h);
@@ -32,6 +36,9 @@ void fc_a1111_cmd_flags(fc_http *h);
 
 void fc_fooocus_ping(fc_http *h);
 void fc_fooocus_text_to_image(fc_http *h);
+void fc_fooocus_vary(fc_http *h);
+void fc_fooocus_inpaint(fc_http *h);
+void fc_fooocus_v2(fc_http *h);
 void fc_fooocus_unsupported(fc_http *h);
 void fc_fooocus_query_job(fc_http *h);
 void fc_fooocus_job_queue(fc_http *h);

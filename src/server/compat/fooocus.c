@@ -10,7 +10,8 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "server/api/api.h"
-#include "server/compat/compat.h"
+#include "server/compat/fooocus.h"
+#include "server/compat/pictures_in.h"
 #include "server/server_impl.h"
 
 enum { MAX_FILE = 512 << 20, MAX_PICTURES = 32, MAX_HISTORY = 200 };
@@ -200,10 +201,10 @@ static void read_output(wish *w)
         fc_fail(w->err, FC_UNSUPPORTED, "freeu_enabled: not offered here");
 }
 
-static json_t *make_parameters(fc_http *h, fc_err *err)
+json_t *fc_fooocus_parameters(fc_http *h, fc_err *err)
 {
     *err = (fc_err){0};
-    json_t *body = fc_http_read_json(h, false, err);
+    const json_t *body = fc_compat_body(h, err);
     if (!body) return NULL;
     wish w = {h, body, fc_json_member(body, "advanced_params"), json_object(), err};
     json_object_set_new(w.out, "recipe", json_string("2.5")); /* that server is built on 2.5 */
@@ -215,7 +216,6 @@ static json_t *make_parameters(fc_http *h, fc_err *err)
     read_loras(&w);
     read_styles(&w);
     read_output(&w);
-    json_decref(body);
     if (err->status == FC_OK) return w.out;
     json_decref(w.out);
     return NULL;
@@ -223,10 +223,7 @@ static json_t *make_parameters(fc_http *h, fc_err *err)
 
 static bool flag_of(fc_http *h, const char *name)
 {
-    json_t *body = fc_http_read_json(h, true, NULL);
-    bool on = json_is_true(json_object_get(body, name));
-    json_decref(body);
-    return on;
+    return json_is_true(json_object_get(fc_compat_body(h, NULL), name));
 }
 
 /* ---- results ---- */
@@ -326,6 +323,15 @@ static const char *stage_of(fc_job_state state)
     return stages[state];
 }
 
+static const char *type_of(const fc_job_row *job)
+{
+    json_t *p = json_loads(job->parameters, 0, NULL);
+    bool picture = json_object_get(p, "image") != NULL;
+    bool whole = json_object_get(p, "vary") || json_object_get(p, "upscale");
+    json_decref(p);
+    return !picture ? "Text to Image" : whole ? "Image Upscale or Variation" : "Image Inpaint or Outpaint";
+}
+
 static json_t *async_job(fc_http *h, const fc_job_row *job, bool preview)
 {
     fc_job_progress p = {0};
@@ -340,7 +346,7 @@ static json_t *async_job(fc_http *h, const fc_job_row *job, bool preview)
         fc_buf_fini(&jpeg);
     }
     if (over) results = results_of(h, job, false);
-    return json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:o}", "job_id", job->id, "job_type", "Text to Image",
+    return json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:o}", "job_id", job->id, "job_type", type_of(job),
                      "job_stage", stage_of(job->state), "job_progress", over ? 100 : (int)(100 * p.fraction),
                      "job_status", over ? json_string("Finished") : fc_json_text(p.phase), "job_step_preview",
                      image, "job_result", results);
@@ -365,28 +371,28 @@ static void answer_async(fc_http *h, unsigned http, const fc_err *err, const fc_
     }
 }
 
-static void start_async(fc_http *h)
+static void start_async(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err))
 {
     fc_err err = {0};
     unsigned http = 0;
     fc_submission s = {.preview = true};
-    json_t *parameters = make_parameters(h, &err);
+    json_t *parameters = make(h, &err);
     if (parameters) err.status = fc_submit(h->server, parameters, &s, &http, &err);
     json_decref(parameters);
     answer_async(h, http, &err, &s);
 }
 
-void fc_fooocus_text_to_image(fc_http *h)
+void fc_fooocus_run(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err))
 {
     fc_job_row job;
     fc_err err;
     unsigned http;
     bool png = wants_png(h);
     if (!png && flag_of(h, "async_process")) {
-        start_async(h);
+        start_async(h, make);
         return;
     }
-    fc_run_result result = fc_run_job(h, make_parameters, &job, &http, &err);
+    fc_run_result result = fc_run_job(h, make, &job, &http, &err);
     if (result == FC_RUN_OVER && png) answer_png(h, &job);
     if (result == FC_RUN_OVER && !png)
         fc_http_json(h, 200, results_of(h, &job, flag_of(h, "require_base64")));
@@ -397,9 +403,25 @@ void fc_fooocus_text_to_image(fc_http *h)
         refuse(h, http == 429 ? 409 : http, &err);
 }
 
+void fc_fooocus_text_to_image(fc_http *h)
+{
+    fc_fooocus_run(h, fc_fooocus_parameters);
+}
+
+void fc_fooocus_v2(fc_http *h)
+{
+    if (strcmp(h->captures[0], "image-upscale-vary") == 0)
+        fc_fooocus_vary(h);
+    else if (strcmp(h->captures[0], "image-inpaint-outpaint") == 0)
+        fc_fooocus_inpaint(h);
+    else
+        fc_fooocus_unsupported(h);
+}
+
 void fc_fooocus_unsupported(fc_http *h)
 {
-    fc_http_problem_as(h, 501, FC_UNSUPPORTED, "only text-to-image is offered yet", NULL);
+    fc_http_problem_as(h, 501, FC_UNSUPPORTED, "image prompts, enhancing and describing are not offered",
+                       NULL);
 }
 
 void fc_fooocus_query_job(fc_http *h)

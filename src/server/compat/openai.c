@@ -1,5 +1,6 @@
 /* What OpenAI's clients speak: POST /v1/images/generations, GET /v1/models. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "app/common/json_text.h"
 #include "app/models/files.h"
@@ -9,6 +10,7 @@
 #include "base/str.h"
 #include "server/api/api.h"
 #include "server/compat/compat.h"
+#include "server/compat/pictures_in.h"
 #include "server/server_impl.h"
 
 enum { MAX_PICTURES = 10, MAX_FILE = 512 << 20 };
@@ -139,7 +141,10 @@ static void check_members(wish *w)
                                         "partial_images",
                                         "output_compression",
                                         "seed",
-                                        "negative_prompt"};
+                                        "negative_prompt",
+                                        "image",
+                                        "mask",
+                                        "input_fidelity"};
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)w->body, name, value)
@@ -156,16 +161,17 @@ static void check_members(wish *w)
 static json_t *make_parameters(fc_http *h, fc_err *err)
 {
     *err = (fc_err){0};
-    json_t *body = fc_http_read_json(h, false, err);
+    const json_t *body = fc_compat_body(h, err);
     if (!body) return NULL;
     wish w = {body, json_object(), h, err};
+    if (fc_json_member(body, "image") || fc_json_member(body, "mask"))
+        fc_fail(err, FC_ARG, "image: send pictures to /v1/images/edits or /v1/images/variations");
     read_prompt(&w);
     read_count(&w);
     read_size(&w);
     read_model(&w);
     read_choices(&w);
     check_members(&w);
-    json_decref(body);
     if (err->status == FC_OK) return w.out;
     json_decref(w.out);
     return NULL;
@@ -175,11 +181,10 @@ static json_t *make_parameters(fc_http *h, fc_err *err)
 
 static bool wants_base64(fc_http *h)
 {
-    json_t *body = fc_http_read_json(h, true, NULL);
+    const json_t *body = fc_compat_body(h, NULL);
     const char *format = json_string_value(json_object_get(body, "response_format"));
     const char *model = json_string_value(json_object_get(body, "model"));
     bool yes = format ? strcmp(format, "b64_json") == 0 : model && strstr(model, "gpt-image");
-    json_decref(body);
     return yes;
 }
 
@@ -228,23 +233,123 @@ static void answer_job(fc_http *h, const fc_job_row *job)
 static const fc_alias names[] = {
     {"n", "count"}, {"size", "width"}, {"size", "height"}, {"output_format", "format"}};
 
-void fc_openai_images(fc_http *h)
+static void run(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err))
 {
     fc_job_row job;
     fc_err err;
     unsigned http;
-    fc_run_result result = fc_run_job(h, make_parameters, &job, &http, &err);
+    fc_run_result result = fc_run_job(h, make, &job, &http, &err);
     if (result == FC_RUN_OVER) answer_job(h, &job);
     if (result != FC_RUN_FAILED) return;
     fc_alias_message(names, sizeof names / sizeof names[0], &err);
     fc_openai_error(h, http, &err);
 }
 
-void fc_openai_unsupported(fc_http *h)
+void fc_openai_images(fc_http *h)
 {
-    fc_err err;
-    fc_fail(&err, FC_UNSUPPORTED, "pictures cannot be made from pictures here yet");
-    fc_openai_error(h, 501, &err);
+    run(h, make_parameters);
+}
+
+/* ---- pictures from pictures ---- */
+
+/* A size other than the picture's: it is brought there when the shape is the same; otherwise it keeps its
+ * own. */
+static fc_status fit(wish *w, char image[FC_INPUT_ID_SIZE], char mask[FC_INPUT_ID_SIZE])
+{
+    int32_t width, height;
+    json_int_t wanted_w = json_integer_value(json_object_get(w->out, "width"));
+    json_int_t wanted_h = json_integer_value(json_object_get(w->out, "height"));
+    fc_status status = fc_compat_picture_size(w->h, image, &width, &height, w->err);
+    if (status != FC_OK || wanted_w == 0 || (wanted_w == width && wanted_h == height)) return status;
+    if (llabs(wanted_w * height - wanted_h * width) * 50 > wanted_w * height) {
+        fc_http_warn(w->h, "size: the picture keeps its own shape, %dx%d", (int)width, (int)height);
+        return FC_OK;
+    }
+    if (*mask)
+        status = fc_compat_picture_fit(w->h, mask, (int32_t)wanted_w, (int32_t)wanted_h, FC_FIT_STRETCH, true,
+                                       w->err);
+    return status == FC_OK ? fc_compat_picture_fit(w->h, image, (int32_t)wanted_w, (int32_t)wanted_h,
+                                                   FC_FIT_STRETCH, false, w->err)
+                           : status;
+}
+
+static fc_status has_alpha(wish *w, const char *id, bool *yes)
+{
+    fc_buf data;
+    fc_pixels p = {0};
+    char path[FC_PATH_SIZE];
+    fc_buf_init(&data, FC_INPUT_MAX_BYTES);
+    fc_status status = fc_inputs_path(w->h->server->home, id, path, sizeof path, w->err);
+    if (status == FC_OK) status = fc_file_read(path, &data, w->err);
+    if (status == FC_OK) status = fc_image_decode_input(&p, data.data, data.len, FC_IMAGE_MAX_INPUT, w->err);
+    *yes = status == FC_OK && p.channels == 4;
+    fc_pixels_fini(&p);
+    fc_buf_fini(&data);
+    return status;
+}
+
+/* Transparent pixels, of the mask or of the picture itself, are what is painted; without any the whole is
+ * varied. */
+static fc_status read_pictures(wish *w, bool edits)
+{
+    char image[FC_INPUT_ID_SIZE], mask[FC_INPUT_ID_SIZE] = "";
+    bool alpha = false;
+    const json_t *picture = fc_json_member(w->body, "image"), *own = fc_json_member(w->body, "mask");
+    if (json_is_array(picture) && json_array_size(picture) > 1)
+        fc_http_warn(w->h, "image: only the first is used");
+    if (json_is_array(picture)) picture = json_array_get(picture, 0);
+    if (!picture) return fc_fail(w->err, FC_ARG, "image: it is missing");
+    fc_status status = fc_compat_picture(w->h, "image", picture, image, w->err);
+    if (status == FC_OK && edits && own) status = fc_compat_picture(w->h, "mask", own, mask, w->err);
+    if (status == FC_OK) status = has_alpha(w, image, &alpha);
+    if (status == FC_OK && edits && !*mask && alpha) memcpy(mask, image, sizeof mask);
+    if (status == FC_OK) status = fit(w, image, mask);
+    if (status != FC_OK) return status;
+    json_object_set_new(w->out, "image", json_string(image));
+    if (*mask)
+        json_object_set_new(w->out, "mask", json_string(mask));
+    else
+        json_object_set_new(w->out, "vary", json_string(edits ? "strong" : "subtle"));
+    return FC_OK;
+}
+
+static json_t *make_from_picture(fc_http *h, bool edits, fc_err *err)
+{
+    *err = (fc_err){0};
+    const json_t *body = fc_compat_body(h, err);
+    if (!body) return NULL;
+    wish w = {body, json_object(), h, err};
+    if (edits) read_prompt(&w);
+    read_count(&w);
+    read_size(&w);
+    read_model(&w);
+    read_choices(&w);
+    check_members(&w);
+    if (err->status == FC_OK) (void)!read_pictures(&w, edits);
+    json_object_del(w.out, "performance"); /* of "quality": the whole picture is not drawn anew */
+    if (err->status == FC_OK) return w.out;
+    json_decref(w.out);
+    return NULL;
+}
+
+static json_t *make_edit(fc_http *h, fc_err *err)
+{
+    return make_from_picture(h, true, err);
+}
+
+static json_t *make_variation(fc_http *h, fc_err *err)
+{
+    return make_from_picture(h, false, err);
+}
+
+void fc_openai_edits(fc_http *h)
+{
+    run(h, make_edit);
+}
+
+void fc_openai_variations(fc_http *h)
+{
+    run(h, make_variation);
 }
 
 /* ---- models ---- */

@@ -42,6 +42,7 @@ typedef struct fc_http {
     bool begun, body_too_large, waiting;
     void (*tell_problem)(struct fc_http *h, unsigned http, const fc_err *err); /* NULL: as problem+json */
     fc_waiter waiter;
+    json_t *form;     /* the body as compat/pictures_in.h reads it; NULL: not yet */
     json_t *warnings; /* what was not done as it was asked for: texts; NULL: nothing */
     void *state;      /* a handler's own, in the arena, kept while it waits; NULL at first */
     void (*on_gone)(struct fc_http *h); /* the client hung up before there was an answer; NULL: never mind */

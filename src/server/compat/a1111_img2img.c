@@ -1,0 +1,157 @@
+/* A1111's pictures from pictures: img2img with and without a mask, and enlarging. */
+#include <string.h>
+#include "app/common/json_text.h"
+#include "base/str.h"
+#include "server/compat/a1111.h"
+#include "server/compat/pictures_in.h"
+#include "server/server_impl.h"
+
+enum { FILL, ORIGINAL, LATENT_NOISE, LATENT_NOTHING };
+
+typedef struct work {
+    fc_http *h;
+    const json_t *body;
+    json_t *out; /* our parameters */
+    fc_err *err;
+} work;
+
+static double number_of(const work *w, const char *name, double otherwise)
+{
+    double value;
+    const json_t *member = fc_json_member(w->body, name);
+    const char *text = json_string_value(member);
+    if (json_is_number(member)) return json_number_value(member);
+    if (json_is_boolean(member)) return json_is_true(member);
+    return text && fc_parse_f64(text, &value) ? value : otherwise;
+}
+
+static fc_fit_mode fit_mode(const work *w)
+{
+    int mode = (int)number_of(w, "resize_mode", 0);
+    if (mode == 3) fc_http_warn(w->h, "resize_mode: 3 (latent upscale) is not offered, 0 is used");
+    return mode == 1 ? FC_FIT_COVER : mode == 2 ? FC_FIT_PAD : FC_FIT_STRETCH;
+}
+
+/* The picture in the size that was asked for; without one it keeps its own. */
+static fc_status fit(const work *w, char id[FC_INPUT_ID_SIZE], bool mask)
+{
+    int32_t width, height;
+    json_int_t wanted_w = json_integer_value(json_object_get(w->out, "width"));
+    json_int_t wanted_h = json_integer_value(json_object_get(w->out, "height"));
+    fc_status status = fc_compat_picture_size(w->h, id, &width, &height, w->err);
+    if (status != FC_OK) return status;
+    if (wanted_w == 0) wanted_w = width;
+    if (wanted_h == 0) wanted_h = height;
+    return fc_compat_picture_fit(w->h, id, (int32_t)wanted_w, (int32_t)wanted_h, fit_mode(w), mask, w->err);
+}
+
+/* What of the mask's settings there is here: the fill, whether the part alone is looked at, the other side.
+ */
+static void read_inpaint(const work *w)
+{
+    int fill = (int)number_of(w, "inpainting_fill", FILL);
+    bool part = number_of(w, "inpaint_full_res", 1) != 0;
+    const char *mode = fill == ORIGINAL                                 ? "detail"
+                       : fill == LATENT_NOISE || fill == LATENT_NOTHING ? "modify"
+                                                                        : "inpaint";
+    json_object_set_new(w->out, "edit", json_string(mode));
+    json_object_set_new(w->out, "field", json_real(part ? 0 : 1));
+    json_object_set_new(w->out, "invert_mask", json_boolean(number_of(w, "inpainting_mask_invert", 0) != 0));
+}
+
+static fc_status read_pictures(const work *w)
+{
+    char id[FC_INPUT_ID_SIZE];
+    const json_t *images = fc_json_member(w->body, "init_images"), *mask = fc_json_member(w->body, "mask");
+    double strength = number_of(w, "denoising_strength", 0.75);
+    if (json_array_size(images) == 0)
+        return fc_fail(w->err, FC_NOT_FOUND, "init_images: Init image not found");
+    if (json_array_size(images) > 1) fc_http_warn(w->h, "init_images: only the first is used");
+    if (strength < 0 || strength > 1)
+        return fc_fail(w->err, FC_ARG, "denoising_strength: want a number from 0 to 1");
+    fc_status status = fc_compat_picture(w->h, "init_images", json_array_get(images, 0), id, w->err);
+    if (status == FC_OK) status = fit(w, id, false);
+    if (status != FC_OK) return status;
+    json_object_set_new(w->out, "image", json_string(id));
+    json_object_set_new(w->out, "strength", json_real(strength < 0.01 ? 0.01 : strength));
+    if (!mask || (json_is_string(mask) && !*json_string_value(mask))) {
+        json_object_set_new(w->out, "vary", json_string("subtle")); /* the strength says how much */
+        return FC_OK;
+    }
+    status = fc_compat_picture(w->h, "mask", mask, id, w->err);
+    if (status == FC_OK) status = fit(w, id, true);
+    if (status != FC_OK) return status;
+    json_object_set_new(w->out, "mask", json_string(id));
+    read_inpaint(w);
+    return FC_OK;
+}
+
+static json_t *img2img_parameters(fc_http *h, fc_err *err)
+{
+    json_t *out = fc_a1111_parameters(h, err);
+    work w = {h, out ? fc_compat_body(h, err) : NULL, out, err};
+    if (out && w.body && read_pictures(&w) == FC_OK) return out;
+    json_decref(out);
+    return NULL;
+}
+
+void fc_a1111_img2img(fc_http *h)
+{
+    fc_a1111_run(h, img2img_parameters, fc_a1111_answer);
+}
+
+/* ---- enlarging ---- */
+
+static json_t *upscale_parameters(fc_http *h, fc_err *err)
+{
+    char id[FC_INPUT_ID_SIZE];
+    int32_t width, height;
+    *err = (fc_err){0};
+    const json_t *body = fc_compat_body(h, err);
+    if (!body || fc_compat_picture(h, "image", json_object_get(body, "image"), id, err) != FC_OK ||
+        fc_compat_picture_size(h, id, &width, &height, err) != FC_OK)
+        return NULL;
+    work w = {h, body, json_object(), err};
+    const char *upscaler = json_string_value(fc_json_member(body, "upscaler_1"));
+    double factor = number_of(&w, "upscaling_resize", 2);
+    if (number_of(&w, "resize_mode", 0) == 1) /* to a size, of which the larger factor counts */
+        factor = number_of(&w, "upscaling_resize_w", 512) / width >
+                         number_of(&w, "upscaling_resize_h", 512) / height
+                     ? number_of(&w, "upscaling_resize_w", 512) / width
+                     : number_of(&w, "upscaling_resize_h", 512) / height;
+    if (number_of(&w, "gfpgan_visibility", 0) > 0 || number_of(&w, "codeformer_visibility", 0) > 0)
+        fc_http_warn(h, "gfpgan_visibility, codeformer_visibility: faces are not restored here");
+    json_object_set_new(w.out, "image", json_string(id));
+    json_object_set_new(w.out, "upscale", json_real(factor));
+    json_object_set_new(w.out, "fast_upscale", json_true());
+    json_object_set_new(w.out, "format", json_string("png"));
+    if (upscaler && *upscaler && !fc_str_eq_nocase(upscaler, "None") && !fc_str_starts(upscaler, "Lanczos"))
+        json_object_set_new(w.out, "upscaler", fc_json_text(upscaler));
+    return w.out;
+}
+
+static void answer_upscale(fc_http *h, const fc_job_row *job)
+{
+    fc_err err = {0};
+    fc_picture_row *rows;
+    int32_t count = 0;
+    fc_buf file;
+    fc_buf_init(&file, 512 << 20);
+    fc_status status = fc_job_pictures(h, job->id, &rows, &count, &err);
+    if (status == FC_OK && count == 0)
+        status = fc_fail(&err, job->state == FC_JOB_FAILED ? job->error : FC_CANCELLED, "%s",
+                         job->state == FC_JOB_FAILED ? job->error_text : "the job was cancelled");
+    if (status == FC_OK) status = fc_picture_bytes(h->server, &rows[0], &file, &err);
+    if (status == FC_OK)
+        fc_http_json(
+            h, 200,
+            json_pack("{s:s, s:o}", "html_info", "", "image", fc_base64_json("", file.data, file.len)));
+    else
+        fc_a1111_error(h, 0, &err);
+    fc_buf_fini(&file);
+}
+
+void fc_a1111_extra_single(fc_http *h)
+{
+    fc_a1111_run(h, upscale_parameters, answer_upscale);
+}

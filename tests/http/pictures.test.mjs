@@ -1,0 +1,331 @@
+// Pictures that clients of other APIs send, through the program itself with its demo model: the client of
+// OpenAI, and requests as those of AUTOMATIC1111 and Fooocus-API send them; and what is no picture.
+
+import assert from "node:assert/strict";
+import path from "node:path";
+import zlib from "node:zlib";
+import { after, before, describe, test } from "node:test";
+import OpenAI, { toFile } from "openai";
+import { paint, png } from "../web/scenes.mjs";
+import { ROOT, startProgram } from "../web/program.mjs";
+import { call, DOCUMENT } from "./harness.mjs";
+
+const SIDE = 128;
+const PICTURE = png(paint(3, SIDE, SIDE), SIDE, SIDE);
+const base64 = (bytes) => Buffer.from(bytes).toString("base64");
+/** White in the middle third, black elsewhere. */
+const inMiddle = (i) => [i % SIDE, Math.floor(i / SIDE)].every((at) => at >= SIDE / 3 && at < (2 * SIDE) / 3);
+const MASK = png(
+  Buffer.from(Array.from({ length: SIDE * SIDE }, (_, i) => Array(3).fill(inMiddle(i) ? 255 : 0)).flat()),
+  SIDE,
+  SIDE,
+);
+
+function chunk(type, data) {
+  const body = Buffer.concat([Buffer.from(type), data]);
+  const ends = Buffer.alloc(8);
+  ends.writeUInt32BE(data.length, 0);
+  ends.writeUInt32BE(zlib.crc32(body), 4);
+  return Buffer.concat([ends.subarray(0, 4), body, ends.subarray(4)]);
+}
+
+/** A PNG of one colour, kind 2 (RGB) or 6 (RGBA); rows(y): the bytes of a row. */
+function rawPng(w, h, kind, data) {
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(w, 0);
+  header.writeUInt32BE(h, 4);
+  header.set([8, kind, 0, 0, 0], 8);
+  const signature = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
+  return Buffer.concat([
+    signature,
+    chunk("IHDR", header),
+    chunk("IDAT", data),
+    chunk("IEND", Buffer.alloc(0)),
+  ]);
+}
+
+/** PICTURE's pixels with the middle transparent. */
+function transparent() {
+  const rgb = paint(3, SIDE, SIDE);
+  const rows = Array.from({ length: SIDE }, (_, y) => [
+    0,
+    ...Array.from({ length: SIDE }, (__, x) => [
+      ...rgb.subarray((y * SIDE + x) * 3, (y * SIDE + x) * 3 + 3),
+      inMiddle(y * SIDE + x) ? 0 : 255,
+    ]).flat(),
+  ]).flat();
+  return rawPng(SIDE, SIDE, 6, zlib.deflateSync(Buffer.from(rows)));
+}
+
+/** Of a PNG that the program wrote or `png` made: {width, height, at(x, y)}. */
+function decode(bytes) {
+  const width = bytes.readUInt32BE(16);
+  const height = bytes.readUInt32BE(20);
+  const parts = [];
+  for (let at = 8; at < bytes.length; ) {
+    const size = bytes.readUInt32BE(at);
+    if (bytes.toString("latin1", at + 4, at + 8) === "IDAT")
+      parts.push(bytes.subarray(at + 8, at + 8 + size));
+    at += size + 12;
+  }
+  const raw = zlib.inflateSync(Buffer.concat(parts));
+  const stride = width * 3;
+  const rows = Buffer.alloc(stride * height);
+  const before = (y, i) => (i >= 3 ? rows[y * stride + i - 3] : 0);
+  const above = (y, i) => (y > 0 ? rows[(y - 1) * stride + i] : 0);
+  const corner = (y, i) => (y > 0 && i >= 3 ? rows[(y - 1) * stride + i - 3] : 0);
+  const paeth = (a, b, c) => {
+    const [pa, pb, pc] = [a, b, c].map((v) => Math.abs(a + b - c - v));
+    return pa <= pb && pa <= pc ? a : pb <= pc ? b : c;
+  };
+  for (let y = 0; y < height; y++)
+    for (let i = 0; i < stride; i++) {
+      const [a, b, c] = [before(y, i), above(y, i), corner(y, i)];
+      const add = [0, a, b, (a + b) >> 1, paeth(a, b, c)][raw[y * (stride + 1)]];
+      rows[y * stride + i] = raw[y * (stride + 1) + 1 + i] + add;
+    }
+  return { width, height, at: (x, y) => [...rows.subarray(y * stride + x * 3, y * stride + x * 3 + 3)] };
+}
+
+const ORIGINAL = decode(PICTURE);
+const CORNERS = [0, 1, SIDE - 2, SIDE - 1].flatMap((x) => [0, SIDE - 1].map((y) => [x, y]));
+const size = (picture) => [picture.width, picture.height];
+
+/** Outside of the mask every pixel is as it was; inside it is not. */
+function assertPaintedInside(picture) {
+  assert.deepEqual(size(picture), [SIDE, SIDE]);
+  for (const [x, y] of CORNERS) assert.deepEqual(picture.at(x, y), ORIGINAL.at(x, y), `${x},${y}`);
+  const inside = Array.from({ length: 20 }, (_, i) => [54 + i, 64]);
+  assert.ok(
+    inside.some(([x, y]) => String(picture.at(x, y)) !== String(ORIGINAL.at(x, y))),
+    "the middle changed",
+  );
+}
+
+let server;
+before(async () => {
+  server = await startProgram({ models: false, env: { FOOOCUS_DEMO: path.join(ROOT, "data/demo") } });
+});
+after(() => server.close());
+const post = (target, json) => call(server, "POST", target, { json });
+
+describe("OpenAI's client", () => {
+  let client;
+  before(
+    () => (client = new OpenAI({ apiKey: "none", baseURL: new URL("v1", server.url).href, maxRetries: 0 })),
+  );
+  const file = (bytes, name) => toFile(bytes, name, { type: "image/png" });
+  const first = ({ data }) => decode(Buffer.from(data[0].b64_json, "base64"));
+
+  test("edit: the mask's transparent pixels, the picture's own, and none", async () => {
+    const image = await file(PICTURE, "photo.png");
+    const mask = await file(transparent(), "mask.png");
+    const wish = { prompt: "a boat", response_format: "b64_json", model: "dall-e-2" };
+    assertPaintedInside(first(await client.images.edit({ image, mask, ...wish })));
+    assertPaintedInside(first(await client.images.edit({ image: mask, ...wish })));
+    const whole = first(await client.images.edit({ image: [image], prompt: "a boat", model: "gpt-image-1" }));
+    assert.notDeepEqual(
+      CORNERS.map((p) => whole.at(...p)),
+      CORNERS.map((p) => ORIGINAL.at(...p)),
+    );
+  });
+
+  test("variations", async () => {
+    const image = await file(PICTURE, "photo.png");
+    const answer = await client.images.createVariation({ image, n: 2, response_format: "b64_json" });
+    assert.equal(answer.data.length, 2);
+    assert.notEqual(answer.data[0].b64_json, answer.data[1].b64_json);
+  });
+
+  test("what is missing or is no picture", async () => {
+    const refuses = (wish, param) =>
+      assert.rejects(client.images.edit({ prompt: "x", ...wish }), (error) => {
+        assert.ok(error.status >= 400 && error.status < 500, `${error}`);
+        assert.equal(error.param, param, `${error}`);
+        return true;
+      });
+    await refuses({ image: await file(Buffer.from("no picture"), "photo.png") }, "image");
+    await refuses({}, "image");
+    const both = { image: await file(PICTURE, "a.png"), mask: await file(Buffer.from("GIF89a"), "mask.png") };
+    await refuses(both, "mask");
+  });
+});
+
+describe("AUTOMATIC1111's clients", () => {
+  const picture = (answer) => decode(Buffer.from(answer.body.images[0], "base64"));
+  const img2img = async (wish) => {
+    const answer = await post("/sdapi/v1/img2img", {
+      prompt: "a boat",
+      steps: 4,
+      seed: 5,
+      width: SIDE,
+      height: SIDE,
+      ...wish,
+    });
+    assert.equal(answer.status, 200, JSON.stringify(answer.body).slice(0, 400));
+    return answer;
+  };
+
+  test("img2img: the strength decides how much changes", async () => {
+    const distance = (a) =>
+      CORNERS.reduce(
+        (sum, p) => sum + a.at(...p).reduce((s, v, i) => s + Math.abs(v - ORIGINAL.at(...p)[i]), 0),
+        0,
+      );
+    const weak = picture(await img2img({ init_images: [base64(PICTURE)], denoising_strength: 0.05 }));
+    const data = `data:image/png;base64,${base64(PICTURE)}`;
+    const strong = picture(await img2img({ init_images: [data], denoising_strength: 0.95 }));
+    assert.ok(distance(weak) < distance(strong), `${distance(weak)} < ${distance(strong)}`);
+  });
+
+  test("inpainting: outside of the mask nothing changes, whatever the mask's size", async () => {
+    const wish = { init_images: [base64(PICTURE)], mask: base64(MASK), denoising_strength: 0.9 };
+    for (const inpainting_fill of [0, 1, 2])
+      assertPaintedInside(
+        picture(await img2img({ ...wish, inpainting_fill, inpaint_full_res: inpainting_fill !== 0 })),
+      );
+    const inverted = picture(await img2img({ ...wish, inpainting_mask_invert: 1, inpaint_full_res: false }));
+    const moved = CORNERS.some((p) => String(inverted.at(...p)) !== String(ORIGINAL.at(...p)));
+    assert.ok(moved, "the other way round it is the corners that change");
+    const small = png(Buffer.alloc(64 * 64 * 3, 0), 64, 64);
+    const black = await post("/sdapi/v1/img2img", { ...wish, prompt: "x", steps: 2, mask: base64(small) });
+    assert.ok(
+      black.status >= 400 || black.body.images.length === 1,
+      "an empty mask is told or changes nothing",
+    );
+  });
+
+  test("another size, and what the answer echoes", async () => {
+    for (const resize_mode of [0, 1, 2]) {
+      const answer = await img2img({ init_images: [base64(PICTURE)], width: 192, height: 128, resize_mode });
+      assert.deepEqual(size(picture(answer)), [192, 128]);
+      assert.equal(answer.body.parameters.init_images, null);
+      assert.equal(JSON.parse(answer.body.info).denoising_strength, 0.75);
+    }
+  });
+
+  test("extra-single-image, upscalers", async () => {
+    const { status, body } = await post("/sdapi/v1/extra-single-image", {
+      image: base64(PICTURE),
+      upscaling_resize: 2,
+    });
+    assert.equal(status, 200, JSON.stringify(body).slice(0, 300));
+    assert.deepEqual(size(decode(Buffer.from(body.image, "base64"))), [2 * SIDE, 2 * SIDE]);
+    assert.equal((await call(server, "GET", "/sdapi/v1/upscalers")).body[0].name, "None");
+  });
+});
+
+describe("Fooocus-API's clients", () => {
+  const fast = { overwrite_step: 4, inpaint_engine: "v2.6" };
+  const result = async (answer) => {
+    assert.equal(answer.status, 200, JSON.stringify(answer.body).slice(0, 300));
+    return decode(Buffer.from(await (await fetch(answer.body[0].url)).arrayBuffer()));
+  };
+
+  test("v2: vary, enlarge, paint in and beyond the edge", async () => {
+    const input_image = base64(PICTURE);
+    const vary = (uov_method, more) =>
+      post("/v2/generation/image-upscale-vary", {
+        prompt: "a boat",
+        input_image,
+        uov_method,
+        advanced_params: fast,
+        ...more,
+      });
+    assert.deepEqual(size(await result(await vary("Upscale (Fast 2x)"))), [2 * SIDE, 2 * SIDE]);
+    await result(await vary("Vary (Subtle)"));
+    const wish = { prompt: "a boat", input_image, advanced_params: fast };
+    const inpaint = (more) => post("/v2/generation/image-inpaint-outpaint", { ...wish, ...more });
+    assertPaintedInside(
+      await result(await inpaint({ input_mask: base64(MASK), inpaint_additional_prompt: "red" })),
+    );
+    const wide = await result(
+      await inpaint({ outpaint_selections: ["Left", "Top"], outpaint_distance_left: 64 }),
+    );
+    assert.ok(wide.width >= SIDE + 64 && wide.height > SIDE, `${size(wide)}`);
+    const odd = await vary("Upscale (9x)");
+    assert.deepEqual([odd.status, odd.body.field], [422, "uov_method"]);
+  });
+
+  test("v1: forms with files", async () => {
+    const form = new FormData();
+    form.set("input_image", new Blob([PICTURE], { type: "image/png" }), "photo.png");
+    for (const [name, value] of Object.entries({
+      prompt: "5",
+      uov_method: "Vary (Strong)",
+      image_number: "1",
+      image_seed: "7",
+      require_base64: "true",
+      loras: "[]",
+      advanced_params: JSON.stringify(fast),
+    }))
+      form.set(name, value);
+    const response = await fetch(new URL("/v1/generation/image-upscale-vary", server.url), {
+      method: "POST",
+      body: form,
+    });
+    const body = await response.json();
+    assert.equal(response.status, 200, JSON.stringify(body).slice(0, 300));
+    assert.equal(body[0].seed, "7");
+    assert.ok(body[0].base64.startsWith("data:image/png;base64,"));
+  });
+
+  test("asynchronous: the kind of the job is told", async () => {
+    const { body } = await post("/v2/generation/image-upscale-vary", {
+      input_image: base64(PICTURE),
+      uov_method: "Upscale (Fast 2x)",
+      async_process: true,
+    });
+    assert.equal(body.job_type, "Image Upscale or Variation");
+  });
+});
+
+test("hostile pictures: each API says what is wrong", async () => {
+  const bomb = rawPng(8000, 8000, 2, zlib.deflateSync(Buffer.alloc((8000 * 3 + 1) * 8000), { level: 9 }));
+  const cases = {
+    "no picture": [Buffer.from("hello"), [400, 415, 422]],
+    "a PNG that is cut in half": [PICTURE.subarray(0, PICTURE.length >> 1), [422]],
+    "a PNG whose pixels are nonsense": [rawPng(64, 64, 2, Buffer.from("nonsense")), [422]],
+    "40,000 x 40,000": [rawPng(40000, 40000, 2, zlib.deflateSync(Buffer.alloc(1000))), [413]],
+    "64 million pixels out of 200 KB": [bomb, [200, 413, 422]],
+    "sides of 0": [rawPng(0, 64, 2, zlib.deflateSync(Buffer.alloc(64))), [422]],
+    "a GIF": [Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64"), [415, 422]],
+  };
+  for (const [name, [bytes, wanted]] of Object.entries(cases)) {
+    const image = base64(bytes);
+    const answers = {
+      upload: await call(server, "POST", "/api/v1/uploads", { body: bytes, check: false }),
+      img2img: await post("/sdapi/v1/img2img", {
+        init_images: [image],
+        prompt: "x",
+        steps: 1,
+        width: 64,
+        height: 64,
+      }),
+      edits: await post("/v1/images/edits", { image, prompt: "x", size: "64x64" }),
+      vary: await post("/v2/generation/image-upscale-vary", {
+        input_image: image,
+        uov_method: "Upscale (Fast 2x)",
+      }),
+    };
+    for (const [api, { status, body }] of Object.entries(answers)) {
+      const about = `${name}, ${api}: ${status} ${JSON.stringify(body).slice(0, 300)}`;
+      const inUpload = api === "upload" && (status === 201 || wanted.includes(status) || status === 400);
+      assert.ok(inUpload || wanted.includes(status), about);
+      if (status >= 400) assert.ok((body.detail ?? body.error.message).length > 10, about);
+    }
+  }
+  for (const body of ["", "--x\r\n", "--x\r\nContent-Disposition: form-data\r\n\r\n\r\n--x--"]) {
+    const headers = { "Content-Type": "multipart/form-data; boundary=x" };
+    const answer = await call(server, "POST", "/v1/images/edits", { body, headers });
+    assert.ok(answer.status >= 400 && answer.status < 500, `${JSON.stringify(body)} ${answer.status}`);
+  }
+  const large = Buffer.alloc(2 << 20, 0x20);
+  assert.equal((await call(server, "POST", "/v1/images/generations", { body: large })).status, 413);
+  assert.equal(
+    (await call(server, "POST", "/v1/images/edits", { body: large })).status,
+    400,
+    "its cap is higher",
+  );
+  assert.ok(DOCUMENT.paths["/v1/images/edits"]);
+});
