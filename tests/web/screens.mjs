@@ -35,6 +35,22 @@ const tab = async (page, name) => {
   await page.getByRole("tab", { name }).click();
 };
 
+/** The editor with the sun marked and the sky going on to the right. */
+async function paintOver(page) {
+  await page.locator(".strip-item").nth(3).click();
+  await page.locator(".picture-button").click();
+  await page.locator("dialog.viewer").getByRole("button", { name: "Edit" }).click();
+  await page.waitForSelector("dialog.editor");
+  const { x, y, width, height } = await page.locator(".editor-canvas").boundingBox();
+  const at = (u, v) => [x + u * width, y + v * height];
+  await page.mouse.move(...at(0.45, 0.35));
+  await page.mouse.down();
+  await page.mouse.move(...at(0.55, 0.4), { steps: 9 });
+  await page.mouse.up();
+  await page.locator(".editor-edge.right").focus();
+  await page.keyboard.press("PageUp");
+}
+
 const SCENES = {
   "start-light": { ...DEMO, history: 0 },
   "desktop-light": {
@@ -114,11 +130,24 @@ const SCENES = {
       await page.waitForSelector(".differences");
     },
   },
-  chinese: {
-    query: "?lang=zh",
+  vary: {
     run: async (page) => {
+      await page.locator(".strip-item").nth(3).click();
+      await page.hover(".frame");
+      await page.getByRole("toolbar").getByRole("button", { name: "Vary" }).click();
+      await page.waitForSelector(".input-card:not([hidden])");
+    },
+  },
+  editor: { run: paintOver },
+  "phone-editor": { options: PHONE, run: paintOver },
+  chinese: {
+    ...DEMO,
+    query: "?lang=zh",
+    history: 0,
+    run: async (page) => {
+      await generate(page, "海边的白色灯塔，清晨");
+      await finished(page);
       await page.locator(".summary").click();
-      await page.fill("#prompt", "清晨的茶园，薄雾，远山");
     },
   },
   phone: { options: PHONE, run: (page) => page.fill("#prompt", "a winter evening, far villages") },
