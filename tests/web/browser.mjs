@@ -73,6 +73,15 @@ export async function generate(page, prompt) {
   await page.click("#generate");
 }
 
+/** Makes a picture and waits until it is on the stage. */
+export async function draw(page, prompt) {
+  await generate(page, prompt);
+  await page.waitForFunction((text) => {
+    const img = document.querySelector(".picture.final:not([hidden])");
+    return img && img.alt === text && img.complete && img.naturalWidth > 0;
+  }, prompt);
+}
+
 /** Waits until the picture on the stage has been decoded. */
 export async function finished(page) {
   await page.waitForSelector("#generate:not([hidden])");

@@ -7,20 +7,25 @@ import { createRequire } from "node:module";
 import { after, afterEach, describe, test } from "node:test";
 import { CHROMIUM, closeBrowser, openBrowser } from "./browser.mjs";
 import { startProgram } from "./program.mjs";
-import { pretendPictures } from "./pretend.mjs";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const NAMES = ["image", "mask", "vary", "upscale", "fast_upscale", "edit", "outpaint"];
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
 const skip = CHROMIUM ? false : "Chromium is not installed (apt-get install chromium)";
 
 describe("pictures", { skip, concurrency: false }, () => {
   let server;
   let browser;
-  let pretended;
+  let sent; // the part of each job's parameters that speaks of a picture
   const start = async ({ form, ...options } = {}) => {
     server = await startProgram({ history: 3 });
     browser = await openBrowser(server.url, { form, ...options });
-    pretended = await pretendPictures(browser.context);
+    sent = [];
+    browser.context.on("request", (request) => {
+      if (request.method() !== "POST" || !request.url().endsWith("/api/v1/jobs")) return;
+      const { parameters } = request.postDataJSON();
+      sent.push(Object.fromEntries(Object.entries(parameters).filter(([name]) => NAMES.includes(name))));
+    });
     return browser.page();
   };
   after(closeBrowser);
@@ -145,21 +150,17 @@ describe("pictures", { skip, concurrency: false }, () => {
     await page.fill("#prompt", "a hot air balloon");
     await generateAndWait(page); // the mask may still be on its way
     const { image, mask, outpaint } = await input(page);
-    assert.deepEqual(pretended.sent, [{ image, mask, edit: "inpaint", outpaint: "left=64" }]);
+    assert.deepEqual(sent, [{ image, mask, edit: "inpaint", outpaint: "left=64" }]);
     assert.equal(outpaint.left, 64);
-    await page.getByRole("radio", { name: "Enlarge", exact: true }).check();
-    await generateAndWait(page);
-    assert.deepEqual(pretended.sent[1], { image, upscale: 2 });
-
-    const [, id] = /pictures\/(\d+)\//.exec(await page.getAttribute(".picture.final", "src"));
-    pretended.made(Number(id), pretended.sent[0]);
-    await page.reload();
+    const [w, h] = await size(page);
+    const made = () =>
+      page.locator(".picture.final").evaluate((img) => [img.naturalWidth, img.naturalHeight]);
+    assert.deepEqual(await made(), [w + 64, h], "it goes on to the left");
     await page.hover(".frame");
     await page.getByRole("toolbar").getByRole("button", { name: "Before and after" }).click();
     const area = page.locator(".compare-area.exact");
     await area.waitFor();
     const [whole, before] = [await area.boundingBox(), await area.locator("img").first().boundingBox()];
-    const [w] = await size(page);
     const beyond = (before.x - whole.x) / whole.width;
     assert.ok(Math.abs(beyond - 64 / (w + 64)) < 0.01, `what is new lies left of what was there: ${beyond}`);
     await page.getByRole("slider", { name: "Line between the pictures" }).fill("20");
@@ -168,6 +169,11 @@ describe("pictures", { skip, concurrency: false }, () => {
     await page.hover(".frame");
     await page.getByRole("toolbar").getByRole("button", { name: "Use these settings" }).click();
     await waitForInput(page, (now) => now.use === "edit" && now.mask === mask && now.outpaint.left === 64);
+    await page.getByRole("radio", { name: "Enlarge", exact: true }).check();
+    await page.getByRole("radio", { name: "2 ×, fast" }).check();
+    await generateAndWait(page);
+    assert.deepEqual(sent[1], { image, upscale: 2, fast_upscale: true });
+    assert.deepEqual(await made(), [2 * w, 2 * h]);
   });
 
   test("from the history: by the buttons of a picture and by keys; its words come along", async () => {

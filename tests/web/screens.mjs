@@ -3,7 +3,7 @@
 
 import fs from "node:fs";
 import path from "node:path";
-import { closeBrowser, finished, generate, openBrowser } from "./browser.mjs";
+import { closeBrowser, draw, openBrowser } from "./browser.mjs";
 import { ROOT, startProgram } from "./program.mjs";
 
 const folder = path.resolve(process.argv[2] ?? path.join(ROOT, "docs/screens"));
@@ -56,8 +56,7 @@ const SCENES = {
   "desktop-light": {
     ...DEMO,
     run: async (page) => {
-      await generate(page, "a lighthouse by the sea at sunset, watercolor");
-      await finished(page);
+      await draw(page, "a lighthouse by the sea at sunset, watercolor");
       await tab(page, "Settings");
     },
   },
@@ -65,8 +64,7 @@ const SCENES = {
     ...DEMO,
     options: DARK,
     run: async (page) => {
-      await generate(page, "a red house in the mountains at night");
-      await finished(page);
+      await draw(page, "a red house in the mountains at night");
       await tab(page, "Styles");
       await page.locator("#panel .search").fill("paint");
     },
@@ -145,8 +143,7 @@ const SCENES = {
     query: "?lang=zh",
     history: 0,
     run: async (page) => {
-      await generate(page, "海边的白色灯塔，清晨");
-      await finished(page);
+      await draw(page, "海边的白色灯塔，清晨");
       await page.locator(".summary").click();
     },
   },
