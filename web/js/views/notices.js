@@ -14,6 +14,7 @@ const KNOWN = [
   [/^prompt, in English: ([^]+)$/, "warning.drawnAs"],
   [/^negative_prompt, in English: ([^]+)$/, "warning.negativeDrawnAs"],
   [/^no English word is known for: ([^]+?); write/, "warning.noWord"],
+  [/^the inpainting engine is not there \(([^)]+)\)/, "warning.noEngine"],
 ];
 
 function shorten(text) {
