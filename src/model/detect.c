@@ -36,6 +36,7 @@ static const struct rule rules[] = {
     {FC_MODEL_CONTROLNET, PREFIX, "control_model.", ANY},
     {FC_MODEL_CONTROLNET, PREFIX, "controlnet_cond_embedding.", ANY},
     {FC_MODEL_CONTROLNET, PREFIX, "input_hint_block.", ANY},
+    {FC_MODEL_CONTROLNET, PREFIX, UNET "input_hint_block.", ANY},
     {FC_MODEL_IP_ADAPTER, PREFIX, "ip_adapter.", ANY},
     {FC_MODEL_IP_ADAPTER, PREFIX, "image_proj.", ANY},
     {FC_MODEL_QUANTISED, SUFFIX, ".quant_state.bitsandbytes__nf4", ANY},

@@ -77,31 +77,48 @@ static void bind_all(fc_binder *b, fc_unet *u)
         }
     }
     b->int8_fits = false;
+    if (l->outputs == 0) return; /* an encoder */
     int32_t last = l->block[block_count(l) - 1].cout;
     fc_bind_norm(b, &u->norm_out, last, GROUPS, EPS, "%sout.0", p);
     fc_bind_conv(b, &u->conv_out, last, l->out_channels, 3, 1, FC_BIAS, "%sout.2", p);
 }
 
-fc_status fc_unet_open(fc_unet **out, fc_weights *w, fc_err *err)
+static fc_status open_unet(fc_unet **out, fc_weights *w, bool encoder, fc_slot *lenders, fc_err *err)
 {
     *out = NULL;
     fc_unet *u = fc_calloc(1, sizeof *u);
     if (!u) return fc_fail(err, FC_NOMEM, "out of memory while opening the UNet");
     fc_arena_init(&u->arena, ARENA_CAP);
-    fc_status s = fc_unet_layout_read(&u->layout, w, err);
-    if (!s) {
+    fc_status status = (encoder ? fc_unet_layout_read_encoder : fc_unet_layout_read)(&u->layout, w, err);
+    if (!status) {
         fc_binder b;
         fc_binder_init(&b, w, &u->arena);
+        b.lenders = lenders;
         bind_all(&b, u);
-        s = fc_binder_finish(&b, err);
+        status = fc_binder_finish(&b, err);
         u->slots = b.slots;
     }
-    if (s) {
+    if (status) {
         fc_unet_close(u);
-        return s;
+        return status;
     }
     *out = u;
     return FC_OK;
+}
+
+fc_status fc_unet_open(fc_unet **out, fc_weights *w, fc_err *err)
+{
+    return open_unet(out, w, false, NULL, err);
+}
+
+fc_status unet_open_encoder(fc_unet **out, fc_weights *w, fc_slot *lenders, fc_err *err)
+{
+    return open_unet(out, w, true, lenders, err);
+}
+
+fc_slot *unet_slots(const fc_unet *u)
+{
+    return u->slots;
 }
 
 void fc_unet_close(fc_unet *u)
@@ -211,7 +228,7 @@ static void run_layer(fc_cx *cx, fc_unet_kind kind, union module m, fc_tensor y,
 struct step {
     fc_tensor emb; /* silu(time + label) */
     const fc_unet_cond *cond;
-    const fc_unet_extra *extra; /* may be NULL */
+    const fc_unet_extra *extra; /* NULL: nothing */
 };
 
 /* x [n,h,w,cin + skip] -> [n,h',w',cout] on the caller's scope */
@@ -255,26 +272,54 @@ static void add_to_all(fc_cx *cx, fc_tensor x, fc_tensor each)
     }
 }
 
-fc_tensor fc_unet_forward(fc_cx *cx, const fc_unet *u, fc_tensor x, const float *timesteps,
-                          const fc_unet_cond *cond, const fc_unet_extra *extra)
+/* Input and middle blocks, on the caller's scope. */
+static void run_encoder(fc_cx *cx, const fc_unet *u, fc_tensor x, const struct step *step, fc_tensor first,
+                        fc_tensor *made)
 {
     const fc_unet_layout *l = &u->layout;
     const fc_tensor none = {0};
-    fc_tensor skip[FC_UNET_MAX_BLOCKS] = {0};
+    fc_tensor h = x;
+    for (int32_t i = 0; i < l->inputs + l->middles; i++) {
+        h = made[i] = run_block(cx, u, i, h, none, (struct size){0}, step);
+        if (i == 0 && first.data) add_to_all(cx, h, first);
+    }
+}
+
+void unet_encode(fc_cx *cx, const fc_unet *u, fc_tensor x, const float *timesteps, const fc_unet_cond *cond,
+                 fc_tensor first, fc_tensor *made)
+{
+    struct step step = {embed_time(cx, u, timesteps, x.n, cond->label), cond, NULL};
+    run_encoder(cx, u, fc_convert(cx, x, cx->act), &step, first, made);
+}
+
+/* What control networks add to the result of block i. */
+static void add_residual(fc_cx *cx, const fc_unet_extra *extra, int32_t i, fc_tensor t)
+{
+    if (extra->residual && extra->residual[i].data) fc_axpby_to(cx, t, 1.0f, t, 1.0f, extra->residual[i]);
+}
+
+fc_tensor fc_unet_forward(fc_cx *cx, const fc_unet *u, fc_tensor x, const float *timesteps,
+                          const fc_unet_cond *cond, const fc_unet_extra *extra)
+{
+    static const fc_unet_extra nothing = {0};
+    const fc_unet_layout *l = &u->layout;
+    fc_tensor made[FC_UNET_MAX_BLOCKS] = {0};
+    int32_t i = l->inputs + l->middles, n = l->inputs;
+    if (!extra) extra = &nothing;
     fc_tensor eps = fc_new(cx, FC_F32, x.n, x.h, x.w, l->out_channels);
     fc_mark m = fc_enter(cx, "unet");
     struct step step = {embed_time(cx, u, timesteps, x.n, cond->label), cond, extra};
-    fc_tensor h = fc_convert(cx, x, cx->act);
-    int32_t i = 0, n = 0;
-    for (; i < l->inputs; i++) {
-        h = skip[n++] = run_block(cx, u, i, h, none, (struct size){0}, &step);
-        if (i == 0 && extra && extra->first.data) add_to_all(cx, h, extra->first);
-    }
-    for (; i < l->inputs + l->middles; i++) h = run_block(cx, u, i, h, none, (struct size){0}, &step);
+    run_encoder(cx, u, fc_convert(cx, x, cx->act), &step, extra->first, made);
+    fc_tensor h = made[i - 1];
+    if (l->middles)
+        add_residual(cx, extra, i - 1, h);
+    else if (extra->residual || extra->freeu) /* it is changed as the last skip tensor, too */
+        fc_copy_to(cx, h = fc_new(cx, h.dtype, h.n, h.h, h.w, h.c), made[i - 1]);
     for (; i < block_count(l); i++) {
-        fc_tensor s = skip[--n];
-        struct size up = n > 0 ? (struct size){skip[n - 1].h, skip[n - 1].w} : (struct size){s.h, s.w};
-        if (extra && extra->freeu) fc_freeu_apply(cx, extra->freeu, l->channels, h, s);
+        fc_tensor s = made[--n];
+        struct size up = n > 0 ? (struct size){made[n - 1].h, made[n - 1].w} : (struct size){s.h, s.w};
+        add_residual(cx, extra, n, s);
+        if (extra->freeu) fc_freeu_apply(cx, extra->freeu, l->channels, h, s);
         h = run_block(cx, u, i, h, s, up, &step);
     }
     h = fc_group_norm(cx, h, &u->norm_out, FC_ACT_SILU);

@@ -58,6 +58,8 @@ typedef struct fc_unet_layout {
 
 /* Reads the table from names and shapes. FORMAT when the file has no UNet of this shape. */
 fc_status fc_unet_layout_read(fc_unet_layout *l, fc_weights *w, fc_err *err) FC_MUST_USE;
+/* The same for the half that control networks are copies of: no output blocks. */
+fc_status fc_unet_layout_read_encoder(fc_unet_layout *l, fc_weights *w, fc_err *err) FC_MUST_USE;
 
 typedef struct fc_unet fc_unet;
 
@@ -92,6 +94,10 @@ typedef struct fc_unet_extra {
     const fc_unet_picture *picture;
     int32_t pictures;
     int32_t side; /* of the run's first image; the others follow */
+    /* [inputs + middles]: what control networks add to the results of these blocks where the output blocks
+     * take them (the input blocks themselves go on without), and to the middle's; absent ones: nothing. NULL:
+     * none */
+    const fc_tensor *residual;
 } fc_unet_extra;
 
 /* x [n,h,w,in_channels], any dtype; timesteps: host, n values; extra may be NULL -> predicted noise

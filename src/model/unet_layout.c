@@ -188,11 +188,11 @@ static fc_status read_blocks(struct reader *r, enum part part, int32_t *count)
 }
 
 /* Numbers of the network as a whole. */
-static fc_status read_widths(struct reader *r)
+static fc_status read_widths(struct reader *r, bool encoder)
 {
     fc_unet_layout *l = r->l;
     l->in_channels = dim(r, 1, "input_blocks.0.0.weight");
-    l->out_channels = dim(r, 0, "out.2.weight");
+    l->out_channels = encoder ? l->in_channels : dim(r, 0, "out.2.weight");
     l->channels = dim(r, 1, "time_embed.0.weight");
     l->time_width = dim(r, 0, "time_embed.0.weight");
     l->label_width = dim(r, 1, "label_emb.0.0.weight");
@@ -217,11 +217,25 @@ static void read_context_width(struct reader *r)
     }
 }
 
+fc_status fc_unet_layout_read_encoder(fc_unet_layout *l, fc_weights *w, fc_err *err)
+{
+    memset(l, 0, sizeof *l);
+    struct reader r = {.l = l, .w = w, .err = err};
+    fc_status status = read_widths(&r, true);
+    r.channels = l->in_channels;
+    if (!status) status = read_blocks(&r, INPUT, &l->inputs);
+    if (!status) status = read_blocks(&r, MIDDLE, &l->middles);
+    if (status) return status;
+    if (l->inputs == 0) return odd(&r, "", "it has no input blocks");
+    read_context_width(&r);
+    return FC_OK;
+}
+
 fc_status fc_unet_layout_read(fc_unet_layout *l, fc_weights *w, fc_err *err)
 {
     memset(l, 0, sizeof *l);
     struct reader r = {.l = l, .w = w, .err = err};
-    fc_status s = read_widths(&r);
+    fc_status s = read_widths(&r, false);
     r.channels = l->in_channels;
     if (!s) s = read_blocks(&r, INPUT, &l->inputs);
     if (!s) s = read_blocks(&r, MIDDLE, &l->middles);

@@ -32,6 +32,15 @@ struct unet_attn {
     struct unet_tblock *block;
 };
 
+/* Only the input and middle blocks. lenders: the slots of a model whose packed weights it uses where they are
+ * the very same; NULL: none. That model must stay. */
+fc_status unet_open_encoder(fc_unet **out, fc_weights *w, fc_slot *lenders, fc_err *err);
+fc_slot *unet_slots(const fc_unet *u);
+/* Runs the input and middle blocks. first [1,h,w,channels] is added behind the first block where it is
+ * present. made [inputs + middles]: what each block makes, on the caller's scope. */
+void unet_encode(fc_cx *cx, const fc_unet *u, fc_tensor x, const float *timesteps, const fc_unet_cond *cond,
+                 fc_tensor first, fc_tensor *made);
+
 void unet_res_bind(fc_binder *b, struct unet_res *r, const char *name, int32_t cin, int32_t cout,
                    int32_t time_width);
 /* y, x: [n,h,w,c]; emb = silu(time embedding) [n,1,1,time_width]. y and x must not overlap. */

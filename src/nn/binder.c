@@ -88,13 +88,27 @@ static const fc_weight *find(fc_binder *b, const char *name, const int64_t *want
     return w;
 }
 
-static fc_slot *new_slot(fc_binder *b)
+static fc_slot *new_slot(fc_binder *b, const fc_kernel *k)
 {
     fc_slot *s = fc_arena_alloc(b->arena, sizeof *s);
     if (!s) return NULL; /* the arena remembers */
+    s->kernel = k;
     s->sibling = b->slots;
     b->slots = s;
     return s;
+}
+
+/* A kernel that the lender has too, weight by weight, is packed once for both. */
+static void share(fc_binder *b, fc_kernel *k)
+{
+    for (fc_slot *s = b->lenders; s && k->parts; s = s->sibling) {
+        const fc_kernel *other = s->kernel;
+        bool same = other->parts == k->parts && other->int8_fits == k->int8_fits;
+        for (int32_t p = 0; p < k->parts && same; p++) same = k->part[p] && k->part[p] == other->part[p];
+        if (!same) continue;
+        k->slot = s;
+        return;
+    }
 }
 
 static bool make_name(fc_binder *b, char out[MAX_NAME], const char *base, const char *suffix)
@@ -109,7 +123,7 @@ static bool make_name(fc_binder *b, char out[MAX_NAME], const char *base, const 
 static void add_part(fc_binder *b, fc_kernel *k, const char *name, const int64_t *want, int32_t ndim)
 {
     const fc_weight *w = find(b, name, want, ndim);
-    if (!k->slot) k->slot = new_slot(b);
+    if (!k->slot) k->slot = new_slot(b, k);
     k->int8_fits = b->int8_fits;
     k->part[k->parts++] = w;
     k->rows += (int32_t)want[0];
@@ -119,6 +133,7 @@ static void bind_vector(fc_binder *b, fc_kernel *k, int32_t n, const char *name)
 {
     k->cin = k->kh = k->kw = 1;
     add_part(b, k, name, (int64_t[]){n}, 1);
+    share(b, k);
 }
 
 void fc_bind_linear_named(fc_binder *b, fc_linear_w *w, int32_t cin, int32_t cout, const char *weight_name,
@@ -128,6 +143,7 @@ void fc_bind_linear_named(fc_binder *b, fc_linear_w *w, int32_t cin, int32_t cou
     w->weight.cin = cin;
     w->weight.kh = w->weight.kw = 1;
     add_part(b, &w->weight, weight_name, (int64_t[]){cout, cin}, 2);
+    share(b, &w->weight);
     if (bias_name) bind_vector(b, &w->bias, cout, bias_name);
 }
 
@@ -173,6 +189,8 @@ void fc_bind_linear_stack(fc_binder *b, fc_linear_w *w, int32_t cin, int32_t cou
         }
         w->cout += cout_each;
     }
+    share(b, &w->weight);
+    share(b, &w->bias);
 }
 
 void fc_bind_conv_named(fc_binder *b, fc_conv_w *w, int32_t cin, int32_t cout, int32_t k,
@@ -184,6 +202,7 @@ void fc_bind_conv_named(fc_binder *b, fc_conv_w *w, int32_t cin, int32_t cout, i
     w->weight.cin = cin;
     w->weight.kh = w->weight.kw = k;
     add_part(b, &w->weight, weight_name, (int64_t[]){cout, cin, k, k}, 4);
+    share(b, &w->weight);
     if (bias_name) bind_vector(b, &w->bias, cout, bias_name);
 }
 

@@ -54,6 +54,8 @@ typedef struct fc_binder {
     bool int8_fits; /* for the kernels that are bound from now on */
     fc_status status;
     fc_slot *slots; /* all made so far; a model keeps it for fc_slots_forget */
+    fc_slot
+        *lenders; /* slots of another model, NULL: none: a kernel of the very same weights uses its slot */
 } fc_binder;
 
 enum { FC_NO_BIAS = 0, FC_BIAS = 1 };

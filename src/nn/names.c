@@ -95,6 +95,12 @@ static bool layer_name(const fc_names *n, bool up, int block, const char *s, cha
     return REPLACE(s, same, before, out);
 }
 
+static bool numbered(char *out, const char *list, int number, const char *within, const char *rest)
+{
+    int n = snprintf(out, FC_NAME_SIZE, "%s%s.%d.%s%s", UNET, list, number, within, rest);
+    return n > 0 && n < FC_NAME_SIZE;
+}
+
 static bool map_unet(const fc_names *n, const char *name, char *out)
 {
     static const pair top[] = {{"conv_in.", "input_blocks.0.0."},
@@ -105,12 +111,21 @@ static bool map_unet(const fc_names *n, const char *name, char *out)
                                {"time_embedding.cond_proj.", "time_embed.cond_proj."},
                                {"add_embedding.linear_1.", "label_emb.0.0."},
                                {"add_embedding.linear_2.", "label_emb.0.2."},
-                               {"mid_block.attentions.0.", "middle_block.1."}};
+                               {"mid_block.attentions.0.", "middle_block.1."},
+                               /* of control networks */
+                               {"controlnet_cond_embedding.conv_in.", "input_hint_block.0."},
+                               {"controlnet_cond_embedding.conv_out.", "input_hint_block.14."},
+                               {"controlnet_mid_block.", "middle_block_out.0."},
+                               {"control_add_embedding.", "control_add_embedding."}};
     const char *s = name;
     int block;
     if (REPLACE(name, top, UNET, out)) return true;
     if (take(&s, "mid_block.resnets.0.")) return res_name(s, "model.diffusion_model.middle_block.0.", out);
     if (take(&s, "mid_block.resnets.1.")) return res_name(s, "model.diffusion_model.middle_block.2.", out);
+    if (take(&s, "controlnet_down_blocks."))
+        return take_index(&s, &block) && numbered(out, "zero_convs", block, "0.", s);
+    if (take(&s, "controlnet_cond_embedding.blocks."))
+        return take_index(&s, &block) && numbered(out, "input_hint_block", 2 * block + 2, "", s);
     if (take(&s, "down_blocks.")) return take_index(&s, &block) && layer_name(n, false, block, s, out);
     return take(&s, "up_blocks.") && take_index(&s, &block) && layer_name(n, true, block, s, out);
 }

@@ -93,7 +93,7 @@ static fc_status read_rows(void *user, int32_t first, int32_t count, float *dst)
 static uint64_t version_of(const fc_kernel *k)
 {
     uint64_t version = 0;
-    for (int32_t p = 0; p < k->parts; p++) version += k->part[p]->version;
+    for (int32_t p = 0; p < k->parts; p++) version += fc_weight_version(k->part[p]);
     return version;
 }
 

@@ -25,6 +25,7 @@ struct fc_slot {
     int32_t turn;                /* HOST: its index in the order of use */
     uint64_t used;               /* HOST: larger: more recently used or staged */
     struct fc_slot *sibling;     /* next slot of the same model */
+    const fc_kernel *kernel;     /* whose it is */
 };
 
 typedef struct fc_packcache {

@@ -23,7 +23,8 @@ fc_weight *fc_weights_at(fc_weights *w, size_t i)
 fc_weight *fc_weights_find(fc_weights *w, const char *name)
 {
     uint32_t i;
-    return fc_strmap_get(&w->index, name, strlen(name), &i) ? &w->entries[i] : NULL;
+    if (fc_strmap_get(&w->index, name, strlen(name), &i)) return &w->entries[i];
+    return w->under ? fc_weights_find(w->under, name) : NULL;
 }
 
 int64_t fc_weights_dim(fc_weights *w, const char *name, int32_t d)
@@ -65,6 +66,29 @@ static void read_block(const fc_weight *w, const void *data, int64_t first, int6
     fc_to_f32(dst, (const char *)data + (size_t)first * row_bytes, w->dtype, (size_t)count * cols);
 }
 
+void fc_weight_turn(fc_weight *w)
+{
+    if (w->turned || w->ndim != 2 || !w->data) return;
+    int64_t rows = w->shape[0];
+    w->shape[0] = w->shape[1];
+    w->shape[1] = rows;
+    w->turned = true;
+}
+
+/* The rows of a turned matrix: columns of what is stored. */
+static void read_turned(const fc_weight *w, size_t first, size_t count, float *dst)
+{
+    enum { STRIP = 256 };
+    float strip[STRIP];
+    size_t rows = (size_t)fc_weight_rows(w), cols = (size_t)fc_weight_cols(w), size = fc_dtype_size(w->dtype);
+    for (size_t c = 0; c < cols; c++)
+        for (size_t r = 0; r < count; r += STRIP) {
+            size_t n = count - r < STRIP ? count - r : STRIP;
+            fc_to_f32(strip, (const char *)w->data + (c * rows + first + r) * size, w->dtype, n);
+            for (size_t i = 0; i < n; i++) dst[(r + i) * cols + c] = strip[i];
+        }
+}
+
 static void read_stack(const fc_weight *w, int64_t first, int64_t count, float *dst)
 {
     int64_t each = fc_weight_rows(w) / FC_WEIGHT_PARTS;
@@ -86,9 +110,13 @@ fc_status fc_weight_read_before(const fc_weight *w, int32_t first, int32_t count
                                 float *dst)
 {
     if (first < 0 || count < 0 || (int64_t)first + count > fc_weight_rows(w)) return FC_INTERNAL;
-    if (w->data)
+    fc_status below = w->under ? fc_weight_read(w->under, first, count, dst) : FC_OK;
+    if (below) return below;
+    if (w->turned)
+        read_turned(w, (size_t)first, (size_t)count, dst);
+    else if (w->data)
         read_block(w, w->data, first, count, dst);
-    else
+    else if (!w->under)
         read_stack(w, first, count, dst);
     for (const fc_weight_patch *p = w->patches; p && p != stop; p = p->next) {
         fc_status s = p->apply(p->user, w, first, count, dst);
@@ -104,6 +132,11 @@ uint64_t fc_weights_file_key(const char *path)
     if (stat(path, &st) != 0) return key;
     key = fc_splitmix64(key ^ (uint64_t)st.st_size);
     return fc_splitmix64(key ^ (uint64_t)st.st_mtim.tv_sec * 1000000007u ^ (uint64_t)st.st_mtim.tv_nsec);
+}
+
+uint64_t fc_weight_version(const fc_weight *w)
+{
+    return w->under ? fc_splitmix64(w->version ^ fc_weight_version(w->under)) : w->version;
 }
 
 static void set_version(fc_weight *w)

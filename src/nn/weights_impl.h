@@ -19,9 +19,13 @@ struct fc_weights {
     size_t file_count;
     fc_weight *entries;
     size_t count, cap;
+    fc_weights *under; /* has what is not found here; NULL: nobody */
     fc_strmap index;
     fc_arena arena; /* names and small copies */
     char *path;
 };
+
+/* Copies an entry; its name must stay. FORMAT when there is one of that name. (weights_open.c) */
+fc_status fc_weights_add(fc_weights *w, const fc_weight *entry, fc_err *err);
 
 #endif

@@ -20,7 +20,7 @@ static fc_status no_memory(const fc_weights *w, fc_err *err)
 
 /* ---- entries ---- */
 
-static fc_status add(fc_weights *w, const fc_weight *entry, fc_err *err)
+fc_status fc_weights_add(fc_weights *w, const fc_weight *entry, fc_err *err)
 {
     bool twice = false;
     if (w->count == w->cap) {
@@ -86,7 +86,7 @@ static fc_status add_part(fc_weights *w, const fc_weight *part, int index, fc_er
         fc_weight e = *part;
         e.data = NULL;
         e.shape[0] *= FC_WEIGHT_PARTS;
-        fc_status s = add(w, &e, err);
+        fc_status s = fc_weights_add(w, &e, err);
         if (s) return s;
         stack = &w->entries[w->count - 1];
     }
@@ -128,7 +128,7 @@ static fc_status add_named(fc_weights *w, const fc_st_tensor *t, const fc_canoni
     if (name->form == FC_NAME_TRANSPOSED) s = transpose(w, &e, err);
     if (name->form == FC_NAME_CONV)
         while (e.ndim < 4) e.shape[e.ndim++] = 1;
-    return s ? s : add(w, &e, err);
+    return s ? s : fc_weights_add(w, &e, err);
 }
 
 static fc_status check_stacks(const fc_weights *w, fc_err *err)
@@ -194,7 +194,7 @@ static fc_status add_as_is(fc_weights *w, const fc_st_tensor *t, const char *pre
         e.name = fc_arena_printf(&w->arena, UNET_PREFIX "%s", t->name + strlen(prefix));
         if (!e.name) return no_memory(w, err);
     }
-    return s ? s : add(w, &e, err);
+    return s ? s : fc_weights_add(w, &e, err);
 }
 
 /* A tensor under one of the other prefixes gets its canonical name; the rest stays as it is. */
