@@ -66,8 +66,8 @@ static fc_status add_factors(fc_weights *w, fc_weights *file, const fc_weight *u
                        "the file changes %.120s, which the model does not have in that shape: it is made for "
                        "another kind of model",
                        e.name);
-    f->patch = (fc_weight_patch){
-        .owner = w, .user = f, .apply = add_product, .key = fc_weights_file_key(w->path)};
+    f->patch =
+        (fc_weight_patch){.owner = w, .user = f, .apply = add_product, .key = fc_weights_file_key(w->path)};
     e.dtype = e.under->dtype;
     e.ndim = e.under->ndim;
     memcpy(e.shape, e.under->shape, sizeof e.shape);
