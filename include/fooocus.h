@@ -34,7 +34,7 @@
  * After make install: cc example.c $(pkg-config --cflags --libs fooocus)
  *
  * Threads: an engine and its requests are used by one thread at a time; there may be several engines. The
- * cancel and want_preview flags of fc_hooks may be written by any thread and by signal handlers.
+ * exceptions: fc_engine_cancel, and the flags that fc_hooks points to.
  * Ownership: _new and _open give what _free and _close take back; NULL is fine there. Texts that you pass in
  * are copied or not used after the call; what an event points to is valid during that call only. */
 #ifndef FOOOCUS_H
@@ -49,27 +49,31 @@ extern "C" {
 
 #define FC_API __attribute__((visibility("default")))
 
-/* name, what it means, HTTP status, exit code of the program */
+#define FC_VERSION_MAJOR 0
+#define FC_VERSION_MINOR 1
+#define FC_VERSION_PATCH 0
+
+/* name, what it means */
 #define FC_STATUS_TABLE(X)                                                                                   \
-    X(OK, "success", 200, 0)                                                                                 \
-    X(ARG, "an argument or request field is wrong", 400, 2)                                                  \
-    X(NOT_FOUND, "a file or thing does not exist", 404, 3)                                                   \
-    X(IO, "reading or writing failed", 500, 4)                                                               \
-    X(FORMAT, "a file's content is broken", 422, 5)                                                          \
-    X(UNSUPPORTED, "valid, but not something this program can use", 422, 6)                                  \
-    X(NOMEM, "out of memory", 503, 7)                                                                        \
-    X(LIMIT, "over a stated limit", 413, 8)                                                                  \
-    X(CANCELLED, "stopped on request", 409, 130)                                                             \
-    X(BUSY, "in use by somebody else", 409, 9)                                                               \
-    X(NUMERIC, "the model computed something that is not a number", 500, 10)                                 \
-    X(NETWORK, "a download or connection failed", 502, 11)                                                   \
-    X(DENIED, "not allowed", 403, 12)                                                                        \
-    X(DEVICE, "the device that computes failed or was lost", 503, 13)                                        \
-    X(INTERNAL, "a bug in this program", 500, 70)                                                            \
-    X(FULL, "no space is left on the disk", 507, 14)
+    X(OK, "success")                                                                                         \
+    X(ARG, "an argument or request field is wrong")                                                          \
+    X(NOT_FOUND, "a file or thing does not exist")                                                           \
+    X(IO, "reading or writing failed")                                                                       \
+    X(FORMAT, "a file's content is broken")                                                                  \
+    X(UNSUPPORTED, "valid, but not something this program can use")                                          \
+    X(NOMEM, "out of memory")                                                                                \
+    X(LIMIT, "over a stated limit")                                                                          \
+    X(CANCELLED, "stopped on request")                                                                       \
+    X(BUSY, "in use by somebody else")                                                                       \
+    X(NUMERIC, "the model computed something that is not a number")                                          \
+    X(NETWORK, "a download or connection failed")                                                            \
+    X(DENIED, "not allowed")                                                                                 \
+    X(DEVICE, "the device that computes failed or was lost")                                                 \
+    X(INTERNAL, "a bug in this program")                                                                     \
+    X(FULL, "no space is left on the disk")
 
 typedef enum fc_status {
-#define X(name, text, http, code) FC_##name,
+#define X(name, text) FC_##name,
     FC_STATUS_TABLE(X)
 #undef X
 } fc_status;
@@ -107,12 +111,18 @@ typedef struct fc_event {
 
 enum { FC_RUN = 0, FC_SKIP_IMAGE = 1, FC_STOP = 2 };
 
+/* Structs that callers fill begin with their size: what a newer version adds behind reads as 0 then. 0 means
+ * the size of version 0.1. */
 typedef struct fc_hooks {
+    size_t size;                                         /* sizeof(fc_hooks), or 0 */
     void *user;                                          /* handed to on_event */
     void (*on_event)(void *user, const fc_event *event); /* on the calling thread; may be NULL */
-    int *cancel; /* NULL, or FC_RUN at first. FC_SKIP_IMAGE goes on with the next image, and the engine
+    int *cancel; /* NULL: fc_engine_cancel stops the call. Else a flag of the caller's own, FC_RUN at first,
+                  * written with atomic stores. FC_SKIP_IMAGE goes on with the next image, and the engine
                   * stores FC_RUN then; FC_STOP ends the call. Looked at in every operation. */
     const int *want_preview; /* not 0: send FC_EVENT_PREVIEW while it is so; NULL: never */
+    int memory_only; /* not 0: no file is written; finished pictures come in FC_EVENT_IMAGE alone, path NULL
+                      */
 } fc_hooks;
 
 /* ---- engine: the machine and the loaded models ---- */
@@ -129,6 +139,7 @@ typedef enum fc_memory_mode { FC_MEMORY_AUTO, FC_MEMORY_FAST, FC_MEMORY_LOW } fc
 typedef enum fc_weight_form { FC_WEIGHTS_FULL, FC_WEIGHTS_INT8 } fc_weight_form;
 
 typedef struct fc_engine_config { /* all zero: sensible defaults */
+    size_t size;                  /* sizeof(fc_engine_config), or 0 */
     const char *backend;    /* "cpu", "ref"; NULL: FC_BACKEND in the environment, else the best there is */
     const char *isa;        /* use no newer instructions than "scalar", "avx2", "avx512", "avx512bf16" or
                              * "amx"; NULL: all the machine has */
@@ -145,6 +156,10 @@ typedef struct fc_engine_config { /* all zero: sensible defaults */
 /* config may be NULL. Loads no model yet. ARG: an unknown backend or instruction set; NOMEM. */
 FC_API fc_status fc_engine_open(const fc_engine_config *config, fc_engine **engine, fc_err *err);
 FC_API void fc_engine_close(fc_engine *engine);
+/* Ends the call of fc_generate that is running (what = FC_STOP), or goes on with its next image
+ * (FC_SKIP_IMAGE); when none is running, nothing happens. Any thread may call it, and so may signal handlers.
+ * It is for calls whose hooks have no cancel flag of their own. */
+FC_API void fc_engine_cancel(fc_engine *engine, int what);
 
 /* ---- request: every setting by its name ----
  *
@@ -161,6 +176,36 @@ FC_API fc_status fc_request_set(fc_request *request, const char *name, const cha
 /* Fields from the size bytes of a JSON object, at most 1 MiB. ARG: unknown names, wrong types or values; the
  * message names the field, and the request is as before. */
 FC_API fc_status fc_request_set_json(fc_request *request, const char *json, size_t size, fc_err *err);
+
+/* The value of a field as text, as fc_request_set reads it: the one that was set, else the default of the
+ * request's recipe; of a list its item `index`, of other fields index is 0. ARG: no such field; NOT_FOUND: no
+ * such item, or no default but what the plan computes; LIMIT: text has no room for it. */
+FC_API fc_status fc_request_get(const fc_request *request, const char *name, size_t index, char *text,
+                                size_t size, fc_err *err);
+
+/* ---- what there is: for programs that draw a form ---- */
+
+typedef struct fc_setting {
+    size_t size;                  /* set by the caller: sizeof(fc_setting) */
+    const char *name;             /* for fc_request_set */
+    const char *flag;             /* on the command line, without "--"; NULL: none of its own */
+    const char *kind;             /* "bool", "int", "num", "text", "enum", "list", "loras", "seed" */
+    const char *group;            /* "basic", "models", "output", "advanced", "developer" */
+    const char *help;             /* one sentence, English */
+    double lowest, highest, step; /* of int, num and loras */
+} fc_setting;
+
+/* Setting `index`, counted from 0. 0: there are no more; 1: *setting is filled. */
+FC_API int fc_setting_at(size_t index, fc_setting *setting);
+/* Choice `index` of a setting of kind enum; NULL behind the last. */
+FC_API const char *fc_choice_at(const char *setting, size_t index);
+/* Calls visit for every model file of a kind ("checkpoints", "loras", "vae", "vae_approx", "embeddings" ...)
+ * that a request with this home ("" or NULL: the usual one) may name. */
+FC_API fc_status fc_models_list(const char *home, const char *kind,
+                                void (*visit)(void *user, const char *name, const char *path), void *user,
+                                fc_err *err);
+/* What fc_engine_config.backend may be; NULL behind the last. */
+FC_API const char *fc_backend_at(size_t index);
 
 /* Makes the pictures and saves them. Models are loaded when they are not yet, and stay loaded in the engine.
  * What can be wrong with a request is found before a model is loaded. hooks may be NULL.

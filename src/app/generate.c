@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "base/str.h"
+#include "engine/engine.h"
 
 enum { JOB_MEMORY = 256 << 20, MAX_RECORD = 8 << 20 };
 
@@ -99,7 +100,7 @@ static fc_status prepare(job *j, const fc_request *given, fc_err *err)
     fc_lines_init(&wildcards, &j->arena);
     status = fc_config_read_folders(home, "wildcards", &wildcards, err);
     if (status != FC_OK) return status;
-    status = fc_out_open(&j->out, &j->params, home, err);
+    if (!j->hooks || !j->hooks->memory_only) status = fc_out_open(&j->out, &j->params, home, err);
     if (status == FC_OK) status = fc_styles_open_home(home, job_warn(j), &j->styles, err);
     if (status == FC_OK)
         status = fc_wildcards_open(wildcards.items, wildcards.count, job_warn(j), &j->wildcards, err);
@@ -168,13 +169,14 @@ static void announce(job *j, const fc_plan_image *image, const fc_picture *pictu
 static fc_status save(job *j, int32_t index, const fc_picture *picture, fc_err *err)
 {
     char path[FC_PATH_SIZE];
+    bool keeps = !j->hooks || !j->hooks->memory_only;
     json_t *record = fc_record_make(&j->plan, index, &j->hashes);
     if (!record) return fc_fail(err, FC_NOMEM, "out of memory for the settings of the picture");
     const fc_save s = {&j->out, &j->plan, index, record, picture, job_warn(j)};
-    fc_status status = fc_save_picture(&s, path, err);
+    fc_status status = keeps ? fc_save_picture(&s, path, err) : FC_OK;
     fc_progress_finish_image(&j->progress);
     if (status == FC_OK) j->saved++;
-    if (status == FC_OK) announce(j, &j->plan.images[index], picture, path, record);
+    if (status == FC_OK) announce(j, &j->plan.images[index], picture, keeps ? path : NULL, record);
     json_decref(record);
     return status;
 }
@@ -287,6 +289,13 @@ fc_status fc_generate_check(const fc_request *request, fc_err *err)
 
 fc_status fc_generate(fc_engine *engine, const fc_request *request, const fc_hooks *hooks, fc_err *err)
 {
+    fc_hooks own = {0};
+    size_t size = hooks && hooks->size ? hooks->size : sizeof own; /* 0: that of version 0.1 */
     if (!engine || !request) return fc_fail(err, FC_ARG, "fc_generate: engine and request must not be NULL");
-    return generate(engine, request, 0, true, hooks, err);
+    if (hooks) memcpy(&own, hooks, size < sizeof own ? size : sizeof own);
+    if (!own.cancel) {
+        own.cancel = fc_engine_cancel_flag(engine);
+        __atomic_store_n(own.cancel, FC_RUN, __ATOMIC_RELAXED);
+    }
+    return generate(engine, request, 0, true, &own, err);
 }

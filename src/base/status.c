@@ -115,7 +115,7 @@ fc_status fc_fail_errno(fc_err *err, int error_number, const char *format, ...)
 const char *fc_status_name(fc_status s)
 {
     switch (s) {
-#define X(name, text, http, code)                                                                            \
+#define X(name, text)                                                                                        \
     case FC_##name:                                                                                          \
         return #name;
         FC_STATUS_TABLE(X)
@@ -124,26 +124,28 @@ const char *fc_status_name(fc_status s)
     return "?";
 }
 
+static const struct {
+    int http, exit_code;
+} codes[] = {
+#define FC_STATUS_CODE(name, http, code) [FC_##name] = {http, code},
+#include "base/status_codes.def"
+#undef FC_STATUS_CODE
+};
+#define X(name, text) +1
+_Static_assert(sizeof codes / sizeof codes[0] == FC_STATUS_TABLE(X), "a row for every status");
+#undef X
+
+static bool is_known(fc_status s)
+{
+    return (size_t)s < sizeof codes / sizeof codes[0];
+}
+
 int fc_status_http(fc_status s)
 {
-    switch (s) {
-#define X(name, text, http, code)                                                                            \
-    case FC_##name:                                                                                          \
-        return http;
-        FC_STATUS_TABLE(X)
-#undef X
-    }
-    return 500;
+    return codes[is_known(s) ? s : FC_INTERNAL].http;
 }
 
 int fc_status_exit_code(fc_status s)
 {
-    switch (s) {
-#define X(name, text, http, code)                                                                            \
-    case FC_##name:                                                                                          \
-        return code;
-        FC_STATUS_TABLE(X)
-#undef X
-    }
-    return 70;
+    return codes[is_known(s) ? s : FC_INTERNAL].exit_code;
 }

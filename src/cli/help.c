@@ -328,18 +328,16 @@ static const char man_environment[] =
 /* In the order of the numbers; the table has the order of the enum. */
 static void man_exit_codes(fc_buf *out)
 {
-    static const struct {
-        int code;
-        const char *text;
-    } rows[] = {
-#define X(name, text, http, code) {code, text},
+    static const fc_status all[] = {
+#define X(name, text) FC_##name,
         FC_STATUS_TABLE(X)
 #undef X
     };
     fc_buf_puts(out, ".SH EXIT STATUS\n");
     for (int code = 0; code < 256; code++)
-        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-            if (rows[i].code == code) fc_buf_printf(out, ".TP\n%d\n%s\n", code, rows[i].text);
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+            if (fc_status_exit_code(all[i]) == code)
+                fc_buf_printf(out, ".TP\n%d\n%s\n", code, fc_status_text(all[i]));
 }
 
 void cli_help_man(fc_buf *out)

@@ -88,7 +88,11 @@ const fc_profile *fc_engine_profile(const fc_engine *e)
 
 fc_status fc_engine_open(const fc_engine_config *config, fc_engine **engine, fc_err *err)
 {
-    return fc_engine_open_with(NULL, config, engine, err);
+    fc_engine_config own = {0};
+    size_t size = config && config->size ? config->size : sizeof own; /* 0: that of version 0.1 */
+    if (!engine) return fc_fail(err, FC_ARG, "fc_engine_open: engine must not be NULL");
+    if (config) memcpy(&own, config, size < sizeof own ? size : sizeof own);
+    return fc_engine_open_with(NULL, &own, engine, err);
 }
 
 fc_status fc_engine_open_with(const fc_backend *backend, const fc_engine_config *config, fc_engine **engine,
@@ -106,6 +110,24 @@ fc_status fc_engine_open_with(const fc_backend *backend, const fc_engine_config 
     }
     *engine = e;
     return FC_OK;
+}
+
+int *fc_engine_cancel_flag(fc_engine *e)
+{
+    return &e->cancel;
+}
+
+void fc_engine_cancel(fc_engine *e, int what)
+{
+    if (e && (what == FC_STOP || what == FC_SKIP_IMAGE)) __atomic_store_n(&e->cancel, what, __ATOMIC_RELAXED);
+}
+
+const char *fc_backend_at(size_t index)
+{
+    const char *const *names = fc_backend_names();
+    for (size_t i = 0; names[i]; i++)
+        if (i == index) return names[i];
+    return NULL;
 }
 
 void fc_engine_close(fc_engine *e)

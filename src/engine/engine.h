@@ -19,6 +19,8 @@
  * usable. */
 fc_status fc_engine_load(fc_engine *engine, const fc_model_choice *choice, const fc_hooks *hooks,
                          fc_err *err) FC_MUST_USE;
+/* The flag that fc_engine_cancel sets, for calls without one of their own. */
+int *fc_engine_cancel_flag(fc_engine *engine);
 /* Computes one picture with the loaded models. Text conditions are cached between calls while models stay the
  * same. */
 fc_status fc_engine_run(fc_engine *engine, const fc_task *task, const fc_hooks *hooks, fc_picture *out,

@@ -13,6 +13,7 @@
 #include "picture/fit.h"
 
 struct fc_engine {
+    int cancel; /* atomic: of the call that has no flag of its own, see fc_engine_cancel */
     const fc_backend *backend;
     fc_dev *dev;             /* NULL: it was lost, and could not be opened again */
     fc_engine_config config; /* texts are owned */

@@ -79,7 +79,7 @@ void program_start(program *p, const char *name, const char *const *args)
                    .space_limit = p->space_limit,
                    .typed = p->typed,
                    .no_output = p->no_output};
-    snprintf(path, sizeof path, "%s/%s", FC_BINARY_DIR, name);
+    snprintf(path, sizeof path, "%s%s%s", *name == '/' ? "" : FC_BINARY_DIR, *name == '/' ? "" : "/", name);
     snprintf(p->out_path, sizeof p->out_path, "%s/out%d", fc_test_tmpdir(), ++number);
     snprintf(p->err_path, sizeof p->err_path, "%s/err%d", fc_test_tmpdir(), number);
     p->pid = p->typed ? forkpty(&p->terminal, NULL, NULL, NULL) : fork();

@@ -23,7 +23,7 @@ const char *program_folder(void);
 /* In program_folder(); static buffers used in turn. */
 const char *program_path(const char *name);
 
-/* name: in the build folder. args: without the name, NULL at the end. */
+/* name: in the build folder, or a path from the root. args: without the name, NULL at the end. */
 void program_start(program *p, const char *name, const char *const *args);
 void program_wait(program *p);
 void program_run(program *p, const char *name, const char *const *args);

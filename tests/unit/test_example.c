@@ -50,11 +50,44 @@ static void test_errors(void **state)
     }
 }
 
+#ifdef FC_PYTHON
+/* examples/paint.py: listings, reading values back, a picture in memory, stopping. */
+static void test_python(void **state)
+{
+    (void)state;
+    static const char *const args[] = {FC_SOURCE_DIR "/examples/paint.py",
+                                       FC_BINARY_DIR "/libfooocus.so",
+                                       "prompt",
+                                       "a fox",
+                                       "model",
+                                       "tiny.safetensors",
+                                       "size",
+                                       "64x64",
+                                       "steps",
+                                       "2",
+                                       "count",
+                                       "2",
+                                       NULL};
+    program p = {0};
+    program_run(&p, FC_PYTHON, args);
+    if (p.code != 0) fail_msg("exit code %d: %s", p.code, p.err);
+    assert_non_null(strstr(p.out, "settings, backend cpu\nsampler dpmpp_2m_sde_gpu\n"));
+    assert_non_null(
+        strstr(p.out, "picture 1 of 2: fox.ppm\nstopped; 1 of 2 pictures are finished and kept\n"));
+    assert_true(fc_path_exists(program_path("fox.ppm")));
+    assert_false(fc_path_exists(program_path("outputs")));
+    program_free(&p);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_picture),
         cmocka_unit_test(test_errors),
+#ifdef FC_PYTHON /* what is built with checks, Python cannot load */
+        cmocka_unit_test(test_python),
+#endif
     };
     return cmocka_run_group_tests(tests, make_model, NULL);
 }

@@ -9,7 +9,7 @@ const char *fc_version(void)
 const char *fc_status_text(fc_status status)
 {
     switch (status) {
-#define X(name, text, http, code)                                                                            \
+#define X(name, text)                                                                                        \
     case FC_##name:                                                                                          \
         return text;
         FC_STATUS_TABLE(X)

@@ -192,7 +192,8 @@ static void set_current(fc_jobs *j, const fc_job_row *row)
 static void run(fc_jobs *j, const fc_job_row *row)
 {
     const fc_job_work work = {row->id, row->parameters, row->next_image};
-    const fc_hooks hooks = {j, on_event, &j->cancel, &j->want_preview};
+    const fc_hooks hooks = {
+        .user = j, .on_event = on_event, .cancel = &j->cancel, .want_preview = &j->want_preview};
     fc_err err = {0};
     __atomic_store_n(&j->stop_wanted, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&j->cancel, FC_RUN, __ATOMIC_RELAXED);

@@ -164,6 +164,27 @@ fc_status fc_request_set(fc_request *request, const char *name, const char *valu
     return c ? set_composite(request, c, value, err) : unknown_field(name, err);
 }
 
+fc_status fc_request_get(const fc_request *request, const char *name, size_t index, char *text, size_t size,
+                         fc_err *err)
+{
+    const char *items[MAX_ITEMS];
+    char scratch[256];
+    if (!request || !name || !text)
+        return fc_fail(err, FC_ARG, "fc_request_get: request, name and text must not be NULL");
+    const fc_param *p = fc_param_find(name);
+    if (!p) return unknown_field(name, err);
+    const setting *s = &request->settings[p - fc_param_table], *recipe = &request->settings[FC_P_recipe];
+    fc_recipe_id id =
+        fc_recipe_from_name(recipe->set ? recipe->items[0] : fc_param_table[FC_P_recipe].defaults[0]);
+    size_t count =
+        s->set ? s->count : fc_param_default_items(p, id, items, MAX_ITEMS, scratch, sizeof scratch);
+    if (index >= count) return fc_fail(err, FC_NOT_FOUND, "%s has no value %zu", p->name, index);
+    const char *value = s->set ? s->items[index] : items[index];
+    int n = snprintf(text, size, "%s", value);
+    if (n >= 0 && (size_t)n < size) return FC_OK;
+    return fc_fail(err, FC_LIMIT, "%s: its value needs room for %d bytes", p->name, n + 1);
+}
+
 /* ---- JSON in ---- */
 
 static const char *json_kind(const json_t *value)
