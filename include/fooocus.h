@@ -189,8 +189,8 @@ typedef struct fc_setting {
     size_t size;                  /* set by the caller: sizeof(fc_setting) */
     const char *name;             /* for fc_request_set */
     const char *flag;             /* on the command line, without "--"; NULL: none of its own */
-    const char *kind;             /* "bool", "int", "num", "text", "enum", "list", "loras", "seed" */
-    const char *group;            /* "basic", "models", "output", "advanced", "developer" */
+    const char *kind;             /* "bool", "int", "num", "text", "enum", "list", "loras", "seed", "image" */
+    const char *group;            /* "basic", "picture", "models", "output", "advanced", "developer" */
     const char *help;             /* one sentence, English */
     double lowest, highest, step; /* of int, num and loras */
 } fc_setting;

@@ -9,16 +9,13 @@ enum { LIST_MEMORY = 64 << 20 };
 
 int fc_setting_at(size_t index, fc_setting *setting)
 {
-    static const char *const kinds[] = {"bool", "int", "num", "text", "enum", "list", "loras", "seed"};
-    static const char *const groups[] = {"basic", "models", "output", "advanced", "developer"};
-    _Static_assert(sizeof groups / sizeof *groups == FC_GROUP_COUNT, "one word for each group");
     if (!setting || index >= FC_PARAM_COUNT) return 0;
     const fc_param *p = &fc_param_table[index];
     const fc_setting own = {.size = sizeof own,
                             .name = p->name,
                             .flag = p->flag,
-                            .kind = kinds[p->kind],
-                            .group = groups[p->group],
+                            .kind = fc_param_kind_name(p->kind),
+                            .group = fc_param_group_id(p->group),
                             .help = p->help,
                             .lowest = p->lowest,
                             .highest = p->highest,

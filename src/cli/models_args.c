@@ -1,3 +1,4 @@
+/* Flags, questions and the bar that the commands about model files share. See models_args.h. */
 #include "cli/models_args.h"
 
 #include <signal.h>

@@ -1,3 +1,4 @@
+/* Reading the flags of `fooocus serve`. See serve_args.h. */
 #include "cli/serve_args.h"
 
 #include <arpa/inet.h>

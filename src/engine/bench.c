@@ -1,3 +1,4 @@
+/* Parts of the engine run alone, for measuring. See bench.h. */
 #include "engine/bench.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Encoded texts of the last prompts, the least recently used given up first. See text_cache.h. */
 #include "engine/text_cache.h"
 
 #include <string.h>

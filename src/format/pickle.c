@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/str.h"
 #include "format/bytes.h"
+#include "format/pickle_ops.h"
 
 enum { SHOWN_NAME = 80, MAX_PROTOCOL = 5 };
 
@@ -540,45 +541,45 @@ static void collect_marked(machine *m, fc_pickle_type type)
 static bool step_value(machine *m, uint8_t op)
 {
     switch (op) {
-    case 'N':
+    case OP_NONE:
         push(m, &none);
         return true;
-    case 0x88:
+    case OP_NEWTRUE:
         push(m, &truth[1]);
         return true;
-    case 0x89:
+    case OP_NEWFALSE:
         push(m, &truth[0]);
         return true;
-    case 'K':
+    case OP_BININT1:
         push_integer(m, (int64_t)take_number(m, 1));
         return true;
-    case 'M':
+    case OP_BININT2:
         push_integer(m, (int64_t)take_number(m, 2));
         return true;
-    case 'J':
+    case OP_BININT:
         push_integer(m, (int32_t)(uint32_t)take_number(m, 4));
         return true;
-    case 0x8a:
+    case OP_LONG1:
         push_long(m, take_number(m, 1));
         return true;
-    case 0x8b:
+    case OP_LONG4:
         push_long(m, take_number(m, 4));
         return true;
-    case 'G':
+    case OP_BINFLOAT:
         push_float(m);
         return true;
-    case 0x8c:
-    case 'U':
-    case 'C':
+    case OP_SHORT_BINUNICODE:
+    case OP_SHORT_BINSTRING:
+    case OP_SHORT_BINBYTES:
         push_text(m, take_number(m, 1));
         return true;
-    case 'X':
-    case 'T':
-    case 'B':
+    case OP_BINUNICODE:
+    case OP_BINSTRING:
+    case OP_BINBYTES:
         push_text(m, take_number(m, 4));
         return true;
-    case 0x8d:
-    case 0x8e:
+    case OP_BINUNICODE8:
+    case OP_BINBYTES8:
         push_text(m, take_number(m, 8));
         return true;
     default:
@@ -590,62 +591,62 @@ static bool step_value(machine *m, uint8_t op)
 static bool step_container(machine *m, uint8_t op)
 {
     switch (op) {
-    case '}':
+    case OP_EMPTY_DICT:
         push(m, make(m, FC_PICKLE_DICT));
         return true;
-    case ']':
+    case OP_EMPTY_LIST:
         push(m, make(m, FC_PICKLE_LIST));
         return true;
-    case ')':
+    case OP_EMPTY_TUPLE:
         push(m, make(m, FC_PICKLE_TUPLE));
         return true;
-    case 0x8f:
+    case OP_EMPTY_SET:
         push(m, make(m, FC_PICKLE_LIST));
         return true; /* a set; order does not matter here */
-    case '(':
+    case OP_MARK:
         push_mark(m);
         return true;
-    case '0':
+    case OP_POP:
         (void)pop(m);
         return true;
-    case '1':
+    case OP_POP_MARK:
         drop_to_mark(m);
         return true;
-    case '2':
+    case OP_DUP:
         push(m, top(m));
         return true;
-    case 't':
+    case OP_TUPLE:
         collect_marked(m, FC_PICKLE_TUPLE);
         return true;
-    case 'l':
+    case OP_LIST:
         collect_marked(m, FC_PICKLE_LIST);
         return true;
-    case 'd':
+    case OP_DICT:
         collect_marked(m, FC_PICKLE_DICT);
         return true;
-    case 0x91:
+    case OP_FROZENSET:
         collect_marked(m, FC_PICKLE_LIST);
         return true;
-    case 0x85:
+    case OP_TUPLE1:
         collect_last(m, 1);
         return true;
-    case 0x86:
+    case OP_TUPLE2:
         collect_last(m, 2);
         return true;
-    case 0x87:
+    case OP_TUPLE3:
         collect_last(m, 3);
         return true;
-    case 's':
+    case OP_SETITEM:
         set_item(m);
         return true;
-    case 'a':
+    case OP_APPEND:
         append_item(m);
         return true;
-    case 'u':
+    case OP_SETITEMS:
         extend(m, FC_PICKLE_DICT);
         return true;
-    case 'e':
-    case 0x90:
+    case OP_APPENDS:
+    case OP_ADDITEMS:
         extend(m, FC_PICKLE_LIST);
         return true;
     default:
@@ -657,41 +658,41 @@ static void step(machine *m, uint8_t op)
 {
     if (step_value(m, op) || step_container(m, op)) return;
     switch (op) {
-    case 0x80:
+    case OP_PROTO:
         if (take_number(m, 1) > MAX_PROTOCOL) broken(m, "its protocol is too new");
         break;
-    case 0x95:
+    case OP_FRAME:
         (void)take_number(m, 8);
         break; /* a frame: its length is of no use when all bytes are here */
-    case 'q':
+    case OP_BINPUT:
         memo_put(m, take_number(m, 1));
         break;
-    case 'r':
+    case OP_LONG_BINPUT:
         memo_put(m, take_number(m, 4));
         break;
-    case 0x94:
+    case OP_MEMOIZE:
         memo_put(m, m->memo_next++);
         break;
-    case 'h':
+    case OP_BINGET:
         memo_get(m, take_number(m, 1));
         break;
-    case 'j':
+    case OP_LONG_BINGET:
         memo_get(m, take_number(m, 4));
         break;
-    case 'c':
+    case OP_GLOBAL:
         global(m);
         break;
-    case 0x93:
+    case OP_STACK_GLOBAL:
         stack_global(m);
         break;
-    case 'R':
-    case 0x81:
+    case OP_REDUCE:
+    case OP_NEWOBJ:
         reduce(m);
         break; /* a call, and the making of an object */
-    case 'b':
+    case OP_BUILD:
         (void)pop(m);
         break; /* the state of an object: of no use */
-    case 'Q':
+    case OP_BINPERSID:
         persistent(m);
         break;
     default:

@@ -1,3 +1,4 @@
+/* Pixels in memory: made, copied, turned. See pixels.h. */
 #include "format/pixels.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Sums of time by kind of op and by part of the network. See profile.h. */
 #include "nn/profile.h"
 
 #include <stdio.h>

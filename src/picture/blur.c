@@ -1,3 +1,4 @@
+/* Blurs, as OpenCV computes them on 8-bit pictures. See blur.h. */
 #include "picture/blur.h"
 
 #include <stdbool.h>

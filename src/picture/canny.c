@@ -1,3 +1,4 @@
+/* Edges at several sizes, summed: the picture that PyraCanny control looks at. See canny.h. */
 #include "picture/canny.h"
 
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* The contrast-preserving structure picture that CPDS control looks at. See cpds.h. */
 #include "picture/cpds.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Colour to grey that keeps contrast. See decolor.h. */
 #include "picture/decolor.h"
 
 #include <float.h>

@@ -1,3 +1,4 @@
+/* A face turned and cut to where the face adapter expects it. See face.h. */
 #include "picture/face.h"
 
 #include <math.h>

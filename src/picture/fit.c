@@ -1,3 +1,4 @@
+/* Fitting into sizes: cut, or scaled and padded. See fit.h. */
 #include "picture/fit.h"
 
 #include <math.h>

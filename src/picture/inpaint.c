@@ -1,3 +1,4 @@
+/* What inpainting does with pixels: the region it works on, and putting its result back. See inpaint.h. */
 #include "picture/inpaint.h"
 
 #include <math.h>

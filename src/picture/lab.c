@@ -1,3 +1,4 @@
+/* sRGB to CIE Lab with 8-bit results, by tables and integers. See lab.h. */
 #include "picture/lab.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Masks: from pictures, grown, shrunk, blurred. See mask.h. */
 #include "picture/mask.h"
 
 #include <stdlib.h>

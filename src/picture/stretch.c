@@ -1,3 +1,4 @@
+/* Values stretched to 0..255 between two percentiles. See stretch.h. */
 #include "picture/stretch.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Cutting into overlapping tiles and blending them again. See tiles.h. */
 #include "picture/tiles.h"
 
 #include <string.h>

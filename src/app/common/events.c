@@ -1,3 +1,4 @@
+/* Numbered events in a ring: writers never wait for readers. See events.h. */
 #include "app/common/events.h"
 
 #include <inttypes.h>

@@ -1,3 +1,5 @@
+/* Identifiers that sort by time: 48 bits of milliseconds, 80 random ones, in Crockford's base 32. See ulid.h.
+ */
 #include "app/common/ulid.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* The server's downloads: a list, and one thread that fetches one file after the other. See downloads.h. */
 #include "app/models/downloads.h"
 
 #include <pthread.h>

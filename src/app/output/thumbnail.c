@@ -1,3 +1,4 @@
+/* Small pictures for lists and previews. See thumbnail.h. */
 #include "app/output/thumbnail.h"
 
 #include <inttypes.h>

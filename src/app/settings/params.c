@@ -90,6 +90,20 @@ const char *fc_param_closest(const char *name)
     return fc_str_closest(name, names, count);
 }
 
+const char *fc_param_kind_name(fc_param_kind kind)
+{
+    static const char *const names[] = {"bool", "int",   "num",  "text", "enum",
+                                        "list", "loras", "seed", "image"};
+    return names[kind];
+}
+
+const char *fc_param_group_id(fc_param_group group)
+{
+    static const char *const ids[] = {"basic", "picture", "models", "output", "advanced", "developer"};
+    _Static_assert(sizeof ids / sizeof ids[0] == FC_GROUP_COUNT, "one id for each group");
+    return ids[group];
+}
+
 const char *fc_param_group_title(fc_param_group group)
 {
     static const char *const titles[FC_GROUP_COUNT] = {

@@ -127,6 +127,9 @@ const fc_composite *fc_composite_find(const char *name);
 /* The field or flag that `name` may have meant; NULL when none is close. */
 const char *fc_param_closest(const char *name);
 const char *fc_param_group_title(fc_param_group group);
+/* As programs know them: "basic", "models" ...; "bool", "int" ... */
+const char *fc_param_group_id(fc_param_group group);
+const char *fc_param_kind_name(fc_param_kind kind);
 
 /* Reads one value (of a list: one item) strictly and gives it back in its one canonical spelling, as an
  * fc_alloc'ed text: "30", "0.7", "on", "dpmpp_2m", "x.safetensors:0.7". Errors name the field and say what is

@@ -1,3 +1,4 @@
+/* Which instructions this machine has, and the kernels for them. See isa.h. */
 #include "backend/cpu/isa.h"
 
 #include <stdint.h>

@@ -1,3 +1,5 @@
+/* Products by oneDNN: the only file that knows its two APIs, 2.x and 3.x. Primitives are made once a shape
+ * and kept. See prim.h. */
 #include "backend/cpu/prim.h"
 
 #include <dnnl.h>

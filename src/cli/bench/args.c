@@ -1,3 +1,4 @@
+/* Reading the flags of `fooocus bench`. See args.h. */
 #include "cli/bench/args.h"
 
 #include <string.h>

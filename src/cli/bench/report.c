@@ -1,3 +1,4 @@
+/* Tables for people. */
 #include <stdarg.h>
 #include <stdio.h>
 #include "cli/bench/bench.h"

@@ -1,3 +1,4 @@
+/* Passwords, tokens, signed cookies and links; attempts are counted. See auth.h. */
 #include "server/access/auth.h"
 
 #include <inttypes.h>

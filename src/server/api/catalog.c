@@ -19,11 +19,7 @@
 
 /* ---- parameters ---- */
 
-static const char *const group_ids[] = {"basic", "picture", "models", "output", "advanced", "developer"};
-static const char *const kind_names[] = {"bool", "int",   "num",  "text", "enum",
-                                         "list", "loras", "seed", "image"};
 static const char *const recipe_names[] = {"1.0", "2.5"};
-_Static_assert(sizeof group_ids / sizeof group_ids[0] == FC_GROUP_COUNT, "one id for each group");
 
 static json_t *default_of(const fc_param *p, fc_recipe_id recipe)
 {
@@ -66,12 +62,12 @@ static json_t *describe(const fc_param *p)
     json_t *defaults = json_object();
     for (int r = 0; r < 2; r++)
         json_object_set_new(defaults, recipe_names[r], default_of(p, (fc_recipe_id)r));
-    json_t *out =
-        json_pack("{s:s, s:s, s:s, s:s, s:o, s:b, s:b, s:b, s:b, s:b, s:o}", "name", p->name, "kind",
-                  kind_names[p->kind], "group", group_ids[p->group], "help", p->help, "default", defaults,
-                  "private", (p->marks & FC_MARK_PRIVATE) != 0, "model", (p->marks & FC_MARK_MODEL) != 0,
-                  "auto", (p->marks & FC_MARK_AUTO) != 0, "v25", (p->marks & FC_MARK_V25) != 0, "placed",
-                  (p->marks & FC_MARK_PLACED) != 0, "forced_by", forced_by(p));
+    json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:o, s:b, s:b, s:b, s:b, s:b, s:o}", "name", p->name,
+                            "kind", fc_param_kind_name(p->kind), "group", fc_param_group_id(p->group), "help",
+                            p->help, "default", defaults, "private", (p->marks & FC_MARK_PRIVATE) != 0,
+                            "model", (p->marks & FC_MARK_MODEL) != 0, "auto", (p->marks & FC_MARK_AUTO) != 0,
+                            "v25", (p->marks & FC_MARK_V25) != 0, "placed", (p->marks & FC_MARK_PLACED) != 0,
+                            "forced_by", forced_by(p));
     if (p->kind == FC_KIND_INT || p->kind == FC_KIND_NUM || p->kind == FC_KIND_LORAS) {
         json_object_set_new(out, "min", json_real(p->lowest));
         json_object_set_new(out, "max", json_real(p->highest));
@@ -87,8 +83,8 @@ void fc_api_parameters(fc_http *h)
 {
     json_t *groups = json_array(), *parameters = json_array();
     for (int g = 0; g < FC_GROUP_COUNT; g++)
-        json_array_append_new(groups, json_pack("{s:s, s:s}", "id", group_ids[g], "title",
-                                                fc_param_group_title((fc_param_group)g)));
+        json_array_append_new(groups, json_pack("{s:s, s:s}", "id", fc_param_group_id((fc_param_group)g),
+                                                "title", fc_param_group_title((fc_param_group)g)));
     for (int i = 0; i < FC_PARAM_COUNT; i++) json_array_append_new(parameters, describe(&fc_param_table[i]));
     fc_http_json(h, 200, json_pack("{s:o, s:o}", "groups", groups, "parameters", parameters));
     fc_http_add_header(h, "Cache-Control", "no-cache");

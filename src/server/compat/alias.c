@@ -1,3 +1,4 @@
+/* Fields that other programs call otherwise: messages name theirs. */
 #include <stdio.h>
 #include <string.h>
 #include "server/compat/compat.h"

@@ -1,3 +1,4 @@
+/* Reading a request and setting its answer. See http.h. */
 #include "server/http/http.h"
 
 #include <poll.h>
