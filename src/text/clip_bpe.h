@@ -3,6 +3,7 @@
 #ifndef FC_TEXT_CLIP_BPE_H
 #define FC_TEXT_CLIP_BPE_H
 
+#include <stdbool.h>
 #include "text/clean.h"
 #include "text/clip_vocab.h"
 #include "text/codes.h"
@@ -26,5 +27,8 @@ void fc_clip_bpe_fini(fc_clip_bpe *b);
  * "<|endoftext|>". Any bytes are fine. */
 fc_status fc_clip_bpe_encode(fc_clip_bpe *b, const char *text, size_t size, fc_codes *out,
                              fc_err *err) FC_MUST_USE;
+
+/* One piece of size > 0 bytes, as it is; word: its last byte ends a word. */
+void fc_clip_bpe_merge(fc_clip_bpe *b, const char *bytes, size_t size, bool word, fc_codes *out);
 
 #endif
