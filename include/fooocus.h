@@ -121,8 +121,10 @@ typedef struct fc_hooks {
                   * written with atomic stores. FC_SKIP_IMAGE goes on with the next image, and the engine
                   * stores FC_RUN then; FC_STOP ends the call. Looked at in every operation. */
     const int *want_preview; /* not 0: send FC_EVENT_PREVIEW while it is so; NULL: never */
-    int memory_only; /* not 0: no file is written; finished pictures come in FC_EVENT_IMAGE alone, path NULL
-                      */
+    int memory_only;   /* not 0: no file is written; finished pictures come in FC_EVENT_IMAGE alone, path NULL
+                        */
+    const int *finish; /* not 0: the picture in work is developed as far as it is, then the call ends as with
+                        * FC_STOP. Looked at after each step; NULL: never */
 } fc_hooks;
 
 /* ---- engine: the machine and the loaded models ---- */

@@ -26,7 +26,9 @@ void fc_progress_warn(const fc_progress *p, const char *text)
 
 bool fc_progress_stopped(const fc_progress *p)
 {
-    return p->outer && p->outer->cancel && __atomic_load_n(p->outer->cancel, __ATOMIC_RELAXED) == FC_STOP;
+    const fc_hooks *o = p->outer;
+    if (o && o->finish && __atomic_load_n(o->finish, __ATOMIC_RELAXED)) return true;
+    return o && o->cancel && __atomic_load_n(o->cancel, __ATOMIC_RELAXED) == FC_STOP;
 }
 
 /* Until two steps of one image are measured nothing is known. */
@@ -68,6 +70,7 @@ fc_hooks fc_progress_hooks(fc_progress *p)
         .on_event = on_event,
         .cancel = p->outer ? p->outer->cancel : NULL,
         .want_preview = p->outer ? p->outer->want_preview : NULL,
+        .finish = p->outer ? p->outer->finish : NULL,
     };
 }
 

@@ -14,6 +14,7 @@ typedef struct run {
     const fc_task *task;
     const fc_hooks *hooks;
     fc_arena *arena;
+    float *early; /* the picture as it was when hooks->finish ended it; NULL: it was not */
     const fc_recipe *recipe;
     fc_model_sampling sampling, refiner_sampling;
     const fc_model_sampling *current; /* of the model whose turn it is */
@@ -174,6 +175,12 @@ static fc_status on_step(void *user, const fc_sample_step *step, fc_err *err)
     if (event.fraction > 1) event.fraction = 1;
     fc_emit(r->hooks, &event);
     fc_engine_preview(r->engine, t, r->hooks, step->denoised, r->arena);
+    if (r->hooks && r->hooks->finish && __atomic_load_n(r->hooks->finish, __ATOMIC_RELAXED)) {
+        r->early = fc_arena_array(r->arena, r->count, sizeof *r->early);
+        if (!r->early) return fc_fail(err, FC_NOMEM, "out of memory");
+        memcpy(r->early, step->denoised, r->count * sizeof *r->early);
+        return fc_fail(err, FC_CANCELLED, "the picture is developed as far as it is");
+    }
     return t->swap == FC_SWAP_JOINT && index == t->switch_step && swaps(r) ? swap(r, err) : FC_OK;
 }
 
@@ -392,6 +399,10 @@ static fc_status sample(run *r, float *out, fc_err *err)
     fc_sample_job job = make_job(r, sampler, noise);
     s = r->task->swap == FC_SWAP_SEPARATE ? sample_separately(r, &job, out, err)
                                           : fc_sample(&job, r->arena, out, err);
+    if (s == FC_CANCELLED && r->early) { /* what the model took the picture for in the last step */
+        memcpy(out, r->early, r->count * sizeof *out);
+        s = FC_OK;
+    }
     if (s) return s;
     fc_latent_scale_out(&r->sampling.latent, out, (size_t)r->h * (size_t)r->w);
     return FC_OK;

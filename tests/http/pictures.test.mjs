@@ -221,6 +221,20 @@ describe("AUTOMATIC1111's clients", () => {
       assert.ok(made.width > 0 && made.height > 0);
     });
 
+  test("a picture that is interrupted half-way is given as far as it is", async () => {
+    const wish = { prompt: "a boat", steps: 90, sampler_name: "Euler", n_iter: 2, width: SIDE, height: SIDE };
+    const asked = post("/sdapi/v1/txt2img", wish);
+    for (;;) {
+      const { body } = await call(server, "GET", "/sdapi/v1/progress?skip_current_image=1");
+      if (body.state.sampling_step > 2) break;
+    }
+    await post("/sdapi/v1/interrupt");
+    const { status, body } = await asked;
+    assert.equal(status, 200, JSON.stringify(body).slice(0, 300));
+    assert.equal(body.images.length, 1, "the one in work, and no other");
+    assert.deepEqual(size(picture({ body })), [SIDE, SIDE]);
+  });
+
   test("extra-single-image, upscalers", async () => {
     const { status, body } = await post("/sdapi/v1/extra-single-image", {
       image: base64(PICTURE),

@@ -104,6 +104,7 @@ static fc_status paint(painter *p, const fc_job_work *work, fc_event e, const fc
             __atomic_store_n(hooks->cancel, FC_RUN, __ATOMIC_RELAXED);
             return FC_OK;
         }
+        if (hooks->finish && __atomic_load_n(hooks->finish, __ATOMIC_RELAXED)) break;
         e.kind = FC_EVENT_STEP;
         e.fraction = (double)(e.image - 1) / e.images + (double)e.step / p->steps / e.images;
         hooks->on_event(hooks->user, &e);
@@ -113,6 +114,7 @@ static fc_status paint(painter *p, const fc_job_work *work, fc_event e, const fc
         hooks->on_event(hooks->user, &preview);
     }
     texts t;
+    e.step = p->steps;
     fc_status status = save(p, work->id, &e, rgb, &t, err);
     if (status == FC_OK) hooks->on_event(hooks->user, &e);
     return status;
@@ -144,6 +146,8 @@ fc_status painter_run(void *user, const fc_job_work *work, const fc_hooks *hooks
                             .seconds_left = -1,
                             .seed = (uint64_t)(seed + i)};
         status = paint(p, work, e, hooks, err);
+        bool ends = hooks->finish && __atomic_load_n(hooks->finish, __ATOMIC_RELAXED);
+        if (ends && status == FC_OK && i + 1 < images) status = fc_fail(err, FC_CANCELLED, "stopped");
     }
     return status;
 }

@@ -136,6 +136,18 @@ fc_status fc_jobs_cancel(fc_jobs *j, const char *id, fc_err *err)
     return status;
 }
 
+fc_status fc_jobs_finish(fc_jobs *j, const char *id, fc_err *err)
+{
+    pthread_mutex_lock(&j->live);
+    bool running = strcmp(j->current.id, id) == 0;
+    if (running) {
+        __atomic_store_n(&j->finish, 1, __ATOMIC_RELAXED);
+        j->current.progress.stopping = true;
+    }
+    pthread_mutex_unlock(&j->live);
+    return running ? FC_OK : fc_jobs_cancel(j, id, err);
+}
+
 fc_status fc_jobs_move(fc_jobs *j, const char *id, int32_t position, fc_err *err)
 {
     fc_status status;

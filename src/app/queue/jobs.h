@@ -62,6 +62,8 @@ fc_status fc_jobs_submit(fc_jobs *j, const fc_job_wish *wish, char id[FC_JOB_ID_
 fc_status fc_jobs_skip(fc_jobs *j, const char *id, fc_err *err) FC_MUST_USE;
 /* Takes a job out of the queue, or stops the running one; the pictures it has made stay. BUSY: it is over. */
 fc_status fc_jobs_cancel(fc_jobs *j, const char *id, fc_err *err) FC_MUST_USE;
+/* As fc_jobs_cancel, but the picture in work is kept as far as it is. */
+fc_status fc_jobs_finish(fc_jobs *j, const char *id, fc_err *err) FC_MUST_USE;
 /* To place `position` of the queue, 0 is next; beyond the end is the end. BUSY: it does not wait. */
 fc_status fc_jobs_move(fc_jobs *j, const char *id, int32_t position, fc_err *err) FC_MUST_USE;
 /* Forgets a job that is over, or waits. BUSY: it runs. */

@@ -47,6 +47,7 @@ struct fc_jobs {
     /* read by the engine while others write: __atomic */
     int cancel;       /* FC_RUN, FC_SKIP_IMAGE, FC_STOP */
     int stop_wanted;  /* the engine may put cancel back to FC_RUN after a skip; this stays */
+    int finish;       /* not 0: the picture in work is the last one, as far as it is */
     int want_preview; /* what the engine sees */
     int watchers;
     int64_t watched_until; /* fc_unix_millis() */

@@ -192,10 +192,14 @@ static void set_current(fc_jobs *j, const fc_job_row *row)
 static void run(fc_jobs *j, const fc_job_row *row)
 {
     const fc_job_work work = {row->id, row->parameters, row->next_image};
-    const fc_hooks hooks = {
-        .user = j, .on_event = on_event, .cancel = &j->cancel, .want_preview = &j->want_preview};
+    const fc_hooks hooks = {.user = j,
+                            .on_event = on_event,
+                            .cancel = &j->cancel,
+                            .want_preview = &j->want_preview,
+                            .finish = &j->finish};
     fc_err err = {0};
     __atomic_store_n(&j->stop_wanted, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&j->finish, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&j->cancel, FC_RUN, __ATOMIC_RELAXED);
     set_current(j, row);
     fc_jobs_announce(j, row->id);
@@ -203,7 +207,8 @@ static void run(fc_jobs *j, const fc_job_row *row)
     fc_status status =
         row->next_image >= row->images ? FC_OK : j->config.run(j->config.user, &work, &hooks, &err);
     pthread_mutex_lock(&j->queue);
-    bool stopped = __atomic_load_n(&j->stop_wanted, __ATOMIC_RELAXED);
+    bool stopped =
+        __atomic_load_n(&j->stop_wanted, __ATOMIC_RELAXED) || __atomic_load_n(&j->finish, __ATOMIC_RELAXED);
     err.status = status;
     if (j->closing && status == FC_CANCELLED) {
         if (fc_library_job_requeue(j->config.library, row->id, 0, true, &err) != FC_OK)

@@ -117,8 +117,11 @@ fc_status fc_engine_job(void *server, const fc_job_work *work, const fc_hooks *h
 {
     fc_server *s = server;
     listener l = {s, hooks};
-    const fc_hooks own = {
-        .user = &l, .on_event = on_event, .cancel = hooks->cancel, .want_preview = hooks->want_preview};
+    const fc_hooks own = {.user = &l,
+                          .on_event = on_event,
+                          .cancel = hooks->cancel,
+                          .want_preview = hooks->want_preview,
+                          .finish = hooks->finish};
     fc_request *request = fc_request_new();
     if (!request) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_status status = make_request(s, work->parameters, request, err);

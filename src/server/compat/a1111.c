@@ -90,7 +90,7 @@ static void on_own_job(fc_http *h, fc_status (*change)(fc_jobs *, const char *, 
 
 void fc_a1111_interrupt(fc_http *h)
 {
-    on_own_job(h, fc_jobs_cancel);
+    on_own_job(h, fc_jobs_finish);
 }
 
 void fc_a1111_skip(fc_http *h)
