@@ -184,8 +184,10 @@ static void networks_are_the_reference_s(void **state)
 {
     (void)state;
     static const fc_dtype types[] = {FC_F32, FC_BF16, FC_F16};
+    static const double limits[] = {0, 6.9e-2, 6.7e-3}; /* measured: 2.31e-2, 2.24e-3 */
     struct nets n;
     nets_open(&n);
+    float exact[MOST];
     for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
         fc_rig ref, late;
         fc_rig_open(&ref, "ref", types[t], 0);
@@ -196,7 +198,8 @@ static void networks_are_the_reference_s(void **state)
         float(*got)[MOST] = outputs(&n, &late);
         late_counts c = late_count();
         assert_memory_equal(got, want, NETWORKS * sizeof *got);
-        assert_true(isfinite(want[1][0]) && want[1][0] != 0.0f);
+        if (types[t] == FC_F32) memcpy(exact, want[UNET], sizeof exact);
+        assert_rel_error(late.label, want[UNET], exact, MOST, limits[t]);
         assert_true(c.waits < c.ops / 20); /* measured: 14 of 659; models wait where they must only */
         fc_rig_close(&late);
         fc_free(want);

@@ -215,6 +215,15 @@ static void moving_and_mixing(void **state)
     assert_int_equal(d.be->copy(d.dev, narrow.t, x.t), FC_OK);
     expect(&narrow, (const float[]){256, 260, 1, -3}, 0.0f);
     tt_free(&x);
+    /* f16 keeps 11 bits and ends at 65504; what is nearer to 65536 is infinite */
+    x = make(d, FC_F32, 2, 2, 1, (const float[]){2049, 65519, 65520, 0x1p-24f});
+    tt half = make(d, FC_F16, 2, 2, 1, NULL);
+    assert_int_equal(d.be->copy(d.dev, half.t, x.t), FC_OK);
+    float *got = tt_values(&half);
+    assert_true(got[0] == 2048.0f && got[1] == 65504.0f && isinf(got[2]) && got[3] == 0x1p-24f);
+    fc_free(got);
+    tt_free(&half);
+    tt_free(&x);
     tt_close(d);
 }
 
