@@ -54,6 +54,12 @@ if(NOT FC_FUZZ)
     fc_vulkan_test(ops_norm_f32 test_ops_norm FC_VK_NO_F16=1 LP_NATIVE_VECTOR_WIDTH=64)
     fc_vulkan_test(ops_attention_shared test_ops_attention FC_VK_DIRECT=0 LP_NATIVE_VECTOR_WIDTH=128)
     fc_vulkan_test(ops_norm_wide test_ops_norm LP_NATIVE_VECTOR_WIDTH=512)
+    # What cards run: tiles in shared memory. One test, for the software driver compiles them slowly.
+    add_test(NAME vulkan_ops_product_shared COMMAND test_ops_product vulkan equals* WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(vulkan_ops_product_shared PROPERTIES TIMEOUT ${FC_TEST_TIMEOUT} SKIP_RETURN_CODE 77
+                         ENVIRONMENT "FC_VK_DIRECT=0;FC_VK_TILE=128;FC_VK_NO_F16=1")
+    add_test(NAME vulkan_shaders COMMAND ${CMAKE_SOURCE_DIR}/tools/shaders.sh --check)
+    set_tests_properties(vulkan_shaders PROPERTIES TIMEOUT ${FC_TEST_TIMEOUT} SKIP_RETURN_CODE 77)
   endif()
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/tmp)
   foreach(name cli cli_models cli_recipe bench field)

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 build="gcc cmake ninja-build pkg-config libc6-dev libdnnl-dev libjansson-dev libpng-dev libjpeg62-turbo-dev libwebp-dev
   libcurl4-openssl-dev libssl-dev libsqlite3-dev libutf8proc-dev libmicrohttpd-dev zlib1g-dev libvulkan-dev"
-test="mesa-vulkan-drivers libcmocka-dev python3 chromium nginx-light"
+test="mesa-vulkan-drivers glslang-tools libcmocka-dev python3 chromium nginx-light"
 lint="clang-format python3"
 fuzz="clang libomp-dev"
 deb="dpkg-dev file"

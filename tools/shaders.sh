@@ -2,13 +2,15 @@
 # Compiles src/backend/vulkan/shaders/*.comp into spirv/NAME.spv (devices without 16-bit storage) and NAME_16.spv. The
 # results are checked in, so that building needs no shader compiler.
 #   tools/shaders.sh          make them again
-#   tools/shaders.sh --check  say whether they are what the sources give (with Debian 12's compiler, glslang 12)
+#   tools/shaders.sh --check  say whether they are what the sources give; exit code 77 without Debian 12's compiler,
+#                             glslang 12: others write other words
 set -eu
 cd "$(dirname "$0")/../src/backend/vulkan"
-command -v glslangValidator >/dev/null || { echo "install glslang-tools" >&2; exit 1; }
+command -v glslangValidator >/dev/null || { echo "shaders: install glslang-tools" >&2; exit 77; }
 
 out=spirv
 if [ "${1:-}" = --check ]; then
+    glslangValidator --version | grep -q ':12\.' || { echo "shaders: not compared, this is not glslang 12" >&2; exit 77; }
     out=$(mktemp -d)
     trap 'rm -rf "$out"' EXIT
 fi

@@ -1,8 +1,12 @@
 #include "support/tested.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <cmocka.h>
 
 static const char *backend = "cpu";
 
@@ -57,6 +61,7 @@ int tt_main(int argc, char **argv, int (*group)(void))
     if (argc < 2) return tt_run_per_isa(FC_ISA_SCALAR, group) == 0 ? 0 : 1;
     fc_err why;
     backend = argv[1];
+    if (argc > 2) cmocka_set_test_filter(argv[2]);
     find_device(&why);
     if (!why.message[0]) return group() == 0 ? 0 : 1;
     (void)fprintf(stderr, "skipped: %s\n", why.message);

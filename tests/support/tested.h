@@ -9,7 +9,8 @@
 
 enum { TT_SKIPPED = 77 }; /* exit code: ctest shows the test as skipped */
 
-/* Runs the group for the backend that the arguments name; what main returns. Says why when it skips. */
+/* Runs the group for the backend that the first argument names, of it the tests that fit the second (with *
+ * and ?); what main returns. Says why when it skips. */
 int tt_main(int argc, char **argv, int (*group)(void));
 /* The device under test. */
 tt_dev tt_open_tested(int threads);

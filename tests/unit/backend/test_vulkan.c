@@ -434,6 +434,5 @@ static int group(void)
 
 int main(int argc, char **argv)
 {
-    (void)argc;
-    return tt_main(2, (char *[]){argv[0], "vulkan", NULL}, group);
+    return tt_main(argc > 1 ? 3 : 2, (char *[]){argv[0], "vulkan", argc > 1 ? argv[1] : NULL, NULL}, group);
 }
