@@ -36,7 +36,7 @@ typedef struct job {
     fc_progress progress;
     fc_record_hashes hashes;
     int32_t saved;     /* pictures of this call */
-    bool tells_notice; /* of the model's card */
+    bool warns_notice; /* of the model's card */
 } job;
 
 static void on_warning(void *user, const char *text)
@@ -79,8 +79,10 @@ static fc_status complete(job *j, const fc_request *given, fc_err *err)
     j->request = fc_request_new();
     if (!j->request) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_status status = fc_request_merge(j->request, given, err);
-    if (status == FC_OK) status = fc_request_resolve(j->request, &j->arena, &j->params, err);
-    if (status == FC_OK) status = fc_model_files_find(&j->params, j->request, &j->arena, &j->files, err);
+    if (status != FC_OK) return status;
+    status = fc_request_resolve(j->request, &j->arena, &j->params, err);
+    if (status != FC_OK) return status;
+    status = fc_model_files_find(&j->params, j->request, &j->arena, &j->files, err);
     if (status != FC_OK) return status;
     status = fc_model_card_open(&card, j->files.base, err);
     if (status == FC_OK && card.root) {
@@ -101,13 +103,16 @@ static fc_status prepare(job *j, const fc_request *given, fc_err *err)
     status = fc_config_read_folders(home, "wildcards", &wildcards, err);
     if (status != FC_OK) return status;
     if (!j->hooks || !j->hooks->memory_only) status = fc_out_open(&j->out, &j->params, home, err);
-    if (status == FC_OK) status = fc_styles_open_home(home, job_warn(j), &j->styles, err);
-    if (status == FC_OK)
-        status = fc_wildcards_open(wildcards.items, wildcards.count, job_warn(j), &j->wildcards, err);
-    if (status == FC_OK)
-        status = fc_picture_input_open(&j->picture, home, j->request, &j->params, &j->arena, err);
-    if (status == FC_OK) status = make_plan(j, err);
-    if (status == FC_OK && j->tells_notice && j->files.notice) on_warning(j, j->files.notice);
+    if (status != FC_OK) goto out;
+    status = fc_styles_open_home(home, job_warn(j), &j->styles, err);
+    if (status != FC_OK) goto out;
+    status = fc_wildcards_open(wildcards.items, wildcards.count, job_warn(j), &j->wildcards, err);
+    if (status != FC_OK) goto out;
+    status = fc_picture_input_open(&j->picture, home, j->request, &j->params, &j->arena, err);
+    if (status != FC_OK) goto out;
+    status = make_plan(j, err);
+    if (status == FC_OK && j->warns_notice && j->files.notice) on_warning(j, j->files.notice);
+out:
     for (int32_t i = 0; status == FC_OK && i < j->plan.warnings.count; i++)
         on_warning(j, j->plan.warnings.items[i]);
     return status;
@@ -138,9 +143,11 @@ static fc_status hash_models(job *j, fc_err *err)
     const char **loras = fc_arena_array(&j->arena, (size_t)models->lora_count, sizeof *loras);
     if (!loras) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_status status = hash_one(j, models->base, &j->hashes.base, err);
-    if (status == FC_OK) status = hash_one(j, models->refiner, &j->hashes.refiner, err);
+    if (status != FC_OK) goto out;
+    status = hash_one(j, models->refiner, &j->hashes.refiner, err);
     for (int32_t i = 0; i < models->lora_count && status == FC_OK; i++)
         status = hash_one(j, models->loras[i].path, &loras[i], err);
+out:
     j->hashes.loras = loras;
     return status;
 }
@@ -239,7 +246,8 @@ static fc_status run(job *j, int32_t skip, fc_err *err)
     fc_progress_init(&j->progress, j->hooks, j->plan.count, total, fc_now);
     fc_hooks hooks = fc_progress_hooks(&j->progress);
     fc_status status = load_models(j, &hooks, err);
-    if (status == FC_OK) status = hash_models(j, err);
+    if (status != FC_OK) return status;
+    status = hash_models(j, err);
     for (int32_t i = skip; i < j->plan.count && status == FC_OK; i++) status = run_image(j, i, err);
     return status;
 }
@@ -260,14 +268,16 @@ static void close_job(job *j)
     fc_arena_fini(&j->arena);
 }
 
-static fc_status generate(fc_engine *engine, const fc_request *request, int32_t skip, bool tells_notice,
+static fc_status generate(fc_engine *engine, const fc_request *request, int32_t skip, bool warns_notice,
                           const fc_hooks *hooks, fc_err *err)
 {
     job j;
     open_job(&j, engine, hooks);
-    j.tells_notice = tells_notice;
+    j.warns_notice = warns_notice;
     fc_status status = prepare(&j, request, err);
-    if (status == FC_OK) status = run(&j, skip, err);
+    if (status != FC_OK) goto out;
+    status = run(&j, skip, err);
+out:
     close_job(&j);
     return status;
 }

@@ -100,7 +100,9 @@ static fc_status read_mask(fc_picture_input *in, const fc_pixels *given, fc_err 
         if (!status) status = flatten(&flat, err);
         source = &flat;
     }
-    if (!status) status = fc_mask_from_picture(&in->mask, source, in->picture.w, in->picture.h, err);
+    if (status != FC_OK) goto out;
+    status = fc_mask_from_picture(&in->mask, source, in->picture.w, in->picture.h, err);
+out:
     fc_pixels_fini(&own);
     fc_pixels_fini(&flat);
     return status;
@@ -129,7 +131,9 @@ fc_status fc_picture_input_open(fc_picture_input *in, const char *home, fc_reque
     } else if (!status && in->picture.channels == 4) {
         status = mask_of_transparent(&in->mask, &in->picture, err);
     }
-    if (!status) status = flatten(&in->picture, err);
+    if (status != FC_OK) goto out;
+    status = flatten(&in->picture, err);
+out:
     fc_pixels_fini(&given);
     if (status) {
         fc_picture_input_close(in);
@@ -199,7 +203,8 @@ fc_status fc_picture_files_find(const fc_params *params, const char *home, const
     bool enlarges = work->kind == FC_WORK_UPSCALE || work->kind == FC_WORK_ENLARGE;
     fc_status status = FC_OK;
     if (enlarges || *params->upscaler) status = find_upscaler(params, home, arena, warn, models, err);
-    if (!status && work->kind == FC_WORK_INPAINT && work->engine)
+    if (status != FC_OK) return status;
+    if (work->kind == FC_WORK_INPAINT && work->engine)
         status = find_inpaint_engine(home, arena, warn, models, err);
     return status;
 }

@@ -129,20 +129,20 @@ fc_status fc_host_read_rows(const fc_pack_src *src, int threads, int32_t granule
     float *buffer = fc_alloc_aligned(FC_HOST_ALIGN, all);
     if (!buffer) return fc_fail(err, FC_NOMEM, "%s: out of memory while preparing the weight", src->name);
 
-    atomic_int status = FC_OK;
+    atomic_int failure = FC_OK;
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (int32_t b = 0; b < blocks; b++) {
-        if (atomic_load(&status) != FC_OK) continue;
+        if (atomic_load(&failure) != FC_OK) continue;
         float *rows = buffer + (size_t)omp_get_thread_num() * block;
         int32_t first = b * step;
         int32_t count = src->rows - first < step ? src->rows - first : step;
-        fc_status s = src->read_rows(src->user, first, count, rows);
-        if (s == FC_OK)
+        fc_status status = src->read_rows(src->user, first, count, rows);
+        if (status == FC_OK)
             fn(user, first, count, rows);
         else
-            atomic_store(&status, (int)s);
+            atomic_store(&failure, (int)status);
     }
     fc_free(buffer);
-    fc_status s = (fc_status)atomic_load(&status);
-    return s == FC_OK ? FC_OK : fc_fail(err, s, "%s: the weight cannot be read", src->name);
+    fc_status status = (fc_status)atomic_load(&failure);
+    return status == FC_OK ? FC_OK : fc_fail(err, status, "%s: the weight cannot be read", src->name);
 }

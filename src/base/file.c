@@ -39,7 +39,7 @@ static int open_regular(const char *path, size_t *size, fc_err *err)
 
 fc_status fc_map_open(fc_mapping *m, const char *path, fc_err *err)
 {
-    fc_err local;
+    fc_err local = {0};
     if (!err) err = &local;
     *m = (fc_mapping){0};
     size_t size = 0;
@@ -72,7 +72,7 @@ void fc_map_forget(const void *p, size_t size)
 
 fc_status fc_file_read(const char *path, fc_buf *b, fc_err *err)
 {
-    fc_err local;
+    fc_err local = {0};
     if (!err) err = &local;
     size_t size;
     int fd = open_regular(path, &size, err);

@@ -120,8 +120,11 @@ fc_status fc_file_write_atomic(const char *path, const void *data, size_t size, 
 {
     fc_atomic_file f;
     fc_status status = fc_atomic_open(&f, path, err);
-    if (status == FC_OK) status = fc_atomic_write(&f, data, size, err);
-    if (status == FC_OK) status = fc_atomic_commit(&f, err);
+    if (status != FC_OK) goto out;
+    status = fc_atomic_write(&f, data, size, err);
+    if (status != FC_OK) goto out;
+    status = fc_atomic_commit(&f, err);
+out:
     fc_atomic_abort(&f); /* nothing is left to do after a commit */
     return status;
 }

@@ -84,7 +84,8 @@ fc_status fc_sha256_file_watched(const char *path, const fc_sha256_watch *watch,
     ctx = start(err);
     if (!ctx) goto out;
     status = hash_stream(ctx, fd, block, path, watch, err);
-    if (status == FC_OK) status = finish(ctx, out, err);
+    if (status != FC_OK) goto out;
+    status = finish(ctx, out, err);
 out:
     EVP_MD_CTX_free(ctx);
     fc_free(block);

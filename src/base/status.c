@@ -112,9 +112,9 @@ fc_status fc_fail_errno(fc_err *err, int error_number, const char *format, ...)
     return fc_fail(err, code, "%s: %s", text, reason);
 }
 
-const char *fc_status_name(fc_status s)
+const char *fc_status_name(fc_status status)
 {
-    switch (s) {
+    switch (status) {
 #define X(name, text)                                                                                        \
     case FC_##name:                                                                                          \
         return #name;
@@ -135,17 +135,17 @@ static const struct {
 _Static_assert(sizeof codes / sizeof codes[0] == FC_STATUS_TABLE(X), "a row for every status");
 #undef X
 
-static bool is_known(fc_status s)
+static bool is_known(fc_status status)
 {
-    return (size_t)s < sizeof codes / sizeof codes[0];
+    return (size_t)status < sizeof codes / sizeof codes[0];
 }
 
-int fc_status_http(fc_status s)
+int fc_status_http(fc_status status)
 {
-    return codes[is_known(s) ? s : FC_INTERNAL].http;
+    return codes[is_known(status) ? status : FC_INTERNAL].http;
 }
 
-int fc_status_exit_code(fc_status s)
+int fc_status_exit_code(fc_status status)
 {
-    return codes[is_known(s) ? s : FC_INTERNAL].exit_code;
+    return codes[is_known(status) ? status : FC_INTERNAL].exit_code;
 }

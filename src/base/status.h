@@ -17,8 +17,8 @@ fc_status fc_fail_prefix(fc_err *err, const char *format, ...) FC_PRINTF(2, 3);
 /* fc_fail with strerror(error_number) appended; ENOENT, ENOSPC, EACCES ... choose the code. */
 fc_status fc_fail_errno(fc_err *err, int error_number, const char *format, ...) FC_PRINTF(3, 4);
 
-const char *fc_status_name(fc_status s); /* "NOT_FOUND" */
-int fc_status_http(fc_status s);
-int fc_status_exit_code(fc_status s);
+const char *fc_status_name(fc_status status); /* "NOT_FOUND" */
+int fc_status_http(fc_status status);
+int fc_status_exit_code(fc_status status);
 
 #endif

@@ -1,4 +1,4 @@
-/* fooocus config: what somebody has set, or every setting of the house, its value, and where that comes from.
+/* fooocus config: what somebody has set, or every setting, its value, and where that comes from.
  */
 #include <stdio.h>
 #include "app/common/json_text.h"
@@ -81,9 +81,12 @@ int cli_config(int argc, char **argv)
     fc_config *c = NULL;
     fc_status status = models_args_parse(&a, argc, argv, &err);
     if (status == FC_OK && a.help) return cli_print_help("config");
-    if (status == FC_OK) status = check_names(&a, &err);
-    if (status == FC_OK) status = fc_config_open(&c, a.home, a.preset, models_warn(), &err);
+    if (status != FC_OK) goto out;
+    status = check_names(&a, &err);
+    if (status != FC_OK) goto out;
+    status = fc_config_open(&c, a.home, a.preset, models_warn(), &err);
     if (status == FC_OK) show(&a, c);
+out:
     fc_config_close(c);
     return status == FC_OK ? 0 : cli_fail(&err);
 }

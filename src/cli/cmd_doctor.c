@@ -57,8 +57,10 @@ static fc_status report_file(const char *home, const char *name, fc_err *err)
     fc_arena_init(&arena, JOB_MEMORY);
     fc_buf_init(&text, MAX_REPORT);
     fc_status status = find_file(home, name, &arena, &path, err);
-    if (status == FC_OK) status = fc_model_report(path, &text, err);
+    if (status != FC_OK) goto out;
+    status = fc_model_report(path, &text, err);
     if (status == FC_OK) fputs(fc_buf_cstr(&text), stdout);
+out:
     fc_buf_fini(&text);
     fc_arena_fini(&arena);
     return status;
@@ -223,15 +225,21 @@ static fc_status report_machine(const models_args *a, const char *home, fc_err *
     json_object_set_new(r.json, "version", json_string(fc_version()));
     fc_status status = report_settings(&r, home, err);
     report_memory(&r);
-    if (status == FC_OK) status = report_disk(&r, home, err);
-    if (status == FC_OK) status = report_models(&r, home, err);
+    if (status != FC_OK) goto out;
+    status = report_disk(&r, home, err);
+    if (status != FC_OK) goto out;
+    status = report_models(&r, home, err);
+    if (status != FC_OK) goto out;
     fflush(stdout);
-    if (status == FC_OK) status = report_engine(&r, err);
-    if (status == FC_OK && a->json) print_json(r.json);
+    status = report_engine(&r, err);
+    if (status != FC_OK) goto out;
+    if (a->json) print_json(r.json);
+    if (r.problem)
+        status = fc_fail(err, FC_FORMAT,
+                         "some model files cannot be used; fooocus models verify mends what it can");
+out:
+    fflush(stdout);
     json_decref(r.json);
-    if (status == FC_OK && r.problem)
-        return fc_fail(err, FC_FORMAT,
-                       "some model files cannot be used; fooocus models verify mends what it can");
     return status;
 }
 

@@ -140,8 +140,10 @@ static fc_status check_prompt(const fc_request *from_picture, const fc_request *
     if (fc_request_is_set(given, FC_P_prompt)) return FC_OK;
     fc_arena_init(&arena, 1 << 20);
     fc_status status = fc_request_resolve(from_picture, &arena, &params, err);
-    if (status == FC_OK && !*params.prompt)
+    if (status != FC_OK) goto out;
+    if (!*params.prompt)
         status = fc_fail(err, FC_ARG, "the settings in the picture have no prompt: write one beside --from");
+out:
     fc_arena_fini(&arena);
     return status;
 }
@@ -153,14 +155,18 @@ static fc_status merge_picture(cli_args *args, screen *s, fc_err *err)
     fc_request *request = fc_request_new();
     if (!request) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_status status = fc_metadata_read_file(args->from, &record, err);
-    if (status == FC_OK) status = fc_record_apply(record, request, (fc_warn){on_warning, s}, err);
-    if (status == FC_OK) status = check_prompt(request, args->request, err);
-    if (status == FC_OK) status = fc_request_merge(request, args->request, err);
+    if (status != FC_OK) goto out;
+    status = fc_record_apply(record, request, (fc_warn){on_warning, s}, err);
+    if (status != FC_OK) goto out;
+    status = check_prompt(request, args->request, err);
+    if (status != FC_OK) goto out;
+    status = fc_request_merge(request, args->request, err);
     if (status == FC_OK) {
         fc_request_free(args->request);
         args->request = request;
         request = NULL;
     }
+out:
     fc_request_free(request);
     json_decref(record);
     return status;
@@ -173,15 +179,17 @@ static fc_status apply_config(cli_args *args, screen *s, fc_err *err)
     fc_params params;
     fc_arena arena;
     fc_arena_init(&arena, 1 << 20);
-    fc_status status = fc_request_resolve(args->request, &arena, &params, err);
-    if (status == FC_OK)
-        status =
-            fc_config_open(&config, fc_home_dir(params.home), args->preset, (fc_warn){on_warning, s}, err);
-    if (status == FC_OK) status = fc_config_apply(config, args->request, (fc_warn){on_warning, s}, err);
     models_args fetching = {.yes = args->yes,
                             .quiet = args->quiet || args->json,
                             .fetch = {.offline = args->offline, .mirror = args->mirror}};
-    if (status == FC_OK && args->preset) status = models_fetch_for(args->request, config, &fetching, err);
+    fc_status status = fc_request_resolve(args->request, &arena, &params, err);
+    if (status != FC_OK) goto out;
+    status = fc_config_open(&config, fc_home_dir(params.home), args->preset, (fc_warn){on_warning, s}, err);
+    if (status != FC_OK) goto out;
+    status = fc_config_apply(config, args->request, (fc_warn){on_warning, s}, err);
+    if (status != FC_OK) goto out;
+    if (args->preset) status = models_fetch_for(args->request, config, &fetching, err);
+out:
     fc_config_close(config);
     fc_arena_fini(&arena);
     return status;
@@ -206,10 +214,13 @@ static fc_status generate(cli_args *args, screen *s, fc_err *err)
     if (args->from && args->preset)
         return fc_fail(err, FC_ARG, "--from takes all settings from the picture: leave --preset out");
     fc_status status = args->from ? merge_picture(args, s, err) : FC_OK;
-    if (status == FC_OK && !args->from) status = apply_config(args, s, err);
-    if (status == FC_OK && !args->from && !fc_request_is_set(args->request, FC_P_prompt))
+    if (status != FC_OK) return status;
+    if (!args->from) status = apply_config(args, s, err);
+    if (status != FC_OK) return status;
+    if (!args->from && !fc_request_is_set(args->request, FC_P_prompt))
         status = fc_fail(err, FC_ARG, "there is no prompt, write fooocus generate \"a fox in the snow\"");
-    if (status == FC_OK) status = fc_engine_open(&args->engine, &engine, err);
+    if (status != FC_OK) return status;
+    status = fc_engine_open(&args->engine, &engine, err);
     if (status != FC_OK) return status;
     catch_signals();
     status = fc_generate(engine, args->request, &hooks, err);

@@ -403,7 +403,8 @@ static fc_status setup(const store *s, fc_err *err)
         if (!models_ask(s->args, "Fetch them now?")) return fc_fail(err, FC_CANCELLED, "nothing was fetched");
     }
     for (size_t i = 0; i < count && status == FC_OK; i++) status = get_one(s, models[i], err);
-    if (status == FC_OK) status = check_addresses(s, missing, err);
+    if (status != FC_OK) return status;
+    status = check_addresses(s, missing, err);
     if (status == FC_OK && !s->args->quiet)
         fprintf(stderr, "%s. Now: fooocus generate \"a lighthouse by the sea\" --preset %s\n",
                 count ? "Ready" : "Everything is here", s->args->preset);
@@ -417,11 +418,16 @@ int cli_setup(int argc, char **argv)
     fc_err err = {0};
     fc_status status = models_args_parse(&a, argc, argv, &err);
     if (status == FC_OK && a.help) return cli_print_help("setup");
-    if (status == FC_OK && a.name_count)
+    if (status != FC_OK) goto out;
+    if (a.name_count) {
         status = fc_fail(&err, FC_ARG, "'%.60s' means nothing here", a.names[0]);
+        goto out;
+    }
     if (!a.preset) a.preset = "sai";
-    if (status == FC_OK) status = store_open(&s, &a, &err);
-    if (status == FC_OK) status = setup(&s, &err);
+    status = store_open(&s, &a, &err);
+    if (status != FC_OK) goto out;
+    status = setup(&s, &err);
+out:
     store_close(&s);
     return status == FC_OK ? 0 : cli_fail(&err);
 }

@@ -89,10 +89,15 @@ static fc_status use_settings(cli_serve_args *args, fc_err *err)
     fc_config *config = NULL;
     fc_request *request = fc_request_new();
     fc_status status = request ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory");
-    if (status == FC_OK) status = fc_request_set(request, "home", home, err);
-    if (status == FC_OK) status = fc_config_open(&config, home, args->preset, warn, err);
-    if (status == FC_OK) status = fc_config_apply(config, request, warn, err);
-    if (status == FC_OK && args->preset) status = models_fetch_for(request, config, &fetching, err);
+    if (status != FC_OK) goto out;
+    status = fc_request_set(request, "home", home, err);
+    if (status != FC_OK) goto out;
+    status = fc_config_open(&config, home, args->preset, warn, err);
+    if (status != FC_OK) goto out;
+    status = fc_config_apply(config, request, warn, err);
+    if (status != FC_OK) goto out;
+    if (args->preset) status = models_fetch_for(request, config, &fetching, err);
+out:
     fc_config_close(config);
     fc_request_free(request);
     return status;
@@ -129,6 +134,8 @@ int cli_serve(int argc, char **argv)
         print_help();
         return 0;
     }
-    if (status == FC_OK) status = serve(&args, &err);
+    if (status != FC_OK) goto out;
+    status = serve(&args, &err);
+out:
     return status == FC_OK ? 0 : cli_fail(&err);
 }

@@ -117,10 +117,14 @@ static fc_status read_picture(const char *file, fc_pixels *rgb, fc_sha256 *hash,
     fc_pixels given = {0};
     fc_buf_init(&bytes, FC_IMAGE_MAX_INPUT_BYTES);
     fc_status status = fc_file_read(file, &bytes, err);
-    if (!status) status = fc_sha256_bytes(bytes.data, bytes.len, hash, err);
-    if (!status) status = fc_image_decode_input(&given, bytes.data, bytes.len, FC_IMAGE_MAX_INPUT, err);
+    if (status) goto out;
+    status = fc_sha256_bytes(bytes.data, bytes.len, hash, err);
+    if (status) goto out;
+    status = fc_image_decode_input(&given, bytes.data, bytes.len, FC_IMAGE_MAX_INPUT, err);
+    if (status) goto out;
+    status = fc_fit_flatten(rgb, &given, err);
+out:
     fc_buf_fini(&bytes);
-    if (!status) status = fc_fit_flatten(rgb, &given, err);
     fc_pixels_fini(&given);
     return status;
 }
@@ -133,7 +137,9 @@ static fc_status write_picture(const char *path, const fc_picture *p, const fc_s
     fc_buf out;
     fc_buf_init(&out, MAX_RESULT);
     fc_status status = fc_image_encode(&out, &image, FC_PNG, &notes, err);
-    if (!status) status = fc_file_write_atomic(path, out.data, out.len, err);
+    if (status != FC_OK) goto out;
+    status = fc_file_write_atomic(path, out.data, out.len, err);
+out:
     fc_buf_fini(&out);
     return status;
 }
@@ -151,8 +157,11 @@ static fc_status enlarge(upscale *u, const char *file, const char *path, int num
                           .input_count = 1,
                           .image = number,
                           .images = u->count};
-    if (!status) status = fc_engine_run(u->engine, &task, &hooks, &picture, err);
-    if (!status) status = write_picture(path, &picture, &hash, err);
+    if (status != FC_OK) goto out;
+    status = fc_engine_run(u->engine, &task, &hooks, &picture, err);
+    if (status != FC_OK) goto out;
+    status = write_picture(path, &picture, &hash, err);
+out:
     fc_picture_fini(&picture);
     fc_pixels_fini(&rgb);
     return status;
@@ -194,11 +203,14 @@ static fc_status open_engine(upscale *u, fc_arena *arena, fc_err *err)
     fc_model_choice models = {0};
     const fc_image_work work = {.kind = FC_WORK_ENLARGE, .factor = u->factor};
     fc_status status = fc_request_resolve(u->request, arena, &params, err);
-    if (!status)
-        status = fc_picture_files_find(&params, fc_home_dir(params.home), &work, arena,
-                                       (fc_warn){on_warning, u}, &models, err);
-    if (!status && u->folder) status = fc_mkdir_all(u->folder, err);
-    if (!status) status = fc_engine_open(&u->config, &u->engine, err);
+    if (status != FC_OK) goto out;
+    status = fc_picture_files_find(&params, fc_home_dir(params.home), &work, arena, (fc_warn){on_warning, u},
+                                   &models, err);
+    if (status != FC_OK) goto out;
+    if (u->folder) status = fc_mkdir_all(u->folder, err);
+    if (status != FC_OK) goto out;
+    status = fc_engine_open(&u->config, &u->engine, err);
+out:
     return status || !models.upscaler ? status : fc_engine_load(u->engine, &models, NULL, err);
 }
 
@@ -213,8 +225,10 @@ static fc_status run(upscale *u, fc_err *err)
     fc_status status = open_engine(u, &arena, err);
     for (int i = 0; i < u->count && !status; i++) status = run_file(u, i, err);
     if (u->there && !u->quiet) fprintf(stderr, "%d were there already\n", u->there);
-    if (!status && u->broken)
+    if (status != FC_OK) goto out;
+    if (u->broken)
         status = fc_fail(err, FC_FORMAT, "%d of %d pictures could not be enlarged", u->broken, u->count);
+out:
     fc_engine_close(u->engine);
     fc_arena_fini(&arena);
     return status;

@@ -260,7 +260,9 @@ fc_status models_fetch_for(const fc_request *request, const fc_config *config, m
     fc_params params;
     fc_arena_init(&arena, 1 << 20);
     fc_status status = fc_request_resolve(request, &arena, &params, err);
-    if (status == FC_OK) status = fc_catalog_open(&catalog, params.home, config, models_warn(), err);
+    if (status != FC_OK) goto out;
+    status = fc_catalog_open(&catalog, params.home, config, models_warn(), err);
+out:
     size_t count = status == FC_OK ? fc_modelstore_missing(&catalog, &params, models) : 0;
     a->home = status == FC_OK ? params.home : "";
     if (count > 0 && !a->quiet) {

@@ -155,8 +155,8 @@ static fc_status add_increment(fc_brownian *b, const node *n, double from, doubl
     if (!left) return FC_NOMEM;
     if (from < middle) {
         node child = {n->start, middle, n->key * 2, n->depth + 1, left};
-        fc_status s = add_increment(b, &child, from, to < middle ? to : middle, out, err);
-        if (s) return s;
+        fc_status status = add_increment(b, &child, from, to < middle ? to : middle, out, err);
+        if (status) return status;
     }
     if (to > middle) {
         const float *right = right_half(b, n, left, err);
@@ -175,8 +175,8 @@ fc_status fc_brownian_noise(fc_brownian *b, float sigma, float sigma_next, float
     to = fc_brownian_round6(to > b->end ? b->end : to);
     if (!(from < to)) return FC_OK;
     node root = {b->start, b->end, 0, 0, b->root};
-    fc_status s = add_increment(b, &root, from, to, out, err);
+    fc_status status = add_increment(b, &root, from, to, out, err);
     float length = sqrtf(fabsf(sigma_next - sigma));
     for (size_t i = 0; i < b->count; i++) out[i] = -out[i] / length;
-    return s;
+    return status;
 }

@@ -75,13 +75,14 @@ static fc_status pass_run(struct pass *p, fc_cx *cx, const fc_text_encoders *enc
     fc_clip_chunk_opts opts = {.rule = request->recipe->clean_rule,
                                .pad = p->g ? FC_CLIP_PAD_ZERO : FC_CLIP_PAD_END};
     p->width = fc_clip_width(p->clip);
-    fc_status s = fc_clip_chunks_make(&p->empty, encoders->vocab, "", 0, &opts, err);
-    if (s) return s;
+    fc_status status = fc_clip_chunks_make(&p->empty, encoders->vocab, "", 0, &opts, err);
+    if (status) return status;
     if (request->embeddings) opts.embeddings = &request->embeddings->names;
-    s = fc_clip_chunks_make(&p->chunks, encoders->vocab, request->text, request->size, &opts, err);
+    status = fc_clip_chunks_make(&p->chunks, encoders->vocab, request->text, request->size, &opts, err);
     p->first = needs_empty(p, cx, request->recipe);
-    if (!s) s = gather_ids(p, request, err);
-    if (s) return s;
+    if (status != FC_OK) return status;
+    status = gather_ids(p, request, err);
+    if (status) return status;
     int32_t n = p->first + (int32_t)p->chunks.count;
     p->hidden = fc_alloc((size_t)n * CHUNK * (size_t)p->width * sizeof *p->hidden);
     p->pooled = fc_alloc((size_t)fc_clip_pooled_width(p->clip) * sizeof *p->pooled);
@@ -155,18 +156,20 @@ fc_status fc_text_encode(fc_cx *cx, const fc_text_encoders *encoders, const fc_t
     struct pass l = {.clip = encoders->l}, g = {.clip = encoders->g, .g = true};
     *out = (fc_text_result){0};
     fc_mark m = fc_enter(cx, "text");
-    fc_status s = l.clip ? pass_run(&l, cx, encoders, request, err) : FC_OK;
-    if (!s) s = pass_run(&g, cx, encoders, request, err);
-    if (!s) {
+    fc_status status = l.clip ? pass_run(&l, cx, encoders, request, err) : FC_OK;
+    if (status != FC_OK) goto out;
+    status = pass_run(&g, cx, encoders, request, err);
+    if (!status) {
         if (l.clip) apply_weights(&l, request->recipe);
         apply_weights(&g, request->recipe);
-        s = join(&l, &g, out, err);
+        status = join(&l, &g, out, err);
     }
+out:
     fc_leave(cx, m);
     pass_fini(&l);
     pass_fini(&g);
-    if (s) fc_text_result_fini(out);
-    return s;
+    if (status) fc_text_result_fini(out);
+    return status;
 }
 
 void fc_text_result_fini(fc_text_result *r)

@@ -11,8 +11,8 @@ fc_status fc_guidance_init(fc_guidance *g, const fc_guidance_params *params, fc_
                        .scale = params->scale,
                        .mimic = params->mimic,
                        .sharpness = params->sharpness};
-    fc_status s = fc_bilateral_init(&g->filter, params->width, params->height, arena, err);
-    if (s) return s;
+    fc_status status = fc_bilateral_init(&g->filter, params->width, params->height, arena, err);
+    if (status) return status;
     g->count = (size_t)params->width * (size_t)params->height * FC_LATENT_CHANNELS;
     g->work = fc_arena_array(arena, g->count, sizeof *g->work);
     g->blurred = fc_arena_array(arena, g->count, sizeof *g->blurred);

@@ -83,9 +83,9 @@ static void init(fc_model_sampling *ms, fc_sampling_kind kind, fc_table_rounding
         return;
     }
     if (prediction->kind == FC_PREDICTS_EDM_V) {
-        bool told = prediction->sigma_max > 0;
-        continuous_table(ms, told ? prediction->sigma_min : EDM_SIGMA_MIN,
-                         told ? prediction->sigma_max : EDM_SIGMA_MAX);
+        bool is_given = prediction->sigma_max > 0;
+        continuous_table(ms, is_given ? prediction->sigma_min : EDM_SIGMA_MIN,
+                         is_given ? prediction->sigma_max : EDM_SIGMA_MAX);
         return;
     }
     if (kind != FC_SAMPLING_EPS) distilled_table(ms);

@@ -38,15 +38,15 @@ fc_status fc_bench_text(fc_engine *e, const fc_task *task, fc_err *err)
 {
     fc_arena arena;
     fc_conditions side;
-    fc_status s = FC_OK;
+    fc_status status = FC_OK;
     fc_arena_init(&arena, BENCH_MAX_BYTES);
     fc_engine_begin(e, NULL);
     fc_text_cache_fini(&e->texts);
     fc_text_cache_init(&e->texts);
-    for (int negative = 0; negative < 2 && !s; negative++)
-        s = fc_engine_conditions(e, task, &fc_recipe_2_5, negative, false, &arena, &side, err);
+    for (int negative = 0; negative < 2 && !status; negative++)
+        status = fc_engine_conditions(e, task, &fc_recipe_2_5, negative, false, &arena, &side, err);
     fc_arena_fini(&arena);
-    return s;
+    return status;
 }
 
 bool fc_bench_can_decode(const fc_engine *e, fc_bench_decoder decoder)
@@ -60,14 +60,14 @@ static fc_status decode_vae(fc_engine *e, bool strips, const float *latent, int3
 {
     size_t plane = (size_t)h * (size_t)w;
     float *pixels = fc_alloc(plane * 4 * sizeof *pixels), *image = fc_alloc(plane * 64 * 3 * sizeof *image);
-    fc_status s = pixels && image ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory");
-    if (!s) {
+    fc_status status = pixels && image ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory");
+    if (!status) {
         for (size_t i = 0; i < plane * 4; i++) pixels[i] = latent[i % 4 * plane + i / 4];
-        s = fc_engine_decode_vae(e, pixels, h, w, strips, image, err);
+        status = fc_engine_decode_vae(e, pixels, h, w, strips, image, err);
     }
     fc_free(pixels);
     fc_free(image);
-    return s;
+    return status;
 }
 
 /* As the engine does it for a picture. */
@@ -79,9 +79,9 @@ static fc_status decode_fast(fc_engine *e, const float *latent, int32_t h, int32
     if (!picture.latent) return fc_fail(err, FC_NOMEM, "out of memory");
     memcpy(picture.latent, latent, bytes);
     task.fast_vae = true;
-    fc_status s = fc_engine_decode(e, &task, NULL, &picture, err);
+    fc_status status = fc_engine_decode(e, &task, NULL, &picture, err);
     fc_picture_fini(&picture);
-    return s;
+    return status;
 }
 
 fc_status fc_bench_decode(fc_engine *e, fc_bench_decoder decoder, int32_t width, int32_t height, fc_err *err)
@@ -96,10 +96,11 @@ fc_status fc_bench_decode(fc_engine *e, fc_bench_decoder decoder, int32_t width,
     fc_rng_normal(&rng, latent, count);
     for (size_t i = 0; i < count; i++) latent[i] /= FC_VAE_SCALE;
     fc_engine_begin(e, NULL);
-    fc_status s = decoder == FC_BENCH_TAESD ? decode_fast(e, latent, h, w, err)
-                                            : decode_vae(e, decoder == FC_BENCH_STRIPS, latent, h, w, err);
+    fc_status status = decoder == FC_BENCH_TAESD
+                           ? decode_fast(e, latent, h, w, err)
+                           : decode_vae(e, decoder == FC_BENCH_STRIPS, latent, h, w, err);
     fc_free(latent);
-    return s;
+    return status;
 }
 
 /* ---- the list of operations ---- */
@@ -140,12 +141,13 @@ static fc_status list_ops(fc_engine *e, const fc_task *task, fc_oplog *out, fc_e
     run.steps = run.steps_total = 3;
     out->part = FC_BENCH_OPS_TEXT;
     fc_oplog_attach(e->dev, out);
-    fc_status s = fc_bench_text(e, task, err);
+    fc_status status = fc_bench_text(e, task, err);
     fc_oplog_attach(e->dev, NULL);
-    if (s) return s;
-    s = fc_engine_run(e, &run, &hooks, &picture, err);
+    if (status) return status;
+    status = fc_engine_run(e, &run, &hooks, &picture, err);
     fc_picture_fini(&picture);
-    if (s != FC_CANCELLED) return s ? s : fc_fail(err, FC_INTERNAL, "the run of three steps did not stop");
+    if (status != FC_CANCELLED)
+        return status ? status : fc_fail(err, FC_INTERNAL, "the run of three steps did not stop");
     if (!fc_bench_can_decode(e, FC_BENCH_WHOLE)) return FC_OK;
     out->part = FC_BENCH_OPS_DECODE;
     fc_oplog_attach(e->dev, out);
@@ -159,11 +161,14 @@ fc_status fc_bench_list_ops(const char *model, fc_precision precision, const fc_
     fc_engine *e;
     out->count = 0;
     out->overflow = false;
-    fc_status s = fc_engine_open_with(&fc_oplog_backend, &config, &e, err);
-    if (s) return s;
-    s = fc_engine_load(e, &(fc_model_choice){.base = model}, NULL, err);
-    if (!s) s = list_ops(e, task, out, err);
+    fc_status status = fc_engine_open_with(&fc_oplog_backend, &config, &e, err);
+    if (status) return status;
+    status = fc_engine_load(e, &(fc_model_choice){.base = model}, NULL, err);
+    if (status) goto out;
+    status = list_ops(e, task, out, err);
+    if (status) goto out;
+    if (out->overflow) status = fc_fail(err, FC_LIMIT, "the model has too many kinds of operations");
+out:
     fc_engine_close(e);
-    if (!s && out->overflow) s = fc_fail(err, FC_LIMIT, "the model has too many kinds of operations");
-    return s;
+    return status;
 }

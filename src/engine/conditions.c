@@ -19,7 +19,7 @@ static void encode_dry(fc_cx *dry, void *user)
 }
 
 static const fc_text_entry *encode(fc_engine *e, const fc_model *m, const fc_task *task,
-                                   const fc_recipe *recipe, const char *text, fc_err *err, fc_status *s)
+                                   const fc_recipe *recipe, const char *text, fc_err *err, fc_status *status)
 {
     const fc_text_key key = {.model = m->serial,
                              .patches = m->patches,
@@ -37,15 +37,15 @@ static const fc_text_entry *encode(fc_engine *e, const fc_model *m, const fc_tas
                                      .skip = task->clip_skip,
                                      .embeddings = &embeddings};
     fc_text_result r;
-    *s = fc_engine_reserve(e, encode_dry, &(struct encoding){&encoders, &request}, err);
-    if (!*s) *s = fc_text_encode(&e->cx, &encoders, &request, &r, err);
-    if (*s) return NULL;
+    *status = fc_engine_reserve(e, encode_dry, &(struct encoding){&encoders, &request}, err);
+    if (!*status) *status = fc_text_encode(&e->cx, &encoders, &request, &r, err);
+    if (*status) return NULL;
     fc_text_entry *entry = fc_text_cache_put(&e->texts, &key, r.tokens, r.width, r.pooled_width);
     if (entry) {
         memcpy(entry->context, r.context, (size_t)r.tokens * (size_t)r.width * sizeof(float));
         memcpy(entry->pooled, r.pooled, (size_t)r.pooled_width * sizeof(float));
     } else {
-        *s = fc_fail(err, FC_NOMEM, "out of memory while encoding the prompt");
+        *status = fc_fail(err, FC_NOMEM, "out of memory while encoding the prompt");
     }
     fc_text_result_fini(&r);
     return entry;
@@ -87,12 +87,12 @@ static fc_status join_texts(fc_engine *e, const fc_task *task, const fc_recipe *
     fc_model *m = refiner && !shared ? e->model[FC_ROLE_REFINER] : fc_engine_text_model(e);
     int32_t width = shared ? fc_unet_layout_get(e->model[FC_ROLE_REFINER]->unet)->context_width : 0;
     *out = (joined){0};
-    fc_engine_activate(e, m, e->act);
+    fc_engine_make_resident(e, m, e->act);
     for (int32_t i = 0; i < list->count; i++) {
-        fc_status s = FC_OK;
-        const fc_text_entry *t = encode(e, m, task, recipe, list->texts[i], err, &s);
-        if (!s) s = append(out, t, i < list->pooled, width, arena, err);
-        if (s) return s;
+        fc_status status = FC_OK;
+        const fc_text_entry *t = encode(e, m, task, recipe, list->texts[i], err, &status);
+        if (!status) status = append(out, t, i < list->pooled, width, arena, err);
+        if (status) return status;
     }
     return FC_OK;
 }
@@ -134,8 +134,9 @@ fc_status fc_engine_conditions(fc_engine *e, const fc_task *task, const fc_recip
     const fc_unet_layout *layout =
         fc_unet_layout_get(e->model[refiner ? FC_ROLE_REFINER : FC_ROLE_BASE]->unet);
     int32_t label_width = layout->label_width;
-    fc_status s = join_texts(e, task, recipe, list->count > 0 ? list : &empty, refiner, arena, &texts, err);
-    if (s) return s;
+    fc_status status =
+        join_texts(e, task, recipe, list->count > 0 ? list : &empty, refiner, arena, &texts, err);
+    if (status) return status;
     if (texts.width != layout->context_width) /* encoders of another file */
         return fc_fail(
             err, FC_UNSUPPORTED,
@@ -144,9 +145,10 @@ fc_status fc_engine_conditions(fc_engine *e, const fc_task *task, const fc_recip
             texts.width, layout->context_width);
     *out = (fc_conditions){.context = texts.context, .tokens = texts.tokens, .width = texts.width};
     fc_adm_kind kind = refiner ? FC_ADM_REFINER : FC_ADM_BASE;
-    s = make_label(task, recipe, kind, negative, &texts, label_width, arena, &out->label, err);
-    if (!s && !refiner && recipe->adm_switches)
-        s = make_label(task, recipe, FC_ADM_BASE_CONSISTENT, negative, &texts, label_width, arena,
-                       &out->label_later, err);
-    return s;
+    status = make_label(task, recipe, kind, negative, &texts, label_width, arena, &out->label, err);
+    if (status != FC_OK) return status;
+    if (!refiner && recipe->adm_switches)
+        status = make_label(task, recipe, FC_ADM_BASE_CONSISTENT, negative, &texts, label_width, arena,
+                            &out->label_later, err);
+    return status;
 }

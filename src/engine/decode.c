@@ -58,7 +58,7 @@ static fc_status decode_fast(fc_engine *e, const float *z, int32_t h, int32_t w,
     for (size_t i = 0; i < count; i++) scaled[i] = z[i] * FC_VAE_SCALE;
     struct decoding d = {.taesd = e->model[FC_ROLE_PREVIEW]->taesd, .z = scaled, .h = h, .w = w};
     d.image = image;
-    fc_engine_activate(e, e->model[FC_ROLE_PREVIEW], e->act);
+    fc_engine_make_resident(e, e->model[FC_ROLE_PREVIEW], e->act);
     fc_status status = run_decoding(e, &d, err);
     fc_free(scaled);
     /* 0..1 -> -1..1, the VAE's scale */
@@ -82,7 +82,7 @@ fc_status fc_engine_decode_vae(fc_engine *e, const float *z, int32_t h, int32_t 
 {
     fc_model *m = fc_engine_vae_model(e);
     struct decoding d = {.vae = m->vae, .z = z, .image = image, .h = h, .w = w, .strips = strips};
-    fc_engine_activate(e, m, e->act_wide);
+    fc_engine_make_resident(e, m, e->act_wide);
     return run_decoding(e, &d, err);
 }
 
@@ -96,7 +96,7 @@ static fc_status decode_tiles(fc_engine *e, const float *z, int32_t h, int32_t w
 {
     fc_model *m = fc_engine_vae_model(e);
     const fc_vae_tiles tiles = {.tilings = fc_vae_decode_tilings, .count = 3};
-    fc_engine_activate(e, m, e->act_wide);
+    fc_engine_make_resident(e, m, e->act_wide);
     fc_vae_decode_tiled(&e->cx, m->vae, z, h, w, &tiles, image);
     return fc_cx_status(&e->cx, err);
 }
@@ -128,24 +128,24 @@ fc_status fc_engine_decode(fc_engine *e, const fc_task *task, const fc_hooks *ho
     fc_emit_phase(hooks, FC_PHASE_DEVELOPING);
     float *z = fc_alloc(plane * 4 * sizeof *z), *image = fc_alloc(pixels * 3 * sizeof *image);
     picture->rgb = fc_alloc(pixels * 3);
-    fc_status s = z && image && picture->rgb
-                      ? FC_OK
-                      : fc_fail(err, FC_NOMEM, "out of memory while decoding the picture");
-    if (!s) {
+    fc_status status = z && image && picture->rgb
+                           ? FC_OK
+                           : fc_fail(err, FC_NOMEM, "out of memory while decoding the picture");
+    if (!status) {
         planes_to_pixels(picture->latent, z, plane, 4);
         bool fast = task->fast_vae && e->model[FC_ROLE_PREVIEW];
-        s = fast ? decode_fast(e, z, h, w, image, err)
-                 : decode_full(e, z, h, w, task->work.kind == FC_WORK_UPSCALE, image, err);
-        if (!s) s = check_numbers(image, pixels * 3, err);
+        status = fast ? decode_fast(e, z, h, w, image, err)
+                      : decode_full(e, z, h, w, task->work.kind == FC_WORK_UPSCALE, image, err);
+        if (!status) status = check_numbers(image, pixels * 3, err);
     }
-    if (!s) {
+    if (!status) {
         fc_vae_to_u8(image, picture->rgb, pixels * 3);
         picture->width = w * 8;
         picture->height = h * 8;
     }
     fc_free(z);
     fc_free(image);
-    return s;
+    return status;
 }
 
 void fc_engine_preview(fc_engine *e, const fc_task *task, const fc_hooks *hooks, const float *denoised,

@@ -41,28 +41,28 @@ static void warn(const fc_hooks *hooks, const char *path, const fc_embedding *v,
 
 static fc_status read_all(fc_embedding_set *set, const fc_model_choice *choice, fc_err *err)
 {
-    fc_status s = FC_OK;
+    fc_status status = FC_OK;
     set->items = fc_calloc((size_t)choice->embedding_count + 1, sizeof *set->items);
     if (!set->items) return fc_fail(err, FC_NOMEM, "out of memory");
-    for (int32_t i = 0; i < choice->embedding_count && !s; i++) {
+    for (int32_t i = 0; i < choice->embedding_count && !status; i++) {
         fc_embedding_entry *e = &set->items[set->count++];
         e->name = fc_strdup(choice->embeddings[i].name);
         const fc_embedding_choice *file = &choice->embeddings[i];
         if (!e->name) return fc_fail(err, FC_NOMEM, "out of memory");
-        s = file->bundled ? fc_embedding_open_bundled(&e->vectors, file->path, file->name, err)
-                          : fc_embedding_open(&e->vectors, file->path, err);
+        status = file->bundled ? fc_embedding_open_bundled(&e->vectors, file->path, file->name, err)
+                               : fc_embedding_open(&e->vectors, file->path, err);
     }
-    return s;
+    return status;
 }
 
 fc_status fc_embedding_set_load(fc_embedding_set *set, const fc_model_choice *choice, int32_t l, int32_t g,
                                 const fc_hooks *hooks, fc_err *err)
 {
     fc_embedding_set fresh = {0};
-    fc_status s = read_all(&fresh, choice, err);
-    if (s) {
+    fc_status status = read_all(&fresh, choice, err);
+    if (status) {
         fc_embedding_set_fini(&fresh);
-        return s;
+        return status;
     }
     for (int32_t i = 0; i < fresh.count; i++)
         warn(hooks, choice->embeddings[i].path, &fresh.items[i].vectors, l, g);

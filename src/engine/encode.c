@@ -75,7 +75,7 @@ fc_status fc_engine_encode(fc_engine *e, const float *image, int32_t h, int32_t 
                        "%s has no VAE that reads pictures: choose a complete VAE with --vae FILE", m->path);
     float *z = fc_alloc(plane * CHANNELS * sizeof *z);
     if (!z) return fc_fail(err, FC_NOMEM, "out of memory");
-    fc_engine_activate(e, m, e->act_wide);
+    fc_engine_make_resident(e, m, e->act_wide);
     bool large = h % 8 == 0 && w % 8 == 0 &&
                  fc_engine_is_large(e, fc_vae_encode_bytes(m->vae, e->act_wide, 1, h / 8, w / 8));
     fc_status status =

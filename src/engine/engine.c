@@ -61,7 +61,8 @@ static fc_status keep_config(fc_engine *e, const fc_engine_config *c, fc_err *er
 static fc_status open_parts(fc_engine *e, const fc_engine_config *c, fc_err *err)
 {
     fc_status status = keep_config(e, c, err);
-    if (!status) status = fc_engine_open_device(e, &e->config, err);
+    if (status != FC_OK) return status;
+    status = fc_engine_open_device(e, &e->config, err);
     if (status) return status;
     e->memory = c->memory;
     e->int8 = c->weights == FC_WEIGHTS_INT8;
@@ -103,10 +104,10 @@ fc_status fc_engine_open_with(const fc_backend *backend, const fc_engine_config 
     fc_engine *e = fc_calloc(1, sizeof *e);
     if (!e) return fc_fail(err, FC_NOMEM, "out of memory");
     e->backend = backend;
-    fc_status s = open_parts(e, config ? config : &none, err);
-    if (s) {
+    fc_status status = open_parts(e, config ? config : &none, err);
+    if (status) {
         fc_engine_close(e);
-        return s;
+        return status;
     }
     *engine = e;
     return FC_OK;
@@ -166,13 +167,13 @@ static fc_status open_missing(fc_engine *e, const char *paths[FC_ROLE_COUNT], co
             fresh[role] = e->model[role];
         } else {
             fc_emit_phase(hooks, phases[role]);
-            fc_status s =
+            fc_status status =
                 fc_model_open(&fresh[role], (fc_model_role)role, paths[role], e->backend, e->dev, err);
-            if (s) return s;
+            if (status) return status;
         }
         if (role != FC_ROLE_BASE) continue;
-        fc_status s = fc_engine_borrow(fresh[role], choice, paths, hooks, err);
-        if (s) return s;
+        fc_status status = fc_engine_borrow(fresh[role], choice, paths, hooks, err);
+        if (status) return status;
         fresh[role]->packs.int8 = e->int8;
     }
     return FC_OK;
@@ -194,8 +195,8 @@ static fc_status set_difference(fc_engine *e, const char *path, const fc_hooks *
     fc_difference *fresh = NULL;
     if (path) {
         fc_emit_phase(hooks, "Loading the inpainting engine");
-        fc_status s = fc_difference_open(&fresh, path, err);
-        if (s) return s;
+        fc_status status = fc_difference_open(&fresh, path, err);
+        if (status) return status;
     }
     fc_difference_close(e->difference);
     e->difference = fresh;
@@ -213,18 +214,18 @@ fc_status fc_engine_load(fc_engine *e, const fc_model_choice *choice, const fc_h
                                         [FC_ROLE_INPAINT_HEAD] = choice->inpaint_head};
     fc_model *fresh[FC_ROLE_COUNT] = {0};
     if (!choice->base && !choice->upscaler) return fc_fail(err, FC_ARG, "no model was chosen");
-    fc_status s = set_difference(e, choice->inpaint_patch, hooks, err);
-    if (s) return s;
-    s = open_missing(e, paths, choice, hooks, fresh, err);
-    if (!s) fc_engine_drop_loras(e);
+    fc_status status = set_difference(e, choice->inpaint_patch, hooks, err);
+    if (status) return status;
+    status = open_missing(e, paths, choice, hooks, fresh, err);
+    if (!status) fc_engine_drop_loras(e);
     for (int role = 0; role < FC_ROLE_COUNT; role++) {
-        fc_model *unwanted = s ? fresh[role] : e->model[role];
+        fc_model *unwanted = status ? fresh[role] : e->model[role];
         if (fresh[role] != e->model[role]) fc_model_close(unwanted);
-        if (!s) e->model[role] = fresh[role];
+        if (!status) e->model[role] = fresh[role];
     }
-    if (s || !choice->base) return s;
-    s = fc_engine_set_loras(e, choice, hooks, err);
-    return s ? s : set_embeddings(e, choice, hooks, err);
+    if (status || !choice->base) return status;
+    status = fc_engine_set_loras(e, choice, hooks, err);
+    return status ? status : set_embeddings(e, choice, hooks, err);
 }
 
 /* ---- a picture ---- */
@@ -245,8 +246,8 @@ static fc_status check_work(const fc_task *t, fc_err *err)
 
 static fc_status check_task(const fc_engine *e, const fc_task *t, fc_err *err)
 {
-    fc_status s = check_work(t, err);
-    if (s || t->work.kind == FC_WORK_ENLARGE) return s;
+    fc_status status = check_work(t, err);
+    if (status || t->work.kind == FC_WORK_ENLARGE) return status;
     if (!e->model[FC_ROLE_BASE]) return fc_fail(err, FC_ARG, "no model is loaded");
     if (t->width < 64 || t->height < 64 || t->width > 8192 || t->height > 8192 || t->width % 8 ||
         t->height % 8) {
@@ -295,7 +296,7 @@ static fc_status run_once(fc_engine *e, const fc_task *task, const fc_hooks *hoo
     fc_status status = run_task(e, task, hooks, &arena, out, err);
     if (status == FC_NUMERIC) status = fc_engine_blame_loras(e, err);
     for (int i = 0; i < FC_ROLE_COUNT && status == FC_NUMERIC; i++)
-        if (e->model[i]) status = fc_model_blame(e->model[i], err);
+        if (e->model[i]) status = fc_model_check_finite(e->model[i], err);
     if (status) fc_picture_fini(out);
     fc_engine_begin(e, NULL);
     fc_arena_fini(&arena);

@@ -70,7 +70,7 @@ fc_status fc_engine_borrow(const fc_model *base, const fc_model_choice *choice,
 
 /* Points cx at m's packed weights, for activations of this type, and gives them room under the budget: those
  * of other models go if they must. */
-void fc_engine_activate(fc_engine *e, fc_model *m, fc_dtype act);
+void fc_engine_make_resident(fc_engine *e, fc_model *m, fc_dtype act);
 /* Gives the stack the memory that what comes next takes: run does the same work on `dry`, which computes
  * nothing, with cx's type of activations. Nothing lies on the stack. NOMEM. */
 fc_status fc_engine_reserve(fc_engine *e, void (*run)(fc_cx *dry, void *user), void *user,
@@ -83,7 +83,7 @@ const char *fc_engine_type_name(fc_dtype act);
 fc_model *fc_engine_vae_model(const fc_engine *e);
 /* Drops the packed weights of the text encoders, 1.6 GB of SDXL's 6.9: packing them anew for the next prompt
  * takes a fraction of a second, and the texts of this one are kept. */
-void fc_engine_rest_encoders(fc_engine *e);
+void fc_engine_evict_encoders(fc_engine *e);
 
 /* emit.c */
 void fc_emit(const fc_hooks *hooks, const fc_event *event);

@@ -6,11 +6,11 @@
 #include "base/file.h"
 #include "engine/engine_impl.h"
 
-static void tell(const fc_hooks *hooks, const fc_model *base, const char *what, const char *lender)
+static void tell(const fc_hooks *hooks, const fc_model *base, const char *what, const char *fallback)
 {
     char text[600];
     snprintf(text, sizeof text, "%.200s has no %s: those of %.200s are used", fc_path_basename(base->path),
-             what, fc_path_basename(lender));
+             what, fc_path_basename(fallback));
     fc_emit(hooks, &(fc_event){.kind = FC_EVENT_WARNING, .text = text, .seconds_left = -1});
 }
 
@@ -44,31 +44,31 @@ static bool can_lend(const fc_model *base, const char *path, bool text)
 /* NULL: none. A named one that cannot lend is refused with a reason of its own, unless another can. */
 static const char *find(const fc_model *base, const fc_model_choice *choice, bool text)
 {
-    if (choice->lender && can_lend(base, choice->lender, text)) return choice->lender;
+    if (choice->fallback && can_lend(base, choice->fallback, text)) return choice->fallback;
     for (int32_t i = 0; i < choice->neighbour_count; i++)
         if (strcmp(choice->neighbours[i], base->path) != 0 && can_lend(base, choice->neighbours[i], text))
             return choice->neighbours[i];
-    return choice->lender;
+    return choice->fallback;
 }
 
 fc_status fc_engine_borrow(const fc_model *base, const fc_model_choice *choice,
                            const char *paths[FC_ROLE_COUNT], const fc_hooks *hooks, fc_err *err)
 {
-    const char *lender = base->clip_l ? NULL : find(base, choice, true);
-    if (!base->clip_l && !lender)
+    const char *fallback = base->clip_l ? NULL : find(base, choice, true);
+    if (!base->clip_l && !fallback)
         return fc_fail(
             err, FC_UNSUPPORTED,
             "%s has no text encoders, and there is no complete SDXL model to take them from: put one "
             "into the folder of models, or name it as default_model in config.txt",
             base->path);
-    if (lender) {
-        paths[FC_ROLE_TEXT] = lender;
-        tell(hooks, base, "text encoders", lender);
+    if (fallback) {
+        paths[FC_ROLE_TEXT] = fallback;
+        tell(hooks, base, "text encoders", fallback);
     }
     if (base->vae || paths[FC_ROLE_VAE]) return FC_OK;
-    lender = find(base, choice, false);
-    if (!lender) return FC_OK; /* the preview decoder may do; who wants the VAE says what to do */
-    paths[FC_ROLE_VAE] = lender;
-    tell(hooks, base, "VAE weights", lender);
+    fallback = find(base, choice, false);
+    if (!fallback) return FC_OK; /* the preview decoder may do; who wants the VAE says what to do */
+    paths[FC_ROLE_VAE] = fallback;
+    tell(hooks, base, "VAE weights", fallback);
     return FC_OK;
 }

@@ -26,17 +26,17 @@ static void free_entries(fc_lora_entry *entries, int32_t count)
 
 static fc_status open_entries(const fc_model_choice *choice, fc_lora_entry **out, fc_err *err)
 {
-    fc_status s = FC_OK;
+    fc_status status = FC_OK;
     fc_lora_entry *entries = fc_calloc((size_t)choice->lora_count + 1, sizeof *entries);
     if (!entries) return fc_fail(err, FC_NOMEM, "out of memory");
-    for (int32_t i = 0; i < choice->lora_count && !s; i++) {
+    for (int32_t i = 0; i < choice->lora_count && !status; i++) {
         entries[i].weight = choice->loras[i].weight;
         entries[i].path = fc_strdup(choice->loras[i].path);
-        s = entries[i].path ? fc_lora_open(&entries[i].file, choice->loras[i].path, err) : FC_NOMEM;
+        status = entries[i].path ? fc_lora_open(&entries[i].file, choice->loras[i].path, err) : FC_NOMEM;
     }
-    if (s) {
+    if (status) {
         free_entries(entries, choice->lora_count);
-        return s;
+        return status;
     }
     *out = entries;
     return FC_OK;
@@ -85,7 +85,7 @@ static uint64_t key_of(const fc_lora_entry *entries, int32_t count)
     return key;
 }
 
-/* The weights of a model; where it borrows its text encoders those of the lender follow. */
+/* The weights of a model; where it borrows its text encoders those of the fallback follow. */
 typedef struct spellings {
     fc_lora_names *own, *lent;
 } spellings;
@@ -97,30 +97,32 @@ static bool resolve(void *user, const char *module, size_t length, fc_lora_targe
            (names->lent && fc_lora_names_resolve(names->lent, module, length, out));
 }
 
-static void take_off(fc_model *m)
+static void detach(fc_model *m)
 {
     if (!m) return;
     fc_weights_take_off(m->weights, NULL);
     m->patches = 0;
 }
 
-static fc_status hang_on(fc_model *m, fc_model *lender, const fc_lora_entry *entries, int32_t count,
-                         const fc_hooks *hooks, fc_err *err)
+static fc_status attach(fc_model *m, fc_model *fallback, const fc_lora_entry *entries, int32_t count,
+                        const fc_hooks *hooks, fc_err *err)
 {
     spellings names = {0};
     if (!count) return FC_OK;
-    fc_status s = fc_lora_names_new(&names.own, m->weights, err);
-    if (!s && lender) s = fc_lora_names_new(&names.lent, lender->weights, err);
-    for (int32_t i = 0; i < count && !s; i++) {
+    fc_status status = fc_lora_names_new(&names.own, m->weights, err);
+    if (status != FC_OK) goto out;
+    if (fallback) status = fc_lora_names_new(&names.lent, fallback->weights, err);
+    for (int32_t i = 0; i < count && !status; i++) {
         fc_lora_report report;
-        s = fc_lora_attach(entries[i].file, entries[i].weight, resolve, &names, &report, err);
-        if (!s) tell(hooks, &entries[i], &report, m->role);
+        status = fc_lora_attach(entries[i].file, entries[i].weight, resolve, &names, &report, err);
+        if (!status) tell(hooks, &entries[i], &report, m->role);
     }
+out:
     fc_lora_names_free(names.own);
     fc_lora_names_free(names.lent);
     m->patches = key_of(entries, count);
-    if (lender) lender->patches = m->patches;
-    return s;
+    if (fallback) fallback->patches = m->patches;
+    return status;
 }
 
 fc_status fc_engine_blame_loras(const fc_engine *e, fc_err *err)
@@ -139,9 +141,9 @@ fc_status fc_engine_blame_loras(const fc_engine *e, fc_err *err)
 
 void fc_engine_drop_loras(fc_engine *e)
 {
-    take_off(e->model[FC_ROLE_BASE]);
-    take_off(e->model[FC_ROLE_REFINER]);
-    take_off(e->model[FC_ROLE_TEXT]);
+    detach(e->model[FC_ROLE_BASE]);
+    detach(e->model[FC_ROLE_REFINER]);
+    detach(e->model[FC_ROLE_TEXT]);
     free_entries(e->loras, e->lora_count);
     e->loras = NULL;
     e->lora_count = 0;
@@ -150,15 +152,17 @@ void fc_engine_drop_loras(fc_engine *e)
 fc_status fc_engine_set_loras(fc_engine *e, const fc_model_choice *choice, const fc_hooks *hooks, fc_err *err)
 {
     fc_lora_entry *entries = NULL;
-    fc_status s = open_entries(choice, &entries, err);
-    if (s) return s;
+    fc_status status = open_entries(choice, &entries, err);
+    if (status) return status;
     /* patches point into the files: first off the weights, then away with the old files */
     fc_engine_drop_loras(e);
     e->loras = entries;
     e->lora_count = choice->lora_count;
-    s = hang_on(e->model[FC_ROLE_BASE], e->model[FC_ROLE_TEXT], entries, choice->lora_count, hooks, err);
-    if (!s && e->model[FC_ROLE_REFINER])
-        s = hang_on(e->model[FC_ROLE_REFINER], NULL, entries, choice->lora_count, hooks, err);
-    if (s) fc_engine_drop_loras(e);
-    return s;
+    status = attach(e->model[FC_ROLE_BASE], e->model[FC_ROLE_TEXT], entries, choice->lora_count, hooks, err);
+    if (status != FC_OK) goto out;
+    if (e->model[FC_ROLE_REFINER])
+        status = attach(e->model[FC_ROLE_REFINER], NULL, entries, choice->lora_count, hooks, err);
+out:
+    if (status) fc_engine_drop_loras(e);
+    return status;
 }

@@ -34,21 +34,22 @@ static fc_status read_vocabulary(fc_model *m, fc_err *err)
 /* Tokens without a row in the encoder's table would be refused much later, prompt by prompt. */
 static fc_status bind_encoder(fc_model *m, fc_clip **clip, const char *prefix, fc_err *err)
 {
-    fc_status s = fc_clip_open(clip, m->weights, prefix, err);
+    fc_status status = fc_clip_open(clip, m->weights, prefix, err);
     long long tokens = (long long)fc_clip_vocab_end(m->vocab) + 1;
-    if (!s && fc_clip_words(*clip) < tokens)
-        s = fc_fail(
+    if (status != FC_OK) return status;
+    if (fc_clip_words(*clip) < tokens)
+        status = fc_fail(
             err, FC_UNSUPPORTED,
             "its text encoder knows %lld tokens, its vocabulary has %lld: the file must carry one that fits, "
             "in its metadata under " FC_VOCABULARY_KEY,
             (long long)fc_clip_words(*clip), tokens);
-    return s;
+    return status;
 }
 
 static fc_status bind_text(fc_model *m, fc_err *err)
 {
-    fc_status s = bind_encoder(m, &m->clip_l, FC_CLIP_L_PREFIX, err);
-    return s ? s : bind_encoder(m, &m->clip_g, FC_CLIP_G_PREFIX, err);
+    fc_status status = bind_encoder(m, &m->clip_l, FC_CLIP_L_PREFIX, err);
+    return status ? status : bind_encoder(m, &m->clip_g, FC_CLIP_G_PREFIX, err);
 }
 
 /* Pictures have eight pixels a side for each of the latent's, and that has four channels: all buffers rely on
@@ -57,8 +58,8 @@ static fc_status bind_vae(fc_model *m, fc_err *err)
 {
     m->encodes = fc_weights_has_prefix(m->weights, "first_stage_model.encoder.") ||
                  fc_weights_has_prefix(m->weights, "encoder.down.");
-    fc_status s = fc_vae_open(&m->vae, m->weights, m->encodes ? FC_VAE_BOTH : FC_VAE_DECODER, err);
-    if (s || (fc_vae_latent_channels(m->vae) == 4 && fc_vae_factor(m->vae) == 8)) return s;
+    fc_status status = fc_vae_open(&m->vae, m->weights, m->encodes ? FC_VAE_BOTH : FC_VAE_DECODER, err);
+    if (status || (fc_vae_latent_channels(m->vae) == 4 && fc_vae_factor(m->vae) == 8)) return status;
     return fc_fail(
         err, FC_UNSUPPORTED,
         "its VAE has %d channels and a factor of %d, SDXL's has 4 and 8; choose an SDXL VAE with --vae "
@@ -69,10 +70,12 @@ static fc_status bind_vae(fc_model *m, fc_err *err)
 static fc_status bind_base(fc_model *m, fc_err *err)
 {
     bool texts = m->info.kind == FC_MODEL_SDXL_BASE || m->info.clip_g > 0;
-    fc_status s = texts ? bind_text(m, err) : FC_OK;
-    if (!s) s = fc_unet_open(&m->unet, m->weights, err);
-    if (!s && fc_weights_has_prefix(m->weights, "first_stage_model.decoder.")) s = bind_vae(m, err);
-    return s;
+    fc_status status = texts ? bind_text(m, err) : FC_OK;
+    if (status != FC_OK) return status;
+    status = fc_unet_open(&m->unet, m->weights, err);
+    if (status != FC_OK) return status;
+    if (fc_weights_has_prefix(m->weights, "first_stage_model.decoder.")) status = bind_vae(m, err);
+    return status;
 }
 
 static fc_status bind(fc_model *m, fc_err *err)
@@ -80,16 +83,17 @@ static fc_status bind(fc_model *m, fc_err *err)
     static const fc_model_use uses[FC_ROLE_COUNT] = {FC_USE_BASE,        FC_USE_REFINER, FC_USE_VAE,
                                                      FC_USE_PREVIEW,     FC_USE_TEXT,    FC_USE_UPSCALER,
                                                      FC_USE_INPAINT_HEAD};
-    fc_status s = fc_model_require(m->weights, uses[m->role], &m->info, err);
-    if (!s) s = read_vocabulary(m, err);
-    if (s) return s;
+    fc_status status = fc_model_require(m->weights, uses[m->role], &m->info, err);
+    if (status != FC_OK) return status;
+    status = read_vocabulary(m, err);
+    if (status) return status;
     switch (m->role) {
     case FC_ROLE_BASE:
         return bind_base(m, err);
     case FC_ROLE_REFINER:
         if (m->info.kind == FC_MODEL_SDXL_REFINER)
-            s = bind_encoder(m, &m->clip_g, FC_CLIP_G_REFINER_PREFIX, err);
-        return s ? s : fc_unet_open(&m->unet, m->weights, err);
+            status = bind_encoder(m, &m->clip_g, FC_CLIP_G_REFINER_PREFIX, err);
+        return status ? status : fc_unet_open(&m->unet, m->weights, err);
     case FC_ROLE_TEXT:
         return bind_text(m, err);
     case FC_ROLE_UPSCALER:
@@ -114,17 +118,20 @@ fc_status fc_model_open(fc_model **out, fc_model_role role, const char *path, co
     m->serial = atomic_fetch_add(&serials, 1) + 1;
     fc_packcache_init(&m->packs, backend, dev, SIZE_MAX);
     m->path = fc_strdup(path);
-    fc_status s = m->path ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory while opening %s", path);
-    if (!s) s = fc_weights_open(&m->weights, path, err);
-    if (!s && !identity(path, &m->file_size, &m->file_time))
-        s = fc_fail(err, FC_IO, "%s has just disappeared", path);
-    if (!s) {
-        s = bind(m, err);
-        if (s) fc_fail_prefix(err, "%s", path);
+    fc_status status = m->path ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory while opening %s", path);
+    if (status != FC_OK) goto out;
+    status = fc_weights_open(&m->weights, path, err);
+    if (status != FC_OK) goto out;
+    if (!identity(path, &m->file_size, &m->file_time))
+        status = fc_fail(err, FC_IO, "%s has just disappeared", path);
+    if (!status) {
+        status = bind(m, err);
+        if (status) fc_fail_prefix(err, "%s", path);
     }
-    if (s) {
+out:
+    if (status) {
         fc_model_close(m);
-        return s;
+        return status;
     }
     *out = m;
     return FC_OK;
@@ -173,7 +180,7 @@ static bool tensor_is_finite(const fc_weight *w, float *block, int64_t block_siz
     return true;
 }
 
-fc_status fc_model_blame(const fc_model *m, fc_err *err)
+fc_status fc_model_check_finite(const fc_model *m, fc_err *err)
 {
     int64_t block_size = (int64_t)1 << 20;
     for (size_t i = 0; i < fc_weights_count(m->weights); i++)
@@ -181,15 +188,15 @@ fc_status fc_model_blame(const fc_model *m, fc_err *err)
             block_size = fc_weight_cols(fc_weights_at(m->weights, i));
     float *block = fc_alloc((size_t)block_size * sizeof *block);
     if (!block) return FC_NUMERIC;
-    fc_status s = FC_NUMERIC;
-    for (size_t i = 0; i < fc_weights_count(m->weights) && s == FC_NUMERIC; i++) {
+    fc_status status = FC_NUMERIC;
+    for (size_t i = 0; i < fc_weights_count(m->weights) && status == FC_NUMERIC; i++) {
         const fc_weight *w = fc_weights_at(m->weights, i);
         if (!w->used || !fc_dtype_is_float(w->dtype) || tensor_is_finite(w, block, block_size)) continue;
-        s = fc_fail(
+        status = fc_fail(
             err, FC_FORMAT,
             "%s is damaged: its tensor %.120s holds values that are not numbers; fetch the file again",
             m->path, w->name);
     }
     fc_free(block);
-    return s;
+    return status;
 }

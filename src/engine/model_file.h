@@ -56,6 +56,6 @@ bool fc_model_is(const fc_model *m, const char *path);
 uint64_t fc_model_packed_estimate(const fc_model *m, fc_dtype dtype);
 /* After a run that gave something that is not a number: names a damaged tensor of the file if there is one.
  */
-fc_status fc_model_blame(const fc_model *m, fc_err *err);
+fc_status fc_model_check_finite(const fc_model *m, fc_err *err);
 
 #endif

@@ -35,7 +35,9 @@ fc_status fc_engine_reopen(fc_engine *e, fc_err *err)
 {
     fc_engine_drop_device(e);
     fc_status status = fc_engine_open_device(e, &e->config, err);
-    if (!status) status = fc_engine_use_device(e, err);
+    if (status != FC_OK) goto out;
+    status = fc_engine_use_device(e, err);
+out:
     if (status) {
         fc_engine_drop_device(e);
         (void)fc_fail_prefix(err, "the device was lost and cannot be opened again");

@@ -66,7 +66,7 @@ static void share_with_host(const fc_engine *e, fc_model *m, uint64_t need, uint
            m->packs.int8 ? ", the UNet's in 8 bits" : "");
 }
 
-void fc_engine_activate(fc_engine *e, fc_model *m, fc_dtype act)
+void fc_engine_make_resident(fc_engine *e, fc_model *m, fc_dtype act)
 {
     uint64_t others = 0, need = fc_model_packed_estimate(m, act);
     for (int i = 0; i < FC_ROLE_COUNT; i++)
@@ -129,11 +129,11 @@ bool fc_engine_saves_memory(const fc_engine *e, const fc_model *m)
     return e->small || (e->backend->stage && fc_model_packed_estimate(m, e->act) > m->packs.budget);
 }
 
-void fc_engine_rest_encoders(fc_engine *e)
+void fc_engine_evict_encoders(fc_engine *e)
 {
     for (int i = 0; i < FC_ROLE_COUNT; i++) {
         if (!e->model[i]) continue;
-        fc_clip_rest(e->model[i]->clip_l);
-        fc_clip_rest(e->model[i]->clip_g);
+        fc_clip_evict(e->model[i]->clip_l);
+        fc_clip_evict(e->model[i]->clip_g);
     }
 }

@@ -145,9 +145,11 @@ static fc_status open_canvas(struct canvas *c, const fc_task *task, fc_err *err)
         status = fc_pixels_init(&c->mask, picture.w, picture.h, 1, err);
         if (!status) memset(c->mask.data, 0, fc_pixels_size(&c->mask));
     }
-    if (!status && mask.data) status = fc_mask_grow(&c->mask, k->grow, err);
+    if (status != FC_OK) return status;
+    if (mask.data) status = fc_mask_grow(&c->mask, k->grow, err);
     if (!status && mask.data && k->invert) fc_mask_invert(&c->mask);
-    if (!status) status = fc_inpaint_extend(&c->picture, &c->mask, margins, err);
+    if (status != FC_OK) return status;
+    status = fc_inpaint_extend(&c->picture, &c->mask, margins, err);
     if (status) return status;
     if (fc_mask_paints(&c->mask)) return FC_OK;
     return fc_fail(err, FC_ARG, "the mask is empty: paint over what is to change, or add a margin");
@@ -163,17 +165,22 @@ static fc_status cut_part(fc_engine *e, struct canvas *c, const fc_task *task, c
     if (status) return status;
     c->area = fc_inpaint_grow_area(c->area, c->picture.w, c->picture.h, task->work.field);
     status = fc_fit_crop(&crop, &c->picture, c->area, err);
-    if (!status) status = fc_fit_crop(&crop_mask, &c->mask, c->area, err);
+    if (status != FC_OK) goto out;
+    status = fc_fit_crop(&crop_mask, &c->mask, c->area, err);
     if (!status && fc_fit_shape_ceil(crop.w, crop.h) < least) {
         status = fc_engine_upscale(e, &crop, task, hooks, &large, err);
         fc_pixels_fini(&crop);
         crop = large;
     }
-    if (!status) status = fc_fit_to_shape_ceil(&c->part, &crop, least, err);
-    if (!status) status = fc_mask_from_picture(&c->part_mask, &crop_mask, c->part.w, c->part.h, err);
-    if (!status) status = fc_pixels_copy(&c->filled, &c->part, err);
-    if (!status && task->work.denoise > FILL_STRENGTH)
-        status = fc_inpaint_fill(&c->filled, &c->part_mask, err);
+    if (status != FC_OK) goto out;
+    status = fc_fit_to_shape_ceil(&c->part, &crop, least, err);
+    if (status != FC_OK) goto out;
+    status = fc_mask_from_picture(&c->part_mask, &crop_mask, c->part.w, c->part.h, err);
+    if (status != FC_OK) goto out;
+    status = fc_pixels_copy(&c->filled, &c->part, err);
+    if (status != FC_OK) goto out;
+    if (task->work.denoise > FILL_STRENGTH) status = fc_inpaint_fill(&c->filled, &c->part_mask, err);
+out:
     fc_pixels_fini(&crop);
     fc_pixels_fini(&crop_mask);
     return status;
@@ -217,7 +224,8 @@ static fc_status paint_part(fc_engine *e, struct canvas *c, const fc_task *task,
     int32_t h = 0, w = 0;
     fc_emit_phase(hooks, FC_PHASE_READING);
     fc_status status = encode_grey(&encoder, k->mean, c, &masked, err);
-    if (!status) status = encode_centre(&encoder, k->mean, &c->filled, &fill, &h, &w, err);
+    if (status != FC_OK) return status;
+    status = encode_centre(&encoder, k->mean, &c->filled, &fill, &h, &w, err);
     if (status) return status;
     float *mask = fc_arena_array(arena, (size_t)h * (size_t)w, sizeof *mask);
     if (!mask) return fc_fail(err, FC_NOMEM, "out of memory while reading the picture");
@@ -238,8 +246,11 @@ static fc_status inpaint(fc_engine *e, const fc_task *task, const fc_hooks *hook
 {
     struct canvas canvas = {0};
     fc_status status = open_canvas(&canvas, task, err);
-    if (!status) status = cut_part(e, &canvas, task, hooks, err);
-    if (!status) status = paint_part(e, &canvas, task, hooks, arena, out, err);
+    if (status != FC_OK) goto out;
+    status = cut_part(e, &canvas, task, hooks, err);
+    if (status != FC_OK) goto out;
+    status = paint_part(e, &canvas, task, hooks, arena, out, err);
+out:
     canvas_fini(&canvas);
     return status;
 }

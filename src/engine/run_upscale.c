@@ -77,18 +77,22 @@ fc_status fc_engine_upscale(fc_engine *e, const fc_pixels *src, const fc_task *t
     size_t values = (size_t)tile * (size_t)tile * 3;
     fc_tiles tiles = {0};
     *dst = (fc_pixels){0};
-    fc_engine_activate(e, m, e->act);
+    fc_engine_make_resident(e, m, e->act);
     float *in = fc_alloc(values * sizeof *in),
           *made = fc_alloc(values * (size_t)(scale * scale) * sizeof *made);
     fc_status status = in && made ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory while enlarging");
-    if (!status) status = fc_tiles_init(&tiles, src->w, src->h, scale, tile, OVERLAP, err);
-    if (!status) status = fc_pixels_init(dst, scale * src->w, scale * src->h, 3, err);
+    if (status != FC_OK) goto out;
+    status = fc_tiles_init(&tiles, src->w, src->h, scale, tile, OVERLAP, err);
+    if (status != FC_OK) goto out;
+    status = fc_pixels_init(dst, scale * src->w, scale * src->h, 3, err);
     if (!status) {
         struct tile_run largest = {m->esrgan, in, tile < src->h ? tile : src->h,
                                    tile < src->w ? tile : src->w, made};
         status = fc_engine_reserve(e, upscale_on, &largest, err);
     }
-    if (!status) status = run_tiles(e, src, task, hooks, &tiles, in, made, dst, err);
+    if (status != FC_OK) goto out;
+    status = run_tiles(e, src, task, hooks, &tiles, in, made, dst, err);
+out:
     if (status) fc_pixels_fini(dst);
     fc_tiles_fini(&tiles);
     fc_free(in);

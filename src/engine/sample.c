@@ -75,7 +75,9 @@ static void step_dry(fc_cx *dry, void *user)
     extra.unet = &adds;
     fc_status status =
         fc_predictor_init(&p, dry, d->unet, r->h, r->w, d->positive, d->negative, &extra, &arena, NULL);
-    if (!status) status = fc_predictor_eval(&p, r->scaled, 500, false, r->positive, r->negative, NULL);
+    if (status != FC_OK) goto out;
+    status = fc_predictor_eval(&p, r->scaled, 500, false, r->positive, r->negative, NULL);
+out:
     uint8_t *rgb = fc_arena_array(&arena, r->count, 4 * 3);
     if (!status && preview && rgb) fc_taesd_preview(dry, preview->taesd, r->scaled, r->h, r->w, rgb);
     if (status || !rgb) fc_cx_fail(dry, status ? status : FC_NOMEM, "out of memory");
@@ -144,8 +146,9 @@ static fc_status denoise(void *user, const float *x, float sigma, float *denoise
     float timestep = fc_model_sampling_timestep(ms, sigma);
     bool later = !fc_adm_emphasised(r->recipe, r->task->adm_end, timestep);
     fc_model_sampling_input(ms, sigma, x, r->scaled, r->count);
-    fc_status s = fc_predictor_eval(&r->predictor, r->scaled, timestep, later, r->positive, r->negative, err);
-    if (s) return s;
+    fc_status status =
+        fc_predictor_eval(&r->predictor, r->scaled, timestep, later, r->positive, r->negative, err);
+    if (status) return status;
     fc_guidance_apply(&r->guidance, x, sigma, timestep, r->positive, r->negative, denoised);
     return FC_OK;
 }
@@ -191,14 +194,14 @@ static fc_status prepare_sampling(run *r, const fc_scheduler *scheduler, fc_err 
 {
     const fc_model *refiner = r->engine->model[FC_ROLE_REFINER];
     const fc_prediction *base = &r->engine->model[FC_ROLE_BASE]->info.prediction;
-    fc_status s =
+    fc_status status =
         fc_model_sampling_init_for(&r->sampling, scheduler->sampling, r->recipe->rounding, base, err);
-    if (s || !refiner) return s;
-    s = fc_model_sampling_init_for(&r->refiner_sampling, scheduler->sampling, r->recipe->rounding,
-                                   &refiner->info.prediction, err);
+    if (status || !refiner) return status;
+    status = fc_model_sampling_init_for(&r->refiner_sampling, scheduler->sampling, r->recipe->rounding,
+                                        &refiner->info.prediction, err);
     bool same_latent =
         (r->sampling.predicts == FC_PREDICTS_EDM) == (refiner->info.prediction.kind == FC_PREDICTS_EDM);
-    if (s || same_latent) return s;
+    if (status || same_latent) return status;
     return fc_fail(err, FC_UNSUPPORTED,
                    "the refiner and the model have latents of different kinds (Playground v2.5 has its own); "
                    "leave the refiner out");
@@ -211,15 +214,15 @@ static fc_status prepare(run *r, const fc_sampler **sampler, fc_err *err)
     *sampler = fc_sampler_find(t->sampler, r->recipe);
     if (!scheduler) return fc_fail(err, FC_ARG, "unknown scheduler %.40s", t->scheduler);
     if (!*sampler) return fc_fail(err, FC_ARG, "unknown sampler %.40s", t->sampler);
-    fc_status s = prepare_sampling(r, scheduler, err);
-    if (s) return s;
+    fc_status status = prepare_sampling(r, scheduler, err);
+    if (status) return status;
     const fc_schedule_request request = {.scheduler = scheduler,
                                          .steps = t->steps,
                                          .denoise = t->start.latent ? t->start.denoise : 1,
                                          .discard_penultimate =
                                              ((*sampler)->flags & FC_SAMPLER_DISCARD_PENULTIMATE) != 0};
-    s = fc_schedule_make(&request, &r->sampling, r->arena, &r->schedule, err);
-    if (s) return s;
+    status = fc_schedule_make(&request, &r->sampling, r->arena, &r->schedule, err);
+    if (status) return status;
     const fc_guidance_params params = {.recipe = r->recipe,
                                        .sampling = &r->sampling,
                                        .scale = t->cfg,
@@ -227,8 +230,8 @@ static fc_status prepare(run *r, const fc_sampler **sampler, fc_err *err)
                                        .sharpness = t->sharpness,
                                        .width = r->w,
                                        .height = r->h};
-    s = fc_guidance_init(&r->guidance, &params, r->arena, err);
-    if (s) return s;
+    status = fc_guidance_init(&r->guidance, &params, r->arena, err);
+    if (status) return status;
     r->scaled = fc_arena_array(r->arena, r->count, sizeof(float));
     r->positive = fc_arena_array(r->arena, r->count, sizeof(float));
     r->negative = fc_arena_array(r->arena, r->count, sizeof(float));
@@ -255,19 +258,19 @@ static fc_status prepare_mask(run *r, const fc_sampler *sampler, fc_err *err)
 {
     const fc_start_image *start = &r->task->start;
     size_t plane = r->count / FC_LATENT_CHANNELS;
-    fc_status s = scale_in(r, start->latent, &r->start, err);
-    if (s || !start->mask) return s;
+    fc_status status = scale_in(r, start->latent, &r->start, err);
+    if (status || !start->mask) return status;
     float *all = fc_arena_array(r->arena, r->count, sizeof *all);
     if (!all) return fc_fail(err, FC_NOMEM, "out of memory");
     for (size_t c = 0; c < FC_LATENT_CHANNELS; c++) memcpy(all + c * plane, start->mask, plane * sizeof *all);
     r->mask.mask = all;
-    s = scale_in(r, start->keep ? start->keep : start->latent, &r->mask.keep, err);
+    status = scale_in(r, start->keep ? start->keep : start->latent, &r->mask.keep, err);
     if (!r->start && (sampler->flags & FC_SAMPLER_OWN_SPACE)) r->start = r->mask.keep;
     const uint64_t seeds = (uint64_t)INT64_MAX;
     fc_rng_seed(&r->fresh, (r->task->seed + 1) % seeds);
     if (r->recipe->fresh_mask_noise) r->mask.fresh = &r->fresh;
     r->masked = true;
-    return s;
+    return status;
 }
 
 /* Mask and masked picture for a model that reads them with every latent: without one, all is to be painted.
@@ -316,10 +319,12 @@ static fc_status prepare_extra(run *r, const fc_sampler *sampler, fc_err *err)
         r->freeu = (fc_freeu){(float)f->b1, (float)f->s1, (float)f->b2, (float)f->s2};
         r->unet_extra.freeu = &r->freeu;
     }
-    fc_status s = prepare_mask(r, sampler, err);
-    if (!s && reads_mask) s = prepare_fixed(r, err);
-    if (!s && !reads_mask && start->mask && start->masked) s = start_inpaint_engine(r, err);
-    return s;
+    fc_status status = prepare_mask(r, sampler, err);
+    if (status != FC_OK) return status;
+    if (reads_mask) status = prepare_fixed(r, err);
+    if (status != FC_OK) return status;
+    if (!reads_mask && start->mask && start->masked) status = start_inpaint_engine(r, err);
+    return status;
 }
 
 /* ---- the run ---- */
@@ -351,14 +356,14 @@ static fc_status sample_in_turn(run *r, fc_sample_job job, float *out, fc_err *e
 {
     int cut = r->task->switch_step, count = job.sigma_count;
     job.sigma_count = cut + 1;
-    fc_status s = fc_sample(&job, r->arena, out, err);
-    if (s) return s;
+    fc_status status = fc_sample(&job, r->arena, out, err);
+    if (status) return status;
     float *between = fc_arena_array(r->arena, r->count, sizeof *between);
     if (!between) return fc_fail(err, FC_NOMEM, "out of memory");
     memcpy(between, out, r->count * sizeof *between);
     if (swaps(r)) {
-        s = swap(r, err);
-        if (s) return s;
+        status = swap(r, err);
+        if (status) return status;
     }
     r->step_base = cut;
     job.sigmas += cut;
@@ -375,35 +380,37 @@ static fc_status sample_separately(run *r, const fc_sample_job *job, float *out,
     if (cut < 1 || cut >= job->sigma_count - 1) return fc_sample(job, r->arena, out, err);
     fc_sample_job shared = *job;
     fc_schedule_range(job->sigmas, job->sigma_count, &low, &high);
-    fc_status s = fc_brownian_new(&shared.path, r->count, low, high, r->task->seed, err);
-    if (!s) s = sample_in_turn(r, shared, out, err);
+    fc_status status = fc_brownian_new(&shared.path, r->count, low, high, r->task->seed, err);
+    if (status != FC_OK) goto out;
+    status = sample_in_turn(r, shared, out, err);
+out:
     fc_brownian_free(shared.path);
-    return s;
+    return status;
 }
 
 static fc_status sample(run *r, float *out, fc_err *err)
 {
     const fc_sampler *sampler;
-    fc_status s = prepare(r, &sampler, err);
-    if (s) return s;
+    fc_status status = prepare(r, &sampler, err);
+    if (status) return status;
     float *noise = fc_arena_array(r->arena, r->count, sizeof *noise);
     if (!noise) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_rng_seed(&r->rng, r->task->seed);
     fc_rng_normal(&r->rng, noise, r->count);
-    s = prepare_extra(r, sampler, err);
-    if (s) return s;
+    status = prepare_extra(r, sampler, err);
+    if (status) return status;
     fc_emit_phase(r->hooks, FC_PHASE_ENCODING);
-    s = take_over(r, FC_ROLE_BASE, err);
-    if (s) return s;
+    status = take_over(r, FC_ROLE_BASE, err);
+    if (status) return status;
     fc_emit_phase(r->hooks, FC_PHASE_DRAWING);
     fc_sample_job job = make_job(r, sampler, noise);
-    s = r->task->swap == FC_SWAP_SEPARATE ? sample_separately(r, &job, out, err)
-                                          : fc_sample(&job, r->arena, out, err);
-    if (s == FC_CANCELLED && r->early) { /* what the model took the picture for in the last step */
+    status = r->task->swap == FC_SWAP_SEPARATE ? sample_separately(r, &job, out, err)
+                                               : fc_sample(&job, r->arena, out, err);
+    if (status == FC_CANCELLED && r->early) { /* what the model took the picture for in the last step */
         memcpy(out, r->early, r->count * sizeof *out);
-        s = FC_OK;
+        status = FC_OK;
     }
-    if (s) return s;
+    if (status) return status;
     fc_latent_scale_out(&r->sampling.latent, out, (size_t)r->h * (size_t)r->w);
     return FC_OK;
 }
@@ -420,8 +427,8 @@ fc_status fc_engine_sample(fc_engine *e, const fc_task *task, const fc_hooks *ho
     *latent = fc_arena_array(arena, r->count, sizeof(float));
     if (!*latent) return fc_fail(err, FC_NOMEM, "out of memory");
     r->bottom = fc_enter(&e->cx, NULL);
-    fc_status s = sample(r, *latent, err);
+    fc_status status = sample(r, *latent, err);
     if (r->engine_on) fc_difference_take_off(e->difference, e->model[FC_ROLE_BASE]->weights);
     fc_leave(&e->cx, r->bottom);
-    return s;
+    return status;
 }

@@ -45,18 +45,20 @@ static fc_status run_attention(const trial *t)
  * makes single ones slow. */
 static fc_status measure(const trial *t, run_fn *run, double flop, double *rate)
 {
-    fc_status s = run(t);
-    if (s == FC_OK) s = t->backend->wait(t->dev);
+    fc_status status = run(t);
+    if (status != FC_OK) goto out;
+    status = t->backend->wait(t->dev);
+out:
     double begin = fc_now(), best = 1e9;
-    while (s == FC_OK && fc_now() - begin < MEASURE_SECONDS) {
+    while (status == FC_OK && fc_now() - begin < MEASURE_SECONDS) {
         double start = fc_now();
-        s = run(t);
-        if (s == FC_OK) s = t->backend->wait(t->dev);
+        status = run(t);
+        if (status == FC_OK) status = t->backend->wait(t->dev);
         double passed = fc_now() - start;
         if (passed > 0 && passed < best) best = passed;
     }
     *rate = flop / best;
-    return s;
+    return status;
 }
 
 static fc_status small_values(void *user, int32_t first, int32_t count, float *dst)
@@ -87,29 +89,35 @@ static fc_status make_tensor(const trial *t, int32_t width, fc_tensor *out)
 {
     size_t count = (size_t)SIDE * SIDE * (size_t)width, size = fc_dtype_size(t->type);
     *out = (fc_tensor){.dtype = t->type, .n = 1, .h = SIDE, .w = SIDE, .c = width, .ld = width};
-    fc_status s = t->backend->mem_alloc(t->dev, room_of(t, width), &out->data);
+    fc_status status = t->backend->mem_alloc(t->dev, room_of(t, width), &out->data);
     float *values = fc_calloc(count, sizeof *values);
-    if (s == FC_OK && !values) s = FC_NOMEM;
-    for (size_t i = 0; s == FC_OK && i < count; i++) values[i] = (float)(i % 127) * 1e-2f - 0.6f;
-    if (s == FC_OK && t->type == FC_F32) s = t->backend->upload(t->dev, out->data, values, count * size);
-    if (s == FC_OK && t->type != FC_F32) { /* narrowed in place: an element never overtakes its source */
-        for (size_t i = 0; i < count; i++) fc_from_f32((char *)values + i * size, t->type, &values[i], 1);
-        s = t->backend->upload(t->dev, out->data, values, count * size);
+    if (status != FC_OK) goto out;
+    if (!values) {
+        status = FC_NOMEM;
+        goto out;
     }
+    for (size_t i = 0; i < count; i++) values[i] = (float)(i % 127) * 1e-2f - 0.6f;
+    /* narrowed in place: an element never overtakes its source */
+    for (size_t i = 0; i < count && t->type != FC_F32; i++)
+        fc_from_f32((char *)values + i * size, t->type, &values[i], 1);
+    status = t->backend->upload(t->dev, out->data, values, count * size);
+out:
     fc_free(values);
-    return s;
+    return status;
 }
 
 static fc_status measure_linear(trial *t, double *rate, fc_err *err)
 {
     size_t columns = WIDTH;
     fc_pack_src src = source(4 * WIDTH, 1, &columns);
-    fc_status s = t->backend->pack_linear(t->dev, &src, t->type, &t->weight, err);
+    fc_status status = t->backend->pack_linear(t->dev, &src, t->type, &t->weight, err);
     t->y.c = 4 * WIDTH;
-    if (s == FC_OK) s = measure(t, run_linear, 2.0 * SIDE * SIDE * WIDTH * 4 * WIDTH, rate);
+    if (status != FC_OK) goto out;
+    status = measure(t, run_linear, 2.0 * SIDE * SIDE * WIDTH * 4 * WIDTH, rate);
+out:
     t->backend->packed_free(t->dev, t->weight);
     t->weight = NULL;
-    return s;
+    return status;
 }
 
 static fc_status measure_conv(trial *t, double *rate, fc_err *err)
@@ -118,25 +126,33 @@ static fc_status measure_conv(trial *t, double *rate, fc_err *err)
     fc_pack_src src = source(WIDTH, 3, &columns);
     t->geom = (fc_conv_geom){3, 3, 1, 1, 1, 1, 1, 0};
     t->y.c = WIDTH;
-    fc_status s = t->backend->pack_conv(t->dev, &src, &t->geom, t->type, &t->weight, err);
-    if (s == FC_OK) s = measure(t, run_conv, 2.0 * 9 * SIDE * SIDE * WIDTH * WIDTH, rate);
+    fc_status status = t->backend->pack_conv(t->dev, &src, &t->geom, t->type, &t->weight, err);
+    if (status != FC_OK) goto out;
+    status = measure(t, run_conv, 2.0 * 9 * SIDE * SIDE * WIDTH * WIDTH, rate);
+out:
     t->backend->packed_free(t->dev, t->weight);
     t->weight = NULL;
-    return s;
+    return status;
 }
 
 fc_status fc_engine_measure(fc_engine *e, fc_speed *out, fc_err *err)
 {
     trial t = {.backend = e->backend, .dev = e->dev, .type = e->act};
     *out = (fc_speed){0};
-    fc_status s = make_tensor(&t, WIDTH, &t.x);
-    if (s == FC_OK) s = make_tensor(&t, 4 * WIDTH, &t.y);
-    if (s == FC_OK) s = measure_linear(&t, &out->linear, err);
-    if (s == FC_OK) s = measure_conv(&t, &out->conv, err);
-    if (s == FC_OK) s = measure(&t, run_attention, 4.0 * TOKENS * TOKENS * WIDTH, &out->attention);
+    fc_status status = make_tensor(&t, WIDTH, &t.x);
+    if (status != FC_OK) goto out;
+    status = make_tensor(&t, 4 * WIDTH, &t.y);
+    if (status != FC_OK) goto out;
+    status = measure_linear(&t, &out->linear, err);
+    if (status != FC_OK) goto out;
+    status = measure_conv(&t, &out->conv, err);
+    if (status != FC_OK) goto out;
+    status = measure(&t, run_attention, 4.0 * TOKENS * TOKENS * WIDTH, &out->attention);
+out:
     t.backend->mem_free(t.dev, t.x.data, room_of(&t, WIDTH));
     t.backend->mem_free(t.dev, t.y.data, room_of(&t, 4 * WIDTH));
-    if (s != FC_OK) return err && err->status == s ? s : fc_fail(err, s, "the speed cannot be measured");
+    if (status != FC_OK)
+        return err && err->status == status ? status : fc_fail(err, status, "the speed cannot be measured");
     out->step_seconds =
         EVALUATIONS * (UNET_LINEAR / out->linear + UNET_CONV / out->conv + UNET_ATTENTION / out->attention);
     return FC_OK;

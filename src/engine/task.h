@@ -27,10 +27,10 @@ typedef struct fc_embedding_choice {
 /* The files a job needs. Paths are borrowed for the call. */
 typedef struct fc_model_choice {
     const char *base;
-    const char *refiner; /* NULL: none */
-    const char *vae;     /* NULL: the base's own */
-    const char *lender;  /* an SDXL base model whose text encoders and VAE stand in where the base's file
-                          * has none; NULL: none */
+    const char *refiner;  /* NULL: none */
+    const char *vae;      /* NULL: the base's own */
+    const char *fallback; /* an SDXL base model whose text encoders and VAE stand in where the base's file
+                           * has none; NULL: none */
     const char *const
         *neighbours; /* checkpoints among which one that can lend is looked for when it cannot */
     int32_t neighbour_count;

@@ -369,11 +369,15 @@ static fc_status read_old(reader *r, const void *data, size_t size)
     fc_pickle version, machine, root, keys;
     bytes rest = {(const uint8_t *)data + sizeof old_magic, size - sizeof old_magic};
     fc_status status = next_pickle(r, &rest, &version);
-    if (status == FC_OK) status = next_pickle(r, &rest, &machine);
+    if (status != FC_OK) return status;
+    status = next_pickle(r, &rest, &machine);
     if (status == FC_OK && big_endian(machine.value)) return wrong_endian(r);
-    if (status == FC_OK) status = next_pickle(r, &rest, &root);
-    if (status == FC_OK) status = next_pickle(r, &rest, &keys);
-    if (status == FC_OK) status = place_storages(r, root.storages, keys.value, rest);
+    if (status != FC_OK) return status;
+    status = next_pickle(r, &rest, &root);
+    if (status != FC_OK) return status;
+    status = next_pickle(r, &rest, &keys);
+    if (status != FC_OK) return status;
+    status = place_storages(r, root.storages, keys.value, rest);
     return status ? status : read_tree(r, root.value);
 }
 
@@ -399,7 +403,7 @@ bool fc_ckpt_is_file(const char *path)
 
 fc_status fc_ckpt_parse(fc_ckpt *c, const void *data, size_t size, fc_err *err)
 {
-    fc_err own;
+    fc_err own = {0};
     *c = (fc_ckpt){0};
     fc_file_kind kind = fc_sniff_kind(data, size < 512 ? size : 512);
     bool old = is_old(data, size);
@@ -412,7 +416,9 @@ fc_status fc_ckpt_parse(fc_ckpt *c, const void *data, size_t size, fc_err *err)
     reader r = {.c = c, .err = err ? err : &own};
     fc_strmap_init(&r.old_index);
     fc_status status = old ? FC_OK : fc_zip_open(&r.zip, data, size, &c->arena, r.err);
-    if (status == FC_OK) status = old ? read_old(&r, data, size) : read_archive(&r);
+    if (status != FC_OK) goto out;
+    status = old ? read_old(&r, data, size) : read_archive(&r);
+out:
     fc_zip_close(&r.zip);
     fc_strmap_fini(&r.old_index);
     if (status != FC_OK) fc_ckpt_close(c);
@@ -421,7 +427,7 @@ fc_status fc_ckpt_parse(fc_ckpt *c, const void *data, size_t size, fc_err *err)
 
 fc_status fc_ckpt_open(fc_ckpt *c, const char *path, fc_err *err)
 {
-    fc_err local;
+    fc_err local = {0};
     fc_mapping map;
     if (!err) err = &local;
     *c = (fc_ckpt){0};

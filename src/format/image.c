@@ -106,7 +106,9 @@ fc_status fc_image_decode_input(fc_pixels *px, const void *data, size_t size, in
         return fc_fail(err, FC_LIMIT, "the picture's file is larger than %zu MB; make it smaller",
                        FC_IMAGE_MAX_INPUT_BYTES >> 20);
     fc_status status = decode(px, &src, err);
-    if (status == FC_OK) status = fc_pixels_turn(px, orientation, err);
+    if (status != FC_OK) goto out;
+    status = fc_pixels_turn(px, orientation, err);
+out:
     if (status != FC_OK) fc_pixels_fini(px);
     return status;
 }

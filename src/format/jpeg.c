@@ -162,10 +162,13 @@ fc_status fc_jpeg_encode(fc_buf *out, const fc_image *img, const fc_image_notes 
     fc_buf exif;
     fc_buf_init(&exif, 6 + MAX_EXIF);
     fc_status status = make_exif(&exif, &notes->exif, err);
-    jpeg_job *job = status == FC_OK ? fc_calloc(1, sizeof *job) : NULL;
-    if (status == FC_OK && !job)
+    jpeg_job *job = NULL;
+    if (status != FC_OK) goto out;
+    job = fc_calloc(1, sizeof *job);
+    if (!job) {
         status = fc_fail(err, FC_NOMEM, "out of memory while writing a JPEG picture");
-    if (!job) goto out;
+        goto out;
+    }
     job->err = err;
     job->pixels = img;
     job->exif = &exif;

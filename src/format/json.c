@@ -30,7 +30,9 @@ fc_status fc_json_read(const void *data, size_t size, fc_json_kind kind, json_t 
     *root = NULL;
     fc_buf_init(&text, SIZE_MAX);
     fc_status status = fc_text_read(data, size, &text, err);
-    if (status == FC_OK) status = parse(&text, kind, root, err);
+    if (status != FC_OK) goto out;
+    status = parse(&text, kind, root, err);
+out:
     fc_buf_fini(&text);
     return status;
 }

@@ -285,19 +285,22 @@ fc_status fc_safetensors_parse(fc_safetensors *st, const void *data, size_t size
     fc_strmap_init(&st->index);
     reader r = {.st = st, .data = data, .size = size, .err = err};
     fc_status status = check_prefix(&r);
-    if (status == FC_OK) status = read_header(&r);
+    if (status != FC_OK) goto out;
+    status = read_header(&r);
     if (status == FC_OK) {
         sort_tensors(st);
         status = index_names(&r);
     }
-    if (status == FC_OK) status = place_data(&r);
+    if (status != FC_OK) goto out;
+    status = place_data(&r);
+out:
     if (status != FC_OK) fc_safetensors_close(st);
     return status;
 }
 
 fc_status fc_safetensors_open(fc_safetensors *st, const char *path, fc_err *err)
 {
-    fc_err local;
+    fc_err local = {0};
     if (!err) err = &local;
     fc_mapping map;
     *st = (fc_safetensors){0};

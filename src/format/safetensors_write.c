@@ -53,9 +53,10 @@ static fc_status check_names(const fc_st_write *what, fc_err *err)
         const char *name = what->tensors[i].name;
         bool twice = false;
         status = check_text(name, err);
-        if (status == FC_OK && fc_strmap_put(&seen, name, strlen(name), 0, &twice) != FC_OK)
+        if (status != FC_OK) break;
+        if (fc_strmap_put(&seen, name, strlen(name), 0, &twice) != FC_OK)
             status = fc_fail(err, FC_NOMEM, "out of memory while writing a safetensors file");
-        if (status == FC_OK && (twice || strcmp(name, "__metadata__") == 0))
+        else if (twice || strcmp(name, "__metadata__") == 0)
             status = fc_fail(err, FC_ARG, "the tensor name \"%s\" is taken", name);
     }
     for (size_t i = 0; i < what->metadata_count && status == FC_OK; i++) {
@@ -133,7 +134,8 @@ fc_status fc_safetensors_write(const char *path, const fc_st_write *what, fc_err
     fc_buf header;
     fc_buf_init(&header, FC_ST_MAX_HEADER + 8);
     fc_status status = check_names(what, err);
-    if (status == FC_OK) status = make_header(&header, what, err);
+    if (status != FC_OK) goto out;
+    status = make_header(&header, what, err);
     if (status != FC_OK) goto out;
     block = fc_alloc(BLOCK_SIZE);
     if (!block) {
@@ -141,10 +143,12 @@ fc_status fc_safetensors_write(const char *path, const fc_st_write *what, fc_err
         goto out;
     }
     status = fc_atomic_open(&f, path, err);
-    if (status == FC_OK) status = fc_atomic_write(&f, header.data, header.len, err);
+    if (status != FC_OK) goto out;
+    status = fc_atomic_write(&f, header.data, header.len, err);
     for (size_t i = 0; i < what->count && status == FC_OK; i++)
         status = write_tensor(&f, what, i, block, err);
-    if (status == FC_OK) status = fc_atomic_commit(&f, err);
+    if (status != FC_OK) goto out;
+    status = fc_atomic_commit(&f, err);
 out:
     fc_atomic_abort(&f);
     fc_free(block);

@@ -82,7 +82,9 @@ fc_status fc_webp_encode(fc_buf *out, const fc_image *img, const fc_image_notes 
         status = encode_pixels(out, img, err);
     else
         status = encode_pixels(&bare, img, err);
-    if (status == FC_OK && exif.len) status = add_exif(out, &bare, &exif, err);
+    if (status != FC_OK) goto out;
+    if (exif.len) status = add_exif(out, &bare, &exif, err);
+out:
     fc_buf_fini(&bare);
     fc_buf_fini(&exif);
     return status;

@@ -160,9 +160,9 @@ static fc_status bind_all(fc_clip *c, fc_weights *w, const char *prefix, fc_err 
     fc_bind_norm(&b, &c->final_norm, c->width, 0, EPS, "%s%s", prefix, y->final_norm);
     if (c->projection_width)
         fc_bind_table(&b, &c->projection, c->width, c->projection_width, "%stext_projection", prefix);
-    fc_status s = fc_binder_finish(&b, err);
+    fc_status status = fc_binder_finish(&b, err);
     c->slots = b.slots;
-    return s;
+    return status;
 }
 
 fc_status fc_clip_open(fc_clip **out, fc_weights *w, const char *prefix, fc_err *err)
@@ -171,11 +171,13 @@ fc_status fc_clip_open(fc_clip **out, fc_weights *w, const char *prefix, fc_err 
     fc_clip *c = fc_calloc(1, sizeof *c);
     if (!c) return fc_fail(err, FC_NOMEM, "out of memory while opening the text encoder");
     fc_arena_init(&c->arena, ARENA_CAP);
-    fc_status s = read_sizes(c, w, prefix, err);
-    if (!s) s = bind_all(c, w, prefix, err);
-    if (s) {
+    fc_status status = read_sizes(c, w, prefix, err);
+    if (status != FC_OK) goto out;
+    status = bind_all(c, w, prefix, err);
+out:
+    if (status) {
         fc_clip_close(c);
-        return s;
+        return status;
     }
     *out = c;
     return FC_OK;
@@ -189,7 +191,7 @@ void fc_clip_close(fc_clip *c)
     fc_free(c);
 }
 
-void fc_clip_rest(fc_clip *c)
+void fc_clip_evict(fc_clip *c)
 {
     if (c) fc_slots_forget(c->slots);
 }
@@ -251,15 +253,15 @@ static fc_status project(const fc_table_w *p, const float *x, float *out)
     size_t width = (size_t)p->c;
     double *sum = fc_calloc(width, sizeof *sum);
     float *row = fc_calloc(width, sizeof *row);
-    fc_status s = sum && row ? FC_OK : FC_NOMEM;
-    for (int32_t i = 0; i < p->rows && !s; i++) {
-        s = fc_weight_read(p->weight, i, 1, row);
-        for (size_t j = 0; j < width && !s; j++) sum[j] += (double)x[i] * (double)row[j];
+    fc_status status = sum && row ? FC_OK : FC_NOMEM;
+    for (int32_t i = 0; i < p->rows && !status; i++) {
+        status = fc_weight_read(p->weight, i, 1, row);
+        for (size_t j = 0; j < width && !status; j++) sum[j] += (double)x[i] * (double)row[j];
     }
-    for (size_t j = 0; j < width && !s; j++) out[j] = (float)sum[j];
+    for (size_t j = 0; j < width && !status; j++) out[j] = (float)sum[j];
     fc_free(sum);
     fc_free(row);
-    return s;
+    return status;
 }
 
 static void pool(fc_cx *cx, const fc_clip *c, fc_tensor x, const fc_clip_request *r, float *pooled)
@@ -274,8 +276,8 @@ static void pool(fc_cx *cx, const fc_clip *c, fc_tensor x, const fc_clip_request
     float *state = fc_calloc((size_t)c->width, sizeof *state);
     if (!state) fc_cx_fail(cx, FC_NOMEM, "out of memory in the text encoder");
     fc_download(cx, end, state);
-    fc_status s = cx->status ? FC_OK : project(&c->projection, state, pooled);
-    if (s) fc_cx_fail(cx, s, "cannot read the text projection");
+    fc_status status = cx->status ? FC_OK : project(&c->projection, state, pooled);
+    if (status) fc_cx_fail(cx, status, "cannot read the text projection");
     fc_free(state);
 }
 

@@ -18,7 +18,7 @@ typedef struct fc_clip fc_clip;
 fc_status fc_clip_open(fc_clip **out, fc_weights *w, const char *prefix, fc_err *err) FC_MUST_USE;
 void fc_clip_close(fc_clip *c); /* NULL is fine */
 /* Gives its packed weights back to their cache; the next text packs them again. NULL is fine. */
-void fc_clip_rest(fc_clip *c);
+void fc_clip_evict(fc_clip *c);
 
 int32_t fc_clip_width(const fc_clip *c);
 int32_t fc_clip_pooled_width(const fc_clip *c);

@@ -132,7 +132,9 @@ fc_status fc_clip_vision_open(fc_clip_vision **out, fc_weights *w, fc_err *err)
     if (!v) return fc_fail(err, FC_NOMEM, "out of memory while opening the CLIP vision encoder");
     fc_arena_init(&v->arena, ARENA_CAP);
     fc_status status = read_sizes(v, w, err);
-    if (!status) status = bind_all(v, w, err);
+    if (status != FC_OK) goto out;
+    status = bind_all(v, w, err);
+out:
     if (status) {
         fc_clip_vision_close(v);
         return status;
@@ -204,9 +206,12 @@ static fc_tensor upload_places(fc_cx *cx, const fc_clip_vision *v)
     float *host = fc_calloc((size_t)tokens * (size_t)width, sizeof *host);
     float *whole = fc_calloc((size_t)width, sizeof *whole);
     fc_status status = host && whole ? FC_OK : FC_NOMEM;
-    if (!status) status = fc_weight_read(v->positions.weight, 0, tokens, host);
-    if (!status) status = fc_weight_read(v->whole, 0, width, whole);
+    if (status != FC_OK) goto out;
+    status = fc_weight_read(v->positions.weight, 0, tokens, host);
+    if (status != FC_OK) goto out;
+    status = fc_weight_read(v->whole, 0, width, whole);
     for (int32_t i = 0; i < width && !status; i++) host[i] += whole[i];
+out:
     if (status)
         fc_cx_fail(cx, status, "cannot read the position table");
     else

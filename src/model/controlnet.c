@@ -105,7 +105,8 @@ static fc_status open_parts(fc_controlnet *c, fc_weights *file, fc_weights *base
                             fc_err *err)
 {
     fc_status status = overlay(c, file, base, err);
-    if (!status) status = unet_open_encoder(&c->encoder, c->weights, unet_slots(unet), err);
+    if (status != FC_OK) return status;
+    status = unet_open_encoder(&c->encoder, c->weights, unet_slots(unet), err);
     if (status) return status;
     if (!fits(fc_unet_layout_get(c->encoder), fc_unet_layout_get(unet)))
         return fc_fail(

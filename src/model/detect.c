@@ -258,7 +258,8 @@ fc_status fc_model_check_unet(fc_weights *w, fc_err *err)
 {
     fc_prediction prediction;
     fc_status status = check_channels(fc_weights_dim(w, UNET "input_blocks.0.0.weight", 1), "input", err);
-    if (status == FC_OK) status = check_channels(fc_weights_dim(w, UNET "out.2.weight", 0), "output", err);
+    if (status != FC_OK) return status;
+    status = check_channels(fc_weights_dim(w, UNET "out.2.weight", 0), "output", err);
     if (status != FC_OK) return status;
     if (fc_weights_find(w, UNET "time_embed.cond_proj.weight"))
         return fc_fail(err, FC_UNSUPPORTED,

@@ -58,9 +58,9 @@ static fc_status read(fc_embedding *e, int encoder, const fc_weight *w, fc_err *
     if (!e->rows[encoder]) return fc_fail(err, FC_NOMEM, "out of memory");
     e->width[encoder] = (int32_t)width;
     e->count = (int32_t)rows;
-    fc_status s = fc_weight_read(w, 0, (int32_t)w->shape[0], e->rows[encoder]);
-    return s ? fc_fail(err, s, "its tensor %.100s cannot be read", w->name)
-             : check_values(e->rows[encoder], count, w, err);
+    fc_status status = fc_weight_read(w, 0, (int32_t)w->shape[0], e->rows[encoder]);
+    return status ? fc_fail(err, status, "its tensor %.100s cannot be read", w->name)
+                  : check_values(e->rows[encoder], count, w, err);
 }
 
 static fc_status open_below(fc_embedding *e, const char *path, const char *prefix, fc_err *err)
@@ -68,15 +68,15 @@ static fc_status open_below(fc_embedding *e, const char *path, const char *prefi
     static const char *const keys[2] = {"clip_l", "clip_g"};
     fc_weights *file = NULL;
     *e = (fc_embedding){0};
-    fc_status s = fc_weights_open(&file, path, err);
-    if (s) return s;
-    for (int i = 0; i < 2 && !s; i++) s = read(e, i, choose(file, prefix, keys[i]), err);
+    fc_status status = fc_weights_open(&file, path, err);
+    if (status) return status;
+    for (int i = 0; i < 2 && !status; i++) status = read(e, i, choose(file, prefix, keys[i]), err);
     fc_weights_close(file);
-    if (s) {
+    if (status) {
         fc_fail_prefix(err, "%s", path);
         fc_embedding_fini(e);
     }
-    return s;
+    return status;
 }
 
 fc_status fc_embedding_open(fc_embedding *e, const char *path, fc_err *err)

@@ -140,7 +140,9 @@ fc_status fc_ip_adapter_open(fc_ip_adapter **out, fc_weights *w, const fc_unet_l
     if (!a) return fc_fail(err, FC_NOMEM, "out of memory while opening the image prompt adapter");
     fc_arena_init(&a->arena, ARENA_CAP);
     fc_status status = read_sizes(a, w, layout, err);
-    if (!status) status = bind_all(a, w, layout, err);
+    if (status != FC_OK) goto out;
+    status = bind_all(a, w, layout, err);
+out:
     if (status) {
         fc_ip_adapter_close(a);
         return status;

@@ -310,9 +310,10 @@ fc_status fc_lora_names_new(fc_lora_names **out, fc_weights *w, fc_err *err)
     *out = NULL;
     fc_unet_layout *layout = fc_calloc(1, sizeof *layout);
     fc_lora_names *n = fc_calloc(1, sizeof *n);
-    fc_status s = layout && n ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory");
-    if (!s) s = fc_unet_layout_read(layout, w, err);
-    if (!s) {
+    fc_status status = layout && n ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory");
+    if (status != FC_OK) goto out;
+    status = fc_unet_layout_read(layout, w, err);
+    if (!status) {
         fc_arena_init(&n->arena, ARENA_CAP);
         fc_strmap_init(&n->map);
         n->weights = w;
@@ -320,13 +321,14 @@ fc_status fc_lora_names_new(fc_lora_names **out, fc_weights *w, fc_err *err)
         n->targets = fc_arena_array(&n->arena, n->cap, sizeof *n->targets);
         pair_layers(n, layout);
         for (size_t i = 0; i < fc_weights_count(w) && n->targets; i++) spell_weight(n, fc_weights_at(w, i));
-        s = n->status ? n->status : n->arena.status;
-        if (s) fc_fail(err, s, "out of memory while preparing the names of LoRA modules");
+        status = n->status ? n->status : n->arena.status;
+        if (status) fc_fail(err, status, "out of memory while preparing the names of LoRA modules");
     }
+out:
     fc_free(layout);
-    if (s) {
+    if (status) {
         fc_lora_names_free(n);
-        return s;
+        return status;
     }
     *out = n;
     return FC_OK;

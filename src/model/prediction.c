@@ -50,7 +50,9 @@ static bool is_true(const char *word)
 static fc_status read_metadata(const fc_weights *w, fc_prediction *out, fc_err *err)
 {
     fc_status status = take_word(fc_weights_metadata(w, "modelspec.predict_key"), out, err);
-    if (status == FC_OK) status = take_word(fc_weights_metadata(w, "modelspec.prediction_type"), out, err);
+    if (status != FC_OK) goto out;
+    status = take_word(fc_weights_metadata(w, "modelspec.prediction_type"), out, err);
+out:
     if (is_true(fc_weights_metadata(w, "ss_zero_terminal_snr"))) out->zero_snr = true;
     return status;
 }
@@ -85,7 +87,9 @@ static fc_status read_scheduler(const fc_weights *w, fc_prediction *out, fc_err 
         !fc_path_exists(path))
         return FC_OK;
     fc_status status = fc_json_read_file(path, MAX_CONFIG, FC_JSON_OBJECT, &config, err);
-    if (status == FC_OK) status = take_scheduler(config, out, err);
+    if (status != FC_OK) goto out;
+    status = take_scheduler(config, out, err);
+out:
     json_decref(config);
     return status;
 }
@@ -115,15 +119,16 @@ static void read_tensors(fc_weights *w, fc_prediction *out)
 /* Below and above, float32 has no room for the squares that samplers need. */
 static bool makes_sense(const fc_prediction *p)
 {
-    bool told = p->sigma_min != 0 || p->sigma_max != 0;
-    return !told || (p->sigma_min >= 1e-6 && p->sigma_min < p->sigma_max && p->sigma_max <= 1e6);
+    bool is_given = p->sigma_min != 0 || p->sigma_max != 0;
+    return !is_given || (p->sigma_min >= 1e-6 && p->sigma_min < p->sigma_max && p->sigma_max <= 1e6);
 }
 
 fc_status fc_prediction_read(fc_weights *w, fc_prediction *out, fc_err *err)
 {
     *out = (fc_prediction){.kind = FC_PREDICTS_EPS};
     fc_status status = read_metadata(w, out, err);
-    if (status == FC_OK) status = read_scheduler(w, out, err);
+    if (status != FC_OK) return status;
+    status = read_scheduler(w, out, err);
     if (status != FC_OK) return status;
     read_tensors(w, out);
     if (out->kind != FC_PREDICTS_V) out->zero_snr = false; /* noise cannot be predicted where all is noise */

@@ -27,13 +27,13 @@ static void report_dtypes(fc_weights *w, fc_buf *out)
 
 /* One part of a file: how it opened. It is closed at once; what stays is that its tensors are marked as used.
  */
-static void report_part(fc_buf *out, const char *name, fc_status s, const fc_err *err)
+static void report_part(fc_buf *out, const char *name, fc_status status, const fc_err *err)
 {
-    if (s)
+    if (status)
         fc_buf_printf(out, "%-10s cannot be used: %s\n", name, err->message);
     else
         fc_buf_printf(out, "%-10s complete\n", name);
-    if (s == FC_NOMEM) out->status = s; /* says nothing about the file: the report fails */
+    if (status == FC_NOMEM) out->status = status; /* says nothing about the file: the report fails */
 }
 
 static void report_unet(fc_weights *w, fc_buf *out)
@@ -41,7 +41,9 @@ static void report_unet(fc_weights *w, fc_buf *out)
     fc_err err = {0};
     fc_unet *u = NULL;
     fc_status status = fc_model_check_unet(w, &err); /* says more than what does not fit together then */
-    if (status == FC_OK) status = fc_unet_open(&u, w, &err);
+    if (status != FC_OK) goto out;
+    status = fc_unet_open(&u, w, &err);
+out:
     report_part(out, "UNet", status, &err);
     fc_unet_close(u);
 }
@@ -120,8 +122,8 @@ fc_status fc_model_report(const char *path, fc_buf *out, fc_err *err)
 {
     fc_weights *w;
     fc_model_info info;
-    fc_status s = fc_weights_open(&w, path, err);
-    if (s) return s;
+    fc_status status = fc_weights_open(&w, path, err);
+    if (status) return status;
     fc_model_describe(w, &info);
     fc_buf_printf(out, "%s\n%s: %s\n", info.line, fc_path_basename(path), fc_model_kind_name(info.kind));
     report_dtypes(w, out);

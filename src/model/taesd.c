@@ -53,9 +53,9 @@ static fc_status bind_all(fc_taesd *t, fc_weights *w, fc_err *err)
         if (stages[i].up) fc_bind_conv(&b, &t->up[i], c, c, 3, 1, FC_NO_BIAS, "%s%d", prefix, stages[i].up);
     }
     fc_bind_conv(&b, &t->last, c, 3, 3, 1, FC_BIAS, "%s%d", prefix, LAST);
-    fc_status s = fc_binder_finish(&b, err);
+    fc_status status = fc_binder_finish(&b, err);
     t->slots = b.slots;
-    return s;
+    return status;
 }
 
 fc_status fc_taesd_open(fc_taesd **out, fc_weights *w, fc_err *err)
@@ -64,10 +64,10 @@ fc_status fc_taesd_open(fc_taesd **out, fc_weights *w, fc_err *err)
     fc_taesd *t = fc_calloc(1, sizeof *t);
     if (!t) return fc_fail(err, FC_NOMEM, "out of memory while opening the preview decoder");
     fc_arena_init(&t->arena, ARENA_CAP);
-    fc_status s = bind_all(t, w, err);
-    if (s) {
+    fc_status status = bind_all(t, w, err);
+    if (status) {
         fc_taesd_close(t);
-        return s;
+        return status;
     }
     *out = t;
     return FC_OK;

@@ -128,8 +128,8 @@ static fc_status read_layers(struct reader *r, fc_unet_block *b)
         snprintf(y.name, sizeof y.name, "%d", k);
         if (!find_layer(r, b->name, &y, cin)) break;
         if (k == FC_UNET_MAX_LAYERS) return odd(r, b->name, "too many layers");
-        fc_status s = accept_layer(r, b->name, &y, k == 0);
-        if (s) return s;
+        fc_status status = accept_layer(r, b->name, &y, k == 0);
+        if (status) return status;
         b->layer[b->layer_count++] = y;
         cin = y.cout;
     }
@@ -177,9 +177,9 @@ static fc_status read_blocks(struct reader *r, enum part part, int32_t *count)
         name_block(r, &b, i);
         if (!block_exists(r, b.name)) break;
         if (r->blocks == FC_UNET_MAX_BLOCKS) return odd(r, b.name, "too many blocks");
-        fc_status s = part == OUTPUT ? pop_skip(r, &b) : FC_OK;
-        if (!s) s = read_layers(r, &b);
-        if (s) return s;
+        fc_status status = part == OUTPUT ? pop_skip(r, &b) : FC_OK;
+        if (!status) status = read_layers(r, &b);
+        if (status) return status;
         if (part == INPUT) push_skip(r, &b);
         r->l->block[r->blocks++] = b;
         ++*count;
@@ -223,8 +223,10 @@ fc_status fc_unet_layout_read_encoder(fc_unet_layout *l, fc_weights *w, fc_err *
     struct reader r = {.l = l, .w = w, .err = err};
     fc_status status = read_widths(&r, true);
     r.channels = l->in_channels;
-    if (!status) status = read_blocks(&r, INPUT, &l->inputs);
-    if (!status) status = read_blocks(&r, MIDDLE, &l->middles);
+    if (status != FC_OK) return status;
+    status = read_blocks(&r, INPUT, &l->inputs);
+    if (status != FC_OK) return status;
+    status = read_blocks(&r, MIDDLE, &l->middles);
     if (status) return status;
     if (l->inputs == 0) return odd(&r, "", "it has no input blocks");
     read_context_width(&r);
@@ -235,12 +237,15 @@ fc_status fc_unet_layout_read(fc_unet_layout *l, fc_weights *w, fc_err *err)
 {
     memset(l, 0, sizeof *l);
     struct reader r = {.l = l, .w = w, .err = err};
-    fc_status s = read_widths(&r, false);
+    fc_status status = read_widths(&r, false);
     r.channels = l->in_channels;
-    if (!s) s = read_blocks(&r, INPUT, &l->inputs);
-    if (!s) s = read_blocks(&r, MIDDLE, &l->middles);
-    if (!s) s = read_blocks(&r, OUTPUT, &l->outputs);
-    if (s) return s;
+    if (status != FC_OK) return status;
+    status = read_blocks(&r, INPUT, &l->inputs);
+    if (status != FC_OK) return status;
+    status = read_blocks(&r, MIDDLE, &l->middles);
+    if (status != FC_OK) return status;
+    status = read_blocks(&r, OUTPUT, &l->outputs);
+    if (status) return status;
     if (l->inputs == 0 || r.skips != 0) return odd(&r, "", "input and output blocks do not pair up");
     if (r.level != 0) return odd(&r, "", "its result is smaller than its input");
     if (r.channels % 32) return odd(&r, "", "the width of its last block is no multiple of 32");

@@ -158,12 +158,14 @@ static fc_status bind_parts(fc_vae *v, fc_weights *w, fc_vae_parts parts, fc_err
         return fc_fail(err, FC_FORMAT, "there is no VAE in this file; choose one that has it, or a VAE file");
     fc_binder b;
     fc_binder_init(&b, w, &v->arena);
-    fc_status s = FC_OK;
-    if (parts & FC_VAE_DECODER) s = bind_decoder(&b, v, prefix, err);
-    if (!s && (parts & FC_VAE_ENCODER)) s = bind_encoder(&b, v, prefix, err);
-    fc_status finished = fc_binder_finish(&b, s ? NULL : err);
+    fc_status status = FC_OK;
+    if (parts & FC_VAE_DECODER) status = bind_decoder(&b, v, prefix, err);
+    if (status) goto out;
+    if (parts & FC_VAE_ENCODER) status = bind_encoder(&b, v, prefix, err);
+out:;
+    fc_status finished = fc_binder_finish(&b, status ? NULL : err);
     v->slots = b.slots;
-    if (s || finished) return s ? s : finished;
+    if (status || finished) return status ? status : finished;
     if (parts == FC_VAE_BOTH && v->decoder.levels != v->encoder.levels)
         return fc_fail(err, FC_FORMAT,
                        "the VAE's encoder and decoder do not belong together; use another VAE");
@@ -176,10 +178,10 @@ fc_status fc_vae_open(fc_vae **out, fc_weights *w, fc_vae_parts parts, fc_err *e
     fc_vae *v = fc_calloc(1, sizeof *v);
     if (!v) return fc_fail(err, FC_NOMEM, "out of memory while opening the VAE");
     fc_arena_init(&v->arena, ARENA_CAP);
-    fc_status s = bind_parts(v, w, parts, err);
-    if (s) {
+    fc_status status = bind_parts(v, w, parts, err);
+    if (status) {
         fc_vae_close(v);
-        return s;
+        return status;
     }
     *out = v;
     return FC_OK;

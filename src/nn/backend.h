@@ -114,21 +114,21 @@ typedef struct fc_pack_src {
 } fc_pack_src;
 
 /* Who computes linear and conv2d, where a backend has more than one way. */
-typedef enum fc_product_way {
+typedef enum fc_product_kind {
     FC_PRODUCT_AUTO,   /* the faster one, weight by weight */
     FC_PRODUCT_OWN,    /* never a library */
     FC_PRODUCT_LIBRARY /* the library wherever it can */
-} fc_product_way;
+} fc_product_kind;
 
 typedef struct fc_backend_opts {
-    const char *device;      /* which, where there are several: its number or a part of its name; NULL: the
-                              * best */
-    uint64_t memory_limit;   /* bytes of the device's own memory to use at most; 0: all */
-    const char *cache_dir;   /* where compiled kernels may be kept between runs; NULL: nowhere */
-    int threads;             /* CPU threads; 0: all cores this process may run on */
-    const char *isa;         /* NULL: the best the machine has; else "scalar", "avx2", "avx512", "avx512bf16",
-                              * "amx": an upper bound */
-    fc_product_way products; /* other than AUTO: for tests and measurements */
+    const char *device;    /* which, where there are several: its number or a part of its name; NULL: the
+                            * best */
+    uint64_t memory_limit; /* bytes of the device's own memory to use at most; 0: all */
+    const char *cache_dir; /* where compiled kernels may be kept between runs; NULL: nowhere */
+    int threads;           /* CPU threads; 0: all cores this process may run on */
+    const char *isa;       /* NULL: the best the machine has; else "scalar", "avx2", "avx512", "avx512bf16",
+                            * "amx": an upper bound */
+    fc_product_kind products; /* other than AUTO: for tests and measurements */
 } fc_backend_opts;
 
 typedef struct fc_backend_info {
@@ -213,7 +213,7 @@ typedef struct fc_backend {
     fc_status (*stage)(fc_dev *dev, fc_packed *p);
     void (*unstage)(fc_dev *dev, fc_packed *p); /* gives its room on the device up; not staged is fine */
     /* OWN or LIBRARY: who computes with this weight. NULL when there is but one way. */
-    fc_product_way (*packed_way)(const fc_packed *p);
+    fc_product_kind (*packed_kind)(const fc_packed *p);
     /* For measuring: does a fixed amount of this arithmetic, some 10 ms, with all threads of the device, and
      * returns how many FLOP it was; 0: the device has no such instructions. May be NULL. */
     double (*peak_work)(fc_dev *dev, fc_peak kind);

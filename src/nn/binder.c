@@ -30,19 +30,19 @@ static void problem(fc_binder *b, const char *format, ...)
 
 fc_status fc_binder_finish(fc_binder *b, fc_err *err)
 {
-    fc_status s = b->status ? b->status : b->arena->status;
-    if (s) {
-        fc_fail(err, s, "out of memory while binding the model");
+    fc_status status = b->status ? b->status : b->arena->status;
+    if (status) {
+        fc_fail(err, status, "out of memory while binding the model");
     } else if (b->problem_count) {
         int more = b->problem_count - MAX_PROBLEMS;
         char tail[48] = "";
         if (more > 0) snprintf(tail, sizeof tail, "; and %d more", more);
-        s = fc_fail(err, FC_FORMAT, "%d %s missing or %s another shape: %.300s%s", b->problem_count,
-                    b->problem_count == 1 ? "tensor of the model is" : "tensors of the model are",
-                    b->problem_count == 1 ? "has" : "have", fc_buf_cstr(&b->problems), tail);
+        status = fc_fail(err, FC_FORMAT, "%d %s missing or %s another shape: %.300s%s", b->problem_count,
+                         b->problem_count == 1 ? "tensor of the model is" : "tensors of the model are",
+                         b->problem_count == 1 ? "has" : "have", fc_buf_cstr(&b->problems), tail);
     }
     fc_buf_fini(&b->problems);
-    return s;
+    return status;
 }
 
 static bool shape_is(const fc_weight *w, const int64_t *want, int32_t ndim)
@@ -98,7 +98,7 @@ static fc_slot *new_slot(fc_binder *b, const fc_kernel *k)
     return s;
 }
 
-/* A kernel that the lender has too, weight by weight, is packed once for both. */
+/* A kernel that the fallback has too, weight by weight, is packed once for both. */
 static void share(fc_binder *b, fc_kernel *k)
 {
     for (fc_slot *s = b->lenders; s && k->parts; s = s->sibling) {

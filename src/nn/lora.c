@@ -44,22 +44,22 @@ static fc_status input_norms(const fc_weight *w, const fc_lora_delta *d, int32_t
     float *norms = fc_arena_array(arena, (size_t)inputs, sizeof *norms);
     double *squares = fc_calloc((size_t)inputs, sizeof *squares);
     float *rows = fc_alloc(block * sizeof *rows), *delta = fc_alloc(block * sizeof *delta);
-    fc_status s = norms && squares && rows && delta ? FC_OK : FC_NOMEM;
-    for (int32_t r = 0; !s && r < d->rows; r += READ_ROWS) {
+    fc_status status = norms && squares && rows && delta ? FC_OK : FC_NOMEM;
+    for (int32_t r = 0; !status && r < d->rows; r += READ_ROWS) {
         int32_t n = d->rows - r < READ_ROWS ? d->rows - r : READ_ROWS;
-        s = fc_weight_read(w, row0 + r, n, rows);
-        if (!s) s = fc_lora_delta_rows(d, r, n, rows, delta);
-        for (size_t i = 0; !s && i < (size_t)n * (size_t)d->cols; i++) {
+        status = fc_weight_read(w, row0 + r, n, rows);
+        if (!status) status = fc_lora_delta_rows(d, r, n, rows, delta);
+        for (size_t i = 0; !status && i < (size_t)n * (size_t)d->cols; i++) {
             double v = (double)(rows[i] + d->factor * delta[i]);
             squares[(i % (size_t)d->cols) / (size_t)d->patch] += v * v;
         }
     }
-    for (int32_t i = 0; !s && i < inputs; i++) norms[i] = (float)sqrt(squares[i]);
+    for (int32_t i = 0; !status && i < inputs; i++) norms[i] = (float)sqrt(squares[i]);
     fc_free(squares);
     fc_free(rows);
     fc_free(delta);
     *out = norms;
-    return s;
+    return status;
 }
 
 static uint64_t key_of(const fc_lora *l, const fc_lora_module *m, double strength, fc_lora_part part)
@@ -69,16 +69,16 @@ static uint64_t key_of(const fc_lora *l, const fc_lora_module *m, double strengt
     return fc_splitmix64(l->key ^ fc_fnv1a(m->name, m->name_length) ^ fc_splitmix64(bits + (uint64_t)part));
 }
 
-static fc_status hang(fc_lora *l, fc_weight *w, const fc_lora_delta *d, int32_t row0, double strength,
-                      uint64_t key)
+static fc_status attach(fc_lora *l, fc_weight *w, const fc_lora_delta *d, int32_t row0, double strength,
+                        uint64_t key)
 {
     patch *p = fc_arena_alloc(&l->arena, sizeof *p);
     if (!p) return FC_NOMEM;
     *p = (patch){.delta = *d, .strength = strength, .row0 = row0};
     p->base = (fc_weight_patch){.owner = l, .user = p, .apply = apply, .key = key};
     if (d->magnitude_per_input) {
-        fc_status s = input_norms(w, d, row0, &l->arena, &p->delta.input_norm);
-        if (s) return s;
+        fc_status status = input_norms(w, d, row0, &l->arena, &p->delta.input_norm);
+        if (status) return status;
     }
     fc_weight_patch_add(w, &p->base);
     return FC_OK;
@@ -108,23 +108,23 @@ static bool make_delta(const fc_lora_module *m, const fc_lora_target *t, fc_aren
 
 /* Whether the module changed anything; *s: a failure that ends it all. */
 static bool attach_module(fc_lora *l, const fc_lora_module *m, const fc_lora_target *t, double strength,
-                          fc_status *s)
+                          fc_status *status)
 {
     bool done = false;
     fc_lora_delta delta;
     if (t->weight && make_delta(m, t, &l->arena, &delta)) {
-        *s = hang(l, t->weight, &delta, t->row0, strength, key_of(l, m, strength, FC_LORA_UP));
-        done = !*s;
+        *status = attach(l, t->weight, &delta, t->row0, strength, key_of(l, m, strength, FC_LORA_UP));
+        done = !*status;
     }
-    if (!*s && t->bias && m->part[FC_LORA_DIFF_BIAS]) {
+    if (!*status && t->bias && m->part[FC_LORA_DIFF_BIAS]) {
         const fc_lora_module bias = {.name = m->name,
                                      .name_length = m->name_length,
                                      .part = {[FC_LORA_DIFF] = m->part[FC_LORA_DIFF_BIAS]}};
         int32_t rows = t->rows < 0 ? (int32_t)fc_weight_rows(t->bias) : t->rows;
         fc_lora_delta d;
         if (fc_lora_delta_make(&bias, rows, 1, 1, &l->arena, &d)) {
-            *s = hang(l, t->bias, &d, t->row0, strength, key_of(l, m, strength, FC_LORA_DIFF_BIAS));
-            done = !*s;
+            *status = attach(l, t->bias, &d, t->row0, strength, key_of(l, m, strength, FC_LORA_DIFF_BIAS));
+            done = !*status;
         }
     }
     return done;
@@ -148,13 +148,13 @@ static const char *unsupported_kind(const fc_lora_module *m)
 fc_status fc_lora_attach(fc_lora *l, double strength, fc_lora_resolve resolve, void *user,
                          fc_lora_report *report, fc_err *err)
 {
-    fc_status s = FC_OK;
+    fc_status status = FC_OK;
     *report = (fc_lora_report){.modules = (int32_t)l->module_count};
     if (l->strange) {
         report->unmatched += (int32_t)l->strange;
         note_example(report, l->strange_name, strlen(l->strange_name));
     }
-    for (size_t i = 0; i < l->module_count && !s; i++) {
+    for (size_t i = 0; i < l->module_count && !status; i++) {
         const fc_lora_module *m = &l->modules[i];
         fc_lora_target t = {.rows = -1};
         const char *kind = unsupported_kind(m);
@@ -164,14 +164,16 @@ fc_status fc_lora_attach(fc_lora *l, double strength, fc_lora_resolve resolve, v
         } else if (!resolve(user, m->name, m->name_length, &t)) {
             report->unmatched++;
             note_example(report, m->name, m->name_length);
-        } else if (strength != 0 && !attach_module(l, m, &t, strength, &s)) {
-            if (s) break;
+        } else if (strength != 0 && !attach_module(l, m, &t, strength, &status)) {
+            if (status) break;
             report->misfit++;
             note_example(report, m->name, m->name_length);
         } else {
             report->matched++;
         }
     }
-    if (!s && l->arena.status) s = l->arena.status;
-    return s ? fc_fail(err, s, "out of memory while applying a LoRA") : FC_OK;
+    if (status != FC_OK) goto out;
+    if (l->arena.status) status = l->arena.status;
+out:
+    return status ? fc_fail(err, status, "out of memory while applying a LoRA") : FC_OK;
 }

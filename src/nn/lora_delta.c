@@ -42,15 +42,15 @@ static fc_status product_rows(const fc_lora_matrix *a, const fc_lora_matrix *b, 
 {
     float *left = fc_alloc((size_t)count * (size_t)a->cols * sizeof *left);
     float *right = fc_alloc((size_t)b->rows * (size_t)b->cols * sizeof *right);
-    fc_status s = left && right ? FC_OK : FC_NOMEM;
-    if (!s) {
+    fc_status status = left && right ? FC_OK : FC_NOMEM;
+    if (!status) {
         matrix_rows(a, first, count, left);
         matrix_rows(b, 0, b->rows, right);
         multiply(left, right, count, a->cols, b->cols, out);
     }
     fc_free(left);
     fc_free(right);
-    return s;
+    return status;
 }
 
 /* ---- kinds ---- */
@@ -59,11 +59,13 @@ static fc_status hadamard_rows(const fc_lora_delta *d, int32_t first, int32_t co
 {
     size_t size = (size_t)count * (size_t)d->cols;
     float *other = fc_alloc(size * sizeof *other);
-    fc_status s = other ? product_rows(&d->a, &d->b, first, count, out) : FC_NOMEM;
-    if (!s) s = product_rows(&d->c, &d->d, first, count, other);
-    for (size_t i = 0; !s && i < size; i++) out[i] *= other[i];
+    fc_status status = other ? product_rows(&d->a, &d->b, first, count, out) : FC_NOMEM;
+    if (status != FC_OK) goto out;
+    status = product_rows(&d->c, &d->d, first, count, other);
+out:
+    for (size_t i = 0; !status && i < size; i++) out[i] *= other[i];
     fc_free(other);
-    return s;
+    return status;
 }
 
 /* Row ia*R + ib of a x b: for each column of a's row ia, b's row ib times that value. */
@@ -71,8 +73,8 @@ static fc_status kron_rows(const fc_lora_delta *d, int32_t first, int32_t count,
 {
     float *left = fc_alloc((size_t)d->a.cols * sizeof *left),
           *right = fc_alloc((size_t)d->b.cols * sizeof *right);
-    fc_status s = left && right ? FC_OK : FC_NOMEM;
-    for (int32_t i = 0; !s && i < count; i++) {
+    fc_status status = left && right ? FC_OK : FC_NOMEM;
+    for (int32_t i = 0; !status && i < count; i++) {
         int32_t row = first + i;
         matrix_rows(&d->a, row / d->b.rows, 1, left);
         matrix_rows(&d->b, row % d->b.rows, 1, right);
@@ -81,7 +83,7 @@ static fc_status kron_rows(const fc_lora_delta *d, int32_t first, int32_t count,
     }
     fc_free(left);
     fc_free(right);
-    return s;
+    return status;
 }
 
 static fc_status glora_rows(const fc_lora_delta *d, int32_t first, int32_t count, const float *w, float *out)
@@ -90,8 +92,9 @@ static fc_status glora_rows(const fc_lora_delta *d, int32_t first, int32_t count
     float *projected = fc_alloc(inner * sizeof *projected), *second = fc_alloc(size * sizeof *second);
     float *c = fc_alloc((size_t)d->c.rows * (size_t)d->c.cols * sizeof *c);
     float *last = fc_alloc((size_t)d->d.rows * (size_t)d->d.cols * sizeof *last);
-    fc_status s = projected && second && c && last ? product_rows(&d->a, &d->b, first, count, out) : FC_NOMEM;
-    if (!s) {
+    fc_status status =
+        projected && second && c && last ? product_rows(&d->a, &d->b, first, count, out) : FC_NOMEM;
+    if (!status) {
         matrix_rows(&d->c, 0, d->c.rows, c);
         matrix_rows(&d->d, 0, d->d.rows, last);
         multiply(w, c, count, d->c.rows, d->c.cols, projected);
@@ -102,7 +105,7 @@ static fc_status glora_rows(const fc_lora_delta *d, int32_t first, int32_t count
     fc_free(second);
     fc_free(c);
     fc_free(last);
-    return s;
+    return status;
 }
 
 static fc_status scale_rows(const fc_lora_delta *d, int32_t first, int32_t count, const float *w, float *out)
@@ -119,31 +122,31 @@ static fc_status scale_rows(const fc_lora_delta *d, int32_t first, int32_t count
 
 fc_status fc_lora_delta_rows(const fc_lora_delta *d, int32_t first, int32_t count, const float *w, float *out)
 {
-    fc_status s = FC_OK;
+    fc_status status = FC_OK;
     switch (d->kind) {
     case FC_LORA_LOW_RANK:
-        s = product_rows(&d->a, &d->b, first, count, out);
+        status = product_rows(&d->a, &d->b, first, count, out);
         break;
     case FC_LORA_HADAMARD:
-        s = hadamard_rows(d, first, count, out);
+        status = hadamard_rows(d, first, count, out);
         break;
     case FC_LORA_KRON:
-        s = kron_rows(d, first, count, out);
+        status = kron_rows(d, first, count, out);
         break;
     case FC_LORA_GLORA:
-        s = glora_rows(d, first, count, w, out);
+        status = glora_rows(d, first, count, w, out);
         break;
     case FC_LORA_FULL:
         matrix_rows(&d->a, first, count, out);
         break;
     case FC_LORA_SCALE:
-        s = scale_rows(d, first, count, w, out);
+        status = scale_rows(d, first, count, w, out);
         break;
     case FC_LORA_ROTATION: /* has a way of its own */
-        s = FC_INTERNAL;
+        status = FC_INTERNAL;
         break;
     }
-    return s;
+    return status;
 }
 
 /* DoRA: rows of m * W'/|W'| - W, where delta holds what W' adds to W. */
@@ -170,13 +173,13 @@ fc_status fc_lora_delta_apply(const fc_lora_delta *d, double strength, int32_t f
     size_t size = (size_t)count * (size_t)d->cols;
     float *delta = fc_alloc(size * sizeof *delta);
     if (!delta) return FC_NOMEM;
-    fc_status s = fc_lora_delta_rows(d, first, count, w, delta);
-    if (!s && d->magnitude) {
+    fc_status status = fc_lora_delta_rows(d, first, count, w, delta);
+    if (!status && d->magnitude) {
         for (size_t i = 0; i < size; i++) delta[i] *= d->factor;
         apply_magnitude(d, first, count, w, delta);
     }
     const float f = d->magnitude ? (float)strength : (float)(strength * (double)d->factor);
-    for (size_t i = 0; !s && i < size; i++) w[i] += f * delta[i];
+    for (size_t i = 0; !status && i < size; i++) w[i] += f * delta[i];
     fc_free(delta);
-    return s;
+    return status;
 }

@@ -218,17 +218,17 @@ uint64_t fc_lora_key(const fc_lora *l)
 /* PyTorch wrote LoRAs, too; the pickle is read by the reader that executes nothing. */
 static fc_status open_tensors(fc_lora *l, const char *path, fc_err *err)
 {
-    fc_status s;
+    fc_status status;
     if (fc_ckpt_is_file(path)) {
-        s = fc_ckpt_open(&l->ckpt, path, err);
+        status = fc_ckpt_open(&l->ckpt, path, err);
         l->tensors = l->ckpt.tensors;
         l->count = l->ckpt.count;
     } else {
-        s = fc_safetensors_open(&l->st, path, err);
+        status = fc_safetensors_open(&l->st, path, err);
         l->tensors = l->st.tensors;
         l->count = l->st.count;
     }
-    return s;
+    return status;
 }
 
 static fc_lora *new_lora(void)
@@ -243,19 +243,22 @@ static fc_status finish(fc_lora *l, fc_lora **out, fc_err *err)
 {
     fc_strmap index;
     fc_strmap_init(&index);
-    fc_status s = sort_tensors(l, &index, err);
+    fc_status status = sort_tensors(l, &index, err);
     fc_strmap_fini(&index);
-    if (!s) drop_plain_weights(l);
-    if (!s) s = read_metadata(l, err);
-    if (!s && l->module_count == 0)
-        s = fc_fail(err, FC_UNSUPPORTED,
-                    "this file is not a LoRA of a kind this program knows (it has tensors like %.80s)",
-                    l->count ? l->tensors[0].name : "none at all");
-    if (s)
+    if (!status) drop_plain_weights(l);
+    if (status != FC_OK) goto out;
+    status = read_metadata(l, err);
+    if (status != FC_OK) goto out;
+    if (l->module_count == 0)
+        status = fc_fail(err, FC_UNSUPPORTED,
+                         "this file is not a LoRA of a kind this program knows (it has tensors like %.80s)",
+                         l->count ? l->tensors[0].name : "none at all");
+out:
+    if (status)
         fc_lora_close(l);
     else
         *out = l;
-    return s;
+    return status;
 }
 
 fc_status fc_lora_open(fc_lora **out, const char *path, fc_err *err)
@@ -264,14 +267,14 @@ fc_status fc_lora_open(fc_lora **out, const char *path, fc_err *err)
     fc_lora *l = new_lora();
     if (!l) return fc_fail(err, FC_NOMEM, "out of memory while opening %s", path);
     l->key = fc_weights_file_key(path);
-    fc_status s = open_tensors(l, path, err);
-    if (s) {
+    fc_status status = open_tensors(l, path, err);
+    if (status) {
         fc_lora_close(l);
-        return s;
+        return status;
     }
-    s = finish(l, out, err);
-    if (s) fc_fail_prefix(err, "%s", path);
-    return s;
+    status = finish(l, out, err);
+    if (status) fc_fail_prefix(err, "%s", path);
+    return status;
 }
 
 fc_status fc_lora_parse(fc_lora **out, const void *data, size_t size, fc_err *err)
@@ -279,12 +282,12 @@ fc_status fc_lora_parse(fc_lora **out, const void *data, size_t size, fc_err *er
     *out = NULL;
     fc_lora *l = new_lora();
     if (!l) return fc_fail(err, FC_NOMEM, "out of memory for a LoRA");
-    fc_status s = fc_safetensors_parse(&l->st, data, size, err);
+    fc_status status = fc_safetensors_parse(&l->st, data, size, err);
     l->tensors = l->st.tensors;
     l->count = l->st.count;
-    if (!s) return finish(l, out, err);
+    if (!status) return finish(l, out, err);
     fc_lora_close(l);
-    return s;
+    return status;
 }
 
 void fc_lora_close(fc_lora *l)

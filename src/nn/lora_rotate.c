@@ -108,13 +108,13 @@ fc_status fc_lora_rotate(const fc_lora_rotation *p, int32_t first, int32_t count
     int32_t n = d->a.cols;
     size_t cols = (size_t)d->cols;
     float *source = fc_alloc((size_t)n * cols * sizeof *source), *turned = fc_alloc(cols * sizeof *turned);
-    fc_status s = source && turned ? FC_OK : FC_NOMEM;
-    for (int32_t i = 0, block = -1; i < count && !s; i++) {
+    fc_status status = source && turned ? FC_OK : FC_NOMEM;
+    for (int32_t i = 0, block = -1; i < count && !status; i++) {
         int32_t row = first + i;
         if (row / n != block) {
             block = row / n;
-            s = fc_weight_read_before(p->weight, p->row0 + block * n, n, p->self, source);
-            if (s) break;
+            status = fc_weight_read_before(p->weight, p->row0 + block * n, n, p->self, source);
+            if (status) break;
         }
         const float *before = source + (size_t)(row % n) * cols;
         turn((const float *)d->a.data + (size_t)block * (size_t)n * (size_t)n, n, row % n, source, d->cols,
@@ -125,5 +125,5 @@ fc_status fc_lora_rotate(const fc_lora_rotation *p, int32_t first, int32_t count
     }
     fc_free(source);
     fc_free(turned);
-    return s;
+    return status;
 }

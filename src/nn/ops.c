@@ -32,9 +32,9 @@ static void record(fc_cx *cx, fc_op_kind kind, double started, double flops)
     fc_profile_add(cx->profile, kind, block, cx->profile->now() - started, flops);
 }
 
-static void op_end(fc_cx *cx, fc_status s, fc_op_kind kind, double started, double flops)
+static void op_end(fc_cx *cx, fc_status status, fc_op_kind kind, double started, double flops)
 {
-    if (s) fc_cx_fail_device(cx, s, fc_op_kind_name(kind));
+    if (status) fc_cx_fail_device(cx, status, fc_op_kind_name(kind));
     record(cx, kind, started, flops);
 }
 
@@ -66,18 +66,20 @@ static bool get_packed(fc_cx *cx, const fc_kernel *weight, const fc_kernel *bias
     *w = *b = NULL;
     if (cx->dry) return true;
     uint64_t packs_before = cx->packs->packs;
-    fc_status s = fc_packcache_get(cx->packs, weight, kind, geom, compute, w, &err);
-    if (!s && bias && bias->parts)
-        s = fc_packcache_get(cx->packs, bias, FC_KERNEL_VECTOR, NULL, FC_F32, b, &err);
-    if (s == FC_DEVICE)
-        fc_cx_fail_device(cx, s, "preparing a weight");
-    else if (s)
-        fc_cx_fail(cx, s, "%s", err.message[0] ? err.message : "cannot prepare a weight");
+    fc_status status = fc_packcache_get(cx->packs, weight, kind, geom, compute, w, &err);
+    if (status != FC_OK) goto out;
+    if (bias && bias->parts)
+        status = fc_packcache_get(cx->packs, bias, FC_KERNEL_VECTOR, NULL, FC_F32, b, &err);
+out:
+    if (status == FC_DEVICE)
+        fc_cx_fail_device(cx, status, "preparing a weight");
+    else if (status)
+        fc_cx_fail(cx, status, "%s", err.message[0] ? err.message : "cannot prepare a weight");
     if (cx->profile && cx->packs->packs != packs_before) {
         record(cx, FC_OP_PACK, *started, 0);
         *started = cx->profile->now();
     }
-    return !s;
+    return !status;
 }
 
 static void release_packed(fc_cx *cx, const fc_kernel *weight)
@@ -96,8 +98,8 @@ void fc_linear_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_linear_w *w, fc_
         x.c == w->cin && y.c == w->cout && x.n == y.n && x.h == y.h && x.w == y.w && epi_fits(&epi, y);
     if (!require(cx, fits, "linear")) return;
     if (get_packed(cx, &w->weight, &w->bias, FC_KERNEL_LINEAR, NULL, x.dtype, &weight, &bias, &started)) {
-        fc_status s = cx->backend->linear(cx->dev, y, x, weight, bias, &epi);
-        op_end(cx, s, FC_OP_LINEAR, started, 2.0 * (double)fc_tensor_rows(x) * w->cin * w->cout);
+        fc_status status = cx->backend->linear(cx->dev, y, x, weight, bias, &epi);
+        op_end(cx, status, FC_OP_LINEAR, started, 2.0 * (double)fc_tensor_rows(x) * w->cin * w->cout);
     }
     release_packed(cx, &w->weight);
 }
@@ -126,8 +128,8 @@ void fc_conv2d_geom_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_conv_w *w, 
                 y.w == conv_out(width, g->pad_left + g->pad_right, g->kw, g->stride);
     if (!require(cx, fits, "conv2d")) return;
     if (get_packed(cx, &w->weight, &w->bias, FC_KERNEL_CONV, g, x.dtype, &weight, &bias, &started)) {
-        fc_status s = cx->backend->conv2d(cx->dev, y, x, weight, bias, g, &epi);
-        op_end(cx, s, FC_OP_CONV, started,
+        fc_status status = cx->backend->conv2d(cx->dev, y, x, weight, bias, g, &epi);
+        op_end(cx, status, FC_OP_CONV, started,
                2.0 * (double)fc_tensor_rows(y) * w->cin * w->cout * g->kh * g->kw);
     }
     release_packed(cx, &w->weight);
@@ -177,8 +179,8 @@ static void group_norm(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, 
     bool fits = x.c == w->c && w->groups > 0 && w->c % w->groups == 0 && fc_tensor_same_shape(y, x);
     if (!require(cx, fits && (!stats.data || stats_fit(cx, stats, x, w)), "group_norm")) return;
     if (!get_norm(cx, w, &gamma, &beta, &started)) return;
-    fc_status s = cx->backend->group_norm(cx->dev, y, x, gamma, beta, w->groups, w->eps, act, stats);
-    op_end(cx, s, FC_OP_GROUP_NORM, started, 0);
+    fc_status status = cx->backend->group_norm(cx->dev, y, x, gamma, beta, w->groups, w->eps, act, stats);
+    op_end(cx, status, FC_OP_GROUP_NORM, started, 0);
 }
 
 void fc_group_norm_to(fc_cx *cx, fc_tensor y, fc_tensor x, const fc_norm_w *w, fc_act act)
@@ -220,8 +222,8 @@ fc_tensor fc_layer_norm(fc_cx *cx, fc_tensor x, const fc_norm_w *w)
     fc_tensor y = new_like(cx, x, x.c);
     if (!op_begin(cx, &started) || !require(cx, x.c == w->c, "layer_norm")) return y;
     if (!get_norm(cx, w, &gamma, &beta, &started)) return y;
-    fc_status s = cx->backend->layer_norm(cx->dev, y, x, gamma, beta, w->eps);
-    op_end(cx, s, FC_OP_LAYER_NORM, started, 0);
+    fc_status status = cx->backend->layer_norm(cx->dev, y, x, gamma, beta, w->eps);
+    op_end(cx, status, FC_OP_LAYER_NORM, started, 0);
     return y;
 }
 
@@ -235,8 +237,8 @@ fc_tensor fc_attention(fc_cx *cx, fc_tensor q, fc_tensor k, fc_tensor v, int32_t
     bool fits = heads > 0 && q.c % heads == 0 && q.h == 1 && k.h == 1 && q.n == k.n && q.c == k.c &&
                 fc_tensor_same_shape(k, v) && q.dtype == k.dtype && k.dtype == v.dtype;
     if (!require(cx, fits, "attention")) return y;
-    fc_status s = cx->backend->attention(cx->dev, y, q, k, v, heads, causal);
-    op_end(cx, s, FC_OP_ATTENTION, started, 4.0 * (double)q.n * q.w * k.w * q.c);
+    fc_status status = cx->backend->attention(cx->dev, y, q, k, v, heads, causal);
+    op_end(cx, status, FC_OP_ATTENTION, started, 4.0 * (double)q.n * q.w * k.w * q.c);
     return y;
 }
 
@@ -351,9 +353,9 @@ static fc_status embed_rows(const fc_table_w *table, const fc_table_w *positions
     size_t c = (size_t)table->c;
     for (int32_t i = 0; i < n * t; i++) {
         float *row = host + (size_t)i * c;
-        fc_status s = embed_row(table, ids[i], extra, row);
-        if (!s && positions) s = fc_weight_read(positions->weight, i % t, 1, position);
-        if (s) return s;
+        fc_status status = embed_row(table, ids[i], extra, row);
+        if (!status && positions) status = fc_weight_read(positions->weight, i % t, 1, position);
+        if (status) return status;
         for (size_t k = 0; positions && k < c; k++) row[k] += position[k];
     }
     return FC_OK;
@@ -370,13 +372,14 @@ fc_tensor fc_embed(fc_cx *cx, const fc_table_w *table, const fc_table_w *positio
     size_t c = (size_t)table->c;
     float *host = fc_alloc((size_t)n * (size_t)t * c * sizeof(float));
     float *position = fc_alloc(c * sizeof(float));
-    fc_status s =
+    fc_status status =
         host && position ? embed_rows(table, positions, ids, extra, n, t, host, position) : FC_NOMEM;
     fc_tensor y = none;
-    if (s == FC_FORMAT)
-        fc_cx_fail(cx, s, "the text encoder knows %d words, the tokenizer gave a higher number", table->rows);
-    else if (s)
-        fc_cx_fail(cx, s, "cannot read the word table");
+    if (status == FC_FORMAT)
+        fc_cx_fail(cx, status, "the text encoder knows %d words, the tokenizer gave a higher number",
+                   table->rows);
+    else if (status)
+        fc_cx_fail(cx, status, "cannot read the word table");
     else
         y = fc_upload(cx, cx->act, host, n, 1, t, table->c);
     fc_free(host);

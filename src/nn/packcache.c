@@ -79,8 +79,8 @@ static fc_status read_rows(void *user, int32_t first, int32_t count, float *dst)
         int32_t from = first - base;
         if (from >= 0 && from < rows) {
             int32_t n = count < rows - from ? count : rows - from;
-            fc_status s = fc_weight_read(k->part[p], from, n, dst);
-            if (s) return s;
+            fc_status status = fc_weight_read(k->part[p], from, n, dst);
+            if (status) return status;
             dst += (size_t)n * cols;
             first += n;
             count -= n;

@@ -119,8 +119,8 @@ fc_status fc_weight_read_before(const fc_weight *w, int32_t first, int32_t count
     else if (!w->under)
         read_stack(w, first, count, dst);
     for (const fc_weight_patch *p = w->patches; p && p != stop; p = p->next) {
-        fc_status s = p->apply(p->user, w, first, count, dst);
-        if (s) return s;
+        fc_status status = p->apply(p->user, w, first, count, dst);
+        if (status) return status;
     }
     return FC_OK;
 }

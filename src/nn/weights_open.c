@@ -58,11 +58,11 @@ static fc_status open_file(fc_weights *w, const char *path, const fc_weights_fil
     w->files = files;
     fc_weights_file *f = fc_calloc(1, sizeof *f);
     if (!f) return no_memory(w, err);
-    fc_status s =
+    fc_status status =
         fc_ckpt_is_file(path) ? fc_ckpt_open(&f->ckpt, path, err) : fc_safetensors_open(&f->st, path, err);
-    if (s) {
+    if (status) {
         fc_free(f);
-        return s;
+        return status;
     }
     w->files[w->file_count++] = f;
     *out = f;
@@ -86,8 +86,8 @@ static fc_status add_part(fc_weights *w, const fc_weight *part, int index, fc_er
         fc_weight e = *part;
         e.data = NULL;
         e.shape[0] *= FC_WEIGHT_PARTS;
-        fc_status s = fc_weights_add(w, &e, err);
-        if (s) return s;
+        fc_status status = fc_weights_add(w, &e, err);
+        if (status) return status;
         stack = &w->entries[w->count - 1];
     }
     bool same = stack->dtype == part->dtype && stack->ndim == part->ndim && part->ndim > 0 && !stack->data &&
@@ -120,15 +120,15 @@ static fc_status transpose(fc_weights *w, fc_weight *e, fc_err *err)
 static fc_status add_named(fc_weights *w, const fc_st_tensor *t, const fc_canonical_name *name, fc_err *err)
 {
     fc_weight e;
-    fc_status s = make_entry(w, t, &e, err);
-    if (s) return s;
+    fc_status status = make_entry(w, t, &e, err);
+    if (status) return status;
     e.name = fc_arena_strdup(&w->arena, name->name);
     if (!e.name) return no_memory(w, err);
     if (name->form == FC_NAME_STACK) return add_part(w, &e, name->part, err);
-    if (name->form == FC_NAME_TRANSPOSED) s = transpose(w, &e, err);
+    if (name->form == FC_NAME_TRANSPOSED) status = transpose(w, &e, err);
     if (name->form == FC_NAME_CONV)
         while (e.ndim < 4) e.shape[e.ndim++] = 1;
-    return s ? s : fc_weights_add(w, &e, err);
+    return status ? status : fc_weights_add(w, &e, err);
 }
 
 static fc_status check_stacks(const fc_weights *w, fc_err *err)
@@ -189,12 +189,12 @@ static char *other_unet_prefix(fc_weights *w, const fc_st_tensor *t, size_t coun
 static fc_status add_as_is(fc_weights *w, const fc_st_tensor *t, const char *prefix, fc_err *err)
 {
     fc_weight e;
-    fc_status s = make_entry(w, t, &e, err);
-    if (!s && prefix && fc_str_starts(t->name, prefix)) {
+    fc_status status = make_entry(w, t, &e, err);
+    if (!status && prefix && fc_str_starts(t->name, prefix)) {
         e.name = fc_arena_printf(&w->arena, UNET_PREFIX "%s", t->name + strlen(prefix));
         if (!e.name) return no_memory(w, err);
     }
-    return s ? s : fc_weights_add(w, &e, err);
+    return status ? status : fc_weights_add(w, &e, err);
 }
 
 /* A tensor under one of the other prefixes gets its canonical name; the rest stays as it is. */
@@ -214,22 +214,22 @@ static fc_status add_component(fc_weights *w, fc_component component, const fc_s
                                fc_err *err)
 {
     fc_names names = {.component = component};
-    fc_status s = FC_OK;
+    fc_status status = FC_OK;
     for (size_t i = 0; i < count; i++) fc_names_learn(&names, t[i].name);
-    for (size_t i = 0; i < count && !s; i++) {
+    for (size_t i = 0; i < count && !status; i++) {
         fc_canonical_name name;
-        if (fc_names_map(&names, t[i].name, &name)) s = add_named(w, &t[i], &name, err);
+        if (fc_names_map(&names, t[i].name, &name)) status = add_named(w, &t[i], &name, err);
     }
-    return s ? s : check_stacks(w, err);
+    return status ? status : check_stacks(w, err);
 }
 
 static fc_status open_single(fc_weights *w, fc_err *err)
 {
     const fc_weights_file *f;
     size_t count = 0;
-    fc_status s = open_file(w, w->path, &f, err);
-    const fc_st_tensor *t = s ? NULL : tensors_of(f, &count);
-    if (s) return s;
+    fc_status status = open_file(w, w->path, &f, err);
+    const fc_st_tensor *t = status ? NULL : tensors_of(f, &count);
+    if (status) return status;
     fc_component component = component_alone(t, count);
     if (component != FC_COMPONENT_COUNT) return add_component(w, component, t, count, err);
     const char *unet_prefix = other_unet_prefix(w, t, count);
@@ -240,8 +240,8 @@ static fc_status open_single(fc_weights *w, fc_err *err)
             if (fc_str_starts(t[i].name, spellings[k].prefix))
                 fc_names_learn(&names[k], t[i].name + strlen(spellings[k].prefix));
     }
-    for (size_t i = 0; i < count && !s; i++) s = add_single(w, names, &t[i], unet_prefix, err);
-    return s ? s : check_stacks(w, err);
+    for (size_t i = 0; i < count && !status; i++) status = add_single(w, names, &t[i], unet_prefix, err);
+    return status ? status : check_stacks(w, err);
 }
 
 /* ---- one component of a folder ---- */
@@ -271,8 +271,10 @@ static fc_status read_index(shards *s, const char *path, fc_err *err)
     json_t *file, *root;
     fc_status status = fc_json_read_file(path, MAX_INDEX, FC_JSON_OBJECT, &root, err);
     json_t *map = json_object_get(root, "weight_map");
-    if (!status && json_object_size(map) == 0)
+    if (status != FC_OK) goto out;
+    if (json_object_size(map) == 0)
         status = fc_fail(err, FC_FORMAT, "%s lists no tensors; download it again", path);
+out:
     json_object_foreach(map, tensor, file)
     {
         if (status) break;
@@ -349,17 +351,18 @@ static fc_status open_folder(fc_weights *w, fc_err *err)
                  {"vae", FC_COMPONENT_VAE}};
     char folder[PATH_SIZE];
     bool has_clip_l = !fc_path_join(folder, sizeof folder, w->path, "text_encoder") && fc_path_is_dir(folder);
-    fc_status s = FC_OK;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts && !s; i++) {
+    fc_status status = FC_OK;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && !status; i++) {
         fc_names names = {.component = parts[i].component, .refiner = !has_clip_l};
         if (fc_path_join(folder, sizeof folder, w->path, parts[i].folder))
             return fc_fail(err, FC_LIMIT, "the path is too long: %s", w->path);
-        if (fc_path_is_dir(folder)) s = open_component(w, folder, &names, err);
+        if (fc_path_is_dir(folder)) status = open_component(w, folder, &names, err);
     }
-    if (!s && w->count == 0)
-        s = fc_fail(err, FC_FORMAT, "%s holds none of the folders unet, text_encoder, text_encoder_2, vae",
-                    w->path);
-    return s ? s : check_stacks(w, err);
+    if (status != FC_OK) return status;
+    if (w->count == 0)
+        status = fc_fail(err, FC_FORMAT,
+                         "%s holds none of the folders unet, text_encoder, text_encoder_2, vae", w->path);
+    return status ? status : check_stacks(w, err);
 }
 
 /* ---- */
@@ -394,11 +397,13 @@ fc_status fc_weights_open(fc_weights **out, const char *path, fc_err *err)
     fc_strmap_init(&w->index);
     fc_arena_init(&w->arena, ARENA_CAP);
     w->path = fc_strdup(path);
-    fc_status s = w->path ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory while opening %s", path);
-    if (!s) s = fc_weights_is_folder(path) ? open_folder(w, err) : open_single(w, err);
-    if (s) {
+    fc_status status = w->path ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory while opening %s", path);
+    if (status != FC_OK) goto out;
+    status = fc_weights_is_folder(path) ? open_folder(w, err) : open_single(w, err);
+out:
+    if (status) {
         fc_weights_close(w);
-        return s;
+        return status;
     }
     mark_mapped(w);
     *out = w;

@@ -31,10 +31,13 @@ static fc_status add_product(void *user, const fc_weight *w, int32_t first, int3
     float *left = fc_calloc((size_t)count * rank + 1, sizeof *left);
     float *right = fc_calloc(rank + 1, cols * sizeof *right); /* and a row for sums */
     fc_status status = left && right ? FC_OK : FC_NOMEM;
-    if (!status) status = fc_weight_read(f->up, first, count, left);
-    if (!status) status = fc_weight_read(f->down, 0, (int32_t)rank, right);
+    if (status != FC_OK) goto out;
+    status = fc_weight_read(f->up, first, count, left);
+    if (status != FC_OK) goto out;
+    status = fc_weight_read(f->down, 0, (int32_t)rank, right);
     for (size_t i = 0; i < (size_t)count && !status; i++)
         add_row(rows + i * cols, left + i * rank, right, rank, cols, right + rank * cols);
+out:
     fc_free(left);
     fc_free(right);
     return status;

@@ -199,18 +199,20 @@ fc_status fc_canny_pyramid(fc_pixels *out, const fc_pixels *rgb, double low, dou
     float *acc = fc_calloc(count, sizeof *acc), *before = fc_calloc(count, sizeof *before),
           *sum = fc_calloc(count, sizeof *sum);
     fc_status status = acc && before && sum ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory for edges");
-    if (status == FC_OK) status = fc_pixels_init(&plane, rgb->w, rgb->h, 1, err);
+    if (status != FC_OK) goto out;
+    status = fc_pixels_init(&plane, rgb->w, rgb->h, 1, err);
     for (size_t c = 0; status == FC_OK && c < 3; c++) {
         float *channel = NULL;
         for (size_t i = 0; i < count; i++) plane.data[i] = rgb->data[3 * i + c];
         status = run_channel(acc, before, &channel, &plane, low, high, err);
         for (size_t i = 0; status == FC_OK && i < count; i++) sum[i] += channel[i];
     }
-    if (status == FC_OK) status = fc_pixels_init(out, rgb->w, rgb->h, 1, err);
-    if (status == FC_OK) {
-        status = fc_stretch_u8(out->data, sum, count, 0.01, err);
-        if (status != FC_OK) fc_pixels_fini(out);
-    }
+    if (status != FC_OK) goto out;
+    status = fc_pixels_init(out, rgb->w, rgb->h, 1, err);
+    if (status != FC_OK) goto out;
+    status = fc_stretch_u8(out->data, sum, count, 0.01, err);
+    if (status != FC_OK) fc_pixels_fini(out);
+out:
     fc_pixels_fini(&plane);
     fc_free(acc);
     fc_free(before);

@@ -52,15 +52,19 @@ fc_status fc_cpds(fc_pixels *out, const fc_pixels *rgb, fc_err *err)
         fc_lab_init(lab);
         status = fc_blur_gauss(&blurred, rgb, err);
     }
+    if (status != FC_OK) goto out;
     /* Red stands where these functions expect blue, as Fooocus calls them. */
-    if (status == FC_OK) status = fc_decolor_weights(weights, &rounds, &blurred, lab, err);
-    if (status == FC_OK) status = fc_decolor_grey(&density, &blurred, weights, err);
-    if (status == FC_OK) status = fc_pixels_init(out, rgb->w, rgb->h, 1, err);
+    status = fc_decolor_weights(weights, &rounds, &blurred, lab, err);
+    if (status != FC_OK) goto out;
+    status = fc_decolor_grey(&density, &blurred, weights, err);
+    if (status != FC_OK) goto out;
+    status = fc_pixels_init(out, rgb->w, rgb->h, 1, err);
     if (status == FC_OK) {
         fill_values(values, &blurred, &density, lab, row);
         status = fc_stretch_u8(out->data, values, count, 0.04, err);
         if (status != FC_OK) fc_pixels_fini(out);
     }
+out:
     fc_pixels_fini(&blurred);
     fc_pixels_fini(&density);
     fc_free(lab);

@@ -99,7 +99,9 @@ fc_status fc_inpaint_extend(fc_pixels *picture, fc_pixels *mask, fc_margins add,
         return fc_fail(err, FC_LIMIT, "a picture can be extended by at most %d pixels", (int)most);
     fc_status status =
         fc_pixels_init(&wider, w + add.left + add.right, h + add.top + add.bottom, picture->channels, err);
-    if (status == FC_OK) status = fc_pixels_init(&mask_wider, wider.w, wider.h, 1, err);
+    if (status != FC_OK) goto out;
+    status = fc_pixels_init(&mask_wider, wider.w, wider.h, 1, err);
+out:
     if (status != FC_OK) {
         fc_pixels_fini(&wider);
         return status;
@@ -137,7 +139,9 @@ fc_status fc_inpaint_fill(fc_pixels *picture, const fc_pixels *mask, fc_err *err
         return fc_fail(err, FC_ARG, "the mask has another size than the picture");
     fc_pixels original = {0}, scratch = {0};
     fc_status status = fc_pixels_copy(&original, picture, err);
-    if (status == FC_OK) status = fc_pixels_init(&scratch, picture->w, picture->h, picture->channels, err);
+    if (status != FC_OK) goto out;
+    status = fc_pixels_init(&scratch, picture->w, picture->h, picture->channels, err);
+out:
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         for (int32_t k = 0; status == FC_OK && k < steps[i].times; k++) {
             status = fc_blur_box(picture, &scratch, steps[i].radius, err);

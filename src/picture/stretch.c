@@ -55,7 +55,8 @@ fc_status fc_stretch_u8(uint8_t *out, const float *values, size_t count, double 
 {
     double low = 0.0, high = 0.0;
     fc_status status = fc_stretch_percentile(&low, values, count, p, err);
-    if (status == FC_OK) status = fc_stretch_percentile(&high, values, count, 1.0 - p, err);
+    if (status != FC_OK) return status;
+    status = fc_stretch_percentile(&high, values, count, 1.0 - p, err);
     if (status != FC_OK) return status;
     const float zero = (float)low, range = (float)(high - low);
     for (size_t i = 0; i < count; i++) {

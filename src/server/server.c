@@ -413,10 +413,14 @@ static fc_status open_parts(fc_server *s, fc_err *err)
     char path[FC_PATH_SIZE];
     const fc_events_config events = {EVENTS, EVENT_BYTES, (uint64_t)fc_unix_millis(), on_change, s};
     fc_status status = make_folders(s, err);
-    if (status == FC_OK) status = fc_path_join(path, sizeof path, s->outputs, ".library/library.sqlite3");
-    if (status == FC_OK && s->config.auth) status = fc_auth_open(s->config.auth, &s->auth, err);
-    if (status == FC_OK) status = fc_library_open(path, &s->library, err);
-    if (status == FC_OK) status = fc_events_open(&events, &s->events, err);
+    if (status != FC_OK) return status;
+    status = fc_path_join(path, sizeof path, s->outputs, ".library/library.sqlite3");
+    if (status != FC_OK) return status;
+    if (s->config.auth) status = fc_auth_open(s->config.auth, &s->auth, err);
+    if (status != FC_OK) return status;
+    status = fc_library_open(path, &s->library, err);
+    if (status != FC_OK) return status;
+    status = fc_events_open(&events, &s->events, err);
     if (status == FC_OK && !s->config.run) {
         s->config.run = fc_engine_job;
         s->config.run_user = s;
@@ -429,8 +433,8 @@ static fc_status open_parts(fc_server *s, fc_err *err)
                                      s->config.run, s->config.run_user, s->config.max_queued};
         status = fc_jobs_open(&jobs, &s->jobs, err);
     }
-    if (status == FC_OK) status = fc_downloads_open(s->home, s->events, &s->downloads, err);
-    return status;
+    if (status != FC_OK) return status;
+    return fc_downloads_open(s->home, s->events, &s->downloads, err);
 }
 
 fc_status fc_server_open(const fc_server_config *config, fc_server **server, fc_err *err)
@@ -452,9 +456,13 @@ fc_status fc_server_open(const fc_server_config *config, fc_server **server, fc_
     if (config->public_url && !fc_public_url_parse(config->public_url, &s->public_url))
         status = fc_fail(err, FC_ARG, "--public-url: '%.100s' is no URL like https://example.org/pictures",
                          config->public_url);
-    if (status == FC_OK) status = open_parts(s, err);
-    if (status == FC_OK) status = start_daemon(s, err);
-    if (status == FC_OK) status = fc_ticker_start(s, err);
+    if (status != FC_OK) goto out;
+    status = open_parts(s, err);
+    if (status != FC_OK) goto out;
+    status = start_daemon(s, err);
+    if (status != FC_OK) goto out;
+    status = fc_ticker_start(s, err);
+out:
     if (status != FC_OK)
         fc_server_close(s);
     else

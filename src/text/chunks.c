@@ -45,8 +45,8 @@ static fc_status grow(struct packer *p)
 /* Starts a chunk: the start token, then padding everywhere. */
 static fc_status open_chunk(struct packer *p)
 {
-    fc_status s = grow(p);
-    if (s) return s;
+    fc_status status = grow(p);
+    if (status) return status;
     uint32_t k = p->out->count++;
     uint32_t pad = p->opts->pad == FC_CLIP_PAD_END ? fc_clip_vocab_end(p->bpe.vocab) : 0;
     for (int i = 0; i < FC_CLIP_CHUNK; i++) {
@@ -94,8 +94,8 @@ static fc_status pack(struct packer *p, const struct group *g)
         done += take;
         if (done == g->count) break;
         close_chunk(p);
-        fc_status s = open_chunk(p);
-        if (s) return s;
+        fc_status status = open_chunk(p);
+        if (status) return status;
     }
     return FC_OK;
 }
@@ -140,12 +140,12 @@ static fc_status pack_word(struct packer *p, const char *word, size_t size, doub
     bool is_embedding =
         p->opts->embeddings && size >= PREFIX_SIZE && memcmp(word, embedding_prefix, PREFIX_SIZE) == 0;
     if (is_embedding) {
-        fc_status s = pack_embedding(p, &word, &size, weight);
-        if (s || size == 0) return s;
+        fc_status status = pack_embedding(p, &word, &size, weight);
+        if (status || size == 0) return status;
     }
     fc_codes_reset(&p->tokens);
-    fc_status s = fc_clip_bpe_encode(&p->bpe, word, size, &p->tokens, p->err);
-    if (s) return s;
+    fc_status status = fc_clip_bpe_encode(&p->bpe, word, size, &p->tokens, p->err);
+    if (status) return status;
     return pack(p, &(struct group){.ids = p->tokens.data, .count = p->tokens.len, .weight = weight});
 }
 
@@ -155,8 +155,8 @@ static fc_status pack_segment(struct packer *p, const fc_emphasis_segment *segme
     for (size_t begin = 0, end; begin < segment->size; begin = end + 1) {
         for (end = begin; end < segment->size && text[end] != ' ' && text[end] != '\n';) end++;
         if (end == begin) continue;
-        fc_status s = pack_word(p, text + begin, end - begin, segment->weight);
-        if (s) return s;
+        fc_status status = pack_word(p, text + begin, end - begin, segment->weight);
+        if (status) return status;
     }
     return FC_OK;
 }
@@ -169,19 +169,19 @@ fc_status fc_clip_chunks_make(fc_clip_chunks *out, const fc_clip_vocab *vocab, c
         return fc_fail(err, FC_LIMIT, "the prompt has %zu bytes, the limit is %zu; shorten it", size,
                        FC_CLIP_MAX_TEXT);
     fc_emphasis emphasis;
-    fc_status s = fc_emphasis_parse(&emphasis, prompt, size, err);
-    if (s) return s;
+    fc_status status = fc_emphasis_parse(&emphasis, prompt, size, err);
+    if (status) return status;
     struct packer p = {.out = out, .opts = opts, .err = err};
     fc_clip_bpe_init(&p.bpe, vocab, opts->rule);
     fc_codes_init(&p.tokens, FC_CLIP_MAX_TEXT * FC_CLEAN_GROWTH);
-    s = open_chunk(&p);
-    for (size_t i = 0; !s && i < emphasis.count; i++) s = pack_segment(&p, &emphasis.segments[i]);
-    if (!s) close_chunk(&p);
+    status = open_chunk(&p);
+    for (size_t i = 0; !status && i < emphasis.count; i++) status = pack_segment(&p, &emphasis.segments[i]);
+    if (!status) close_chunk(&p);
     fc_codes_fini(&p.tokens);
     fc_clip_bpe_fini(&p.bpe);
     fc_emphasis_fini(&emphasis);
-    if (s) fc_clip_chunks_fini(out);
-    return s;
+    if (status) fc_clip_chunks_fini(out);
+    return status;
 }
 
 void fc_clip_chunks_fini(fc_clip_chunks *c)

@@ -86,12 +86,14 @@ fc_status fc_clean_text(fc_clean_rule rule, const char *text, size_t size, fc_bu
         take_code(&c, code);
     }
     end_word(&c);
-    fc_status s = c.word.status ? c.word.status : c.lowered.status ? c.lowered.status : c.normal.status;
-    if (!s) s = out->status;
+    fc_status status = c.word.status ? c.word.status : c.lowered.status ? c.lowered.status : c.normal.status;
+    if (status != FC_OK) goto out;
+    status = out->status;
+out:
     fc_codes_fini(&c.word);
     fc_codes_fini(&c.lowered);
     fc_codes_fini(&c.normal);
-    return s ? fc_fail(err, s, "cleaning a text of %zu bytes: %s", size,
-                       s == FC_LIMIT ? "it is too long" : "out of memory")
-             : FC_OK;
+    return status ? fc_fail(err, status, "cleaning a text of %zu bytes: %s", size,
+                            status == FC_LIMIT ? "it is too long" : "out of memory")
+                  : FC_OK;
 }

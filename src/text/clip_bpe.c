@@ -95,9 +95,9 @@ static void merge_at(fc_clip_bpe *b, uint32_t i)
 void fc_clip_bpe_merge(fc_clip_bpe *b, const char *bytes, size_t size, bool word, fc_codes *out)
 {
     uint32_t n = (uint32_t)size;
-    fc_status s = reserve(b, n);
-    if (s) {
-        if (!out->status) out->status = s;
+    fc_status status = reserve(b, n);
+    if (status) {
+        if (!out->status) out->status = status;
         return;
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -203,8 +203,8 @@ fc_status fc_clip_bpe_encode(fc_clip_bpe *b, const char *text, size_t size, fc_c
     const size_t total = size;
     while (size > 0) {
         size_t plain = find_special(text, size);
-        fc_status s = fc_clean_text(b->rule, text, plain, &b->clean, err);
-        if (s) return s;
+        fc_status status = fc_clean_text(b->rule, text, plain, &b->clean, err);
+        if (status) return status;
         encode_cleaned(b, fc_buf_cstr(&b->clean), b->clean.len, out);
         text += plain;
         size -= plain;

@@ -126,8 +126,8 @@ static fc_status read_merges(struct reader *r, const char *text, size_t size, fc
         line_number++;
         bool version = line_number == 1 && end - line >= 8 && memcmp(line, "#version", 8) == 0;
         if (stop == line || version) continue;
-        fc_status s = add_merge(r, line, (size_t)(stop - line), line_number, err);
-        if (s) return s;
+        fc_status status = add_merge(r, line, (size_t)(stop - line), line_number, err);
+        if (status) return status;
     }
     return r->count ? FC_OK : fc_fail(err, FC_FORMAT, "merges: there is not one merge in it");
 }
@@ -170,14 +170,17 @@ fc_status fc_clip_vocab_init(fc_clip_vocab *v, const char *merges, size_t size, 
     if (capacity > FC_CLIP_MAX_MERGES) capacity = FC_CLIP_MAX_MERGES;
     struct reader r = {.names = fc_alloc(size), .merges = fc_calloc(capacity, sizeof(struct merge))};
     fc_strmap_init(&r.ids);
-    fc_status s = FC_OK;
-    if (!r.names || !r.merges) s = fc_fail(err, FC_NOMEM, "merges: out of memory");
-    if (!s) s = read_merges(&r, merges, size, err);
-    if (!s) s = build_table(&r, v, err);
+    fc_status status = FC_OK;
+    if (!r.names || !r.merges) status = fc_fail(err, FC_NOMEM, "merges: out of memory");
+    if (status != FC_OK) goto out;
+    status = read_merges(&r, merges, size, err);
+    if (status != FC_OK) goto out;
+    status = build_table(&r, v, err);
+out:
     fc_strmap_fini(&r.ids);
     fc_free(r.names);
     fc_free(r.merges);
-    return s;
+    return status;
 }
 
 void fc_clip_vocab_fini(fc_clip_vocab *v)

@@ -84,12 +84,12 @@ static fc_status take_weight(const char *text, size_t begin, size_t *end, double
     const char *colon = memrchr(text + begin, ':', *end - begin);
     if (!colon || colon == text + begin) return FC_OK;
     double value;
-    fc_status s = fc_pyfloat_parse(colon + 1, (size_t)(text + *end - (colon + 1)), &value);
-    if (s == FC_OK) {
+    fc_status status = fc_pyfloat_parse(colon + 1, (size_t)(text + *end - (colon + 1)), &value);
+    if (status == FC_OK) {
         *weight = value;
         *end = (size_t)(colon - text);
     }
-    return s == FC_ARG ? FC_OK : s;
+    return status == FC_ARG ? FC_OK : status;
 }
 
 static fc_status parse(struct parser *p, size_t size, fc_err *err)
@@ -103,17 +103,17 @@ static fc_status parse(struct parser *p, size_t size, fc_err *err)
         }
         size_t begin = g->at, end = piece_end(p->text, begin, g->end);
         g->at = end;
-        fc_status s;
+        fc_status status;
         if (end - begin >= 2 && p->text[begin] == '(' && p->text[end - 1] == ')') {
             struct group inner = {.at = begin + 1, .end = end - 1, .weight = g->weight * 1.1};
             if (p->depth > FC_EMPHASIS_MAX_DEPTH)
                 return fc_fail(err, FC_LIMIT, "the prompt nests more than %d parentheses; take some out",
                                FC_EMPHASIS_MAX_DEPTH);
-            s = take_weight(p->text, inner.at, &inner.end, &inner.weight);
-            if (s) return fc_fail(err, s, "parsing a prompt: out of memory");
+            status = take_weight(p->text, inner.at, &inner.end, &inner.weight);
+            if (status) return fc_fail(err, status, "parsing a prompt: out of memory");
             p->stack[p->depth++] = inner;
-        } else if ((s = add_segment(p, begin, end, g->weight, err)) != FC_OK) {
-            return s;
+        } else if ((status = add_segment(p, begin, end, g->weight, err)) != FC_OK) {
+            return status;
         }
     }
     return FC_OK;
@@ -123,20 +123,20 @@ fc_status fc_emphasis_parse(fc_emphasis *out, const char *prompt, size_t size, f
 {
     *out = (fc_emphasis){.text = fc_alloc(size)};
     struct parser *p = fc_calloc(1, sizeof *p);
-    fc_status s = FC_OK;
+    fc_status status = FC_OK;
     if (p) *p = (struct parser){.out = out, .text = fc_alloc(size)};
     if (!out->text || !p || !p->text) {
-        s = fc_fail(err, FC_NOMEM, "parsing a prompt: out of memory");
+        status = fc_fail(err, FC_NOMEM, "parsing a prompt: out of memory");
         goto out;
     }
     if (size) memcpy(p->text, prompt, size);
     hide_escapes(p->text, size);
-    s = parse(p, size, err);
+    status = parse(p, size, err);
 out:
     if (p) fc_free(p->text);
     fc_free(p);
-    if (s) fc_emphasis_fini(out);
-    return s;
+    if (status) fc_emphasis_fini(out);
+    return status;
 }
 
 void fc_emphasis_fini(fc_emphasis *e)

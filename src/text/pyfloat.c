@@ -71,18 +71,18 @@ fc_status fc_pyfloat_parse(const char *text, size_t size, double *out)
 {
     fc_buf ascii; /* never longer than the text: every character becomes one byte */
     fc_buf_init(&ascii, size);
-    fc_status s = FC_ARG;
+    fc_status status = FC_ARG;
     if (!to_ascii(text, size, &ascii)) goto out;
     if (ascii.len == 0 || ascii.status) {
-        s = ascii.status ? ascii.status : FC_ARG;
+        status = ascii.status ? ascii.status : FC_ARG;
         goto out;
     }
     char *start = ascii.data, *end = ascii.data + ascii.len;
     while (start < end && is_ascii_space(*start)) start++;
     while (end > start && is_ascii_space(end[-1])) end--;
     *end = '\0';
-    s = parse_ascii(start, out) ? FC_OK : FC_ARG;
+    status = parse_ascii(start, out) ? FC_OK : FC_ARG;
 out:
     fc_buf_fini(&ascii);
-    return s;
+    return status;
 }

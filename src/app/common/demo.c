@@ -40,8 +40,8 @@ static bool beside_library(char *path, size_t size)
 
 bool fc_demo_dir(char *path, size_t size)
 {
-    const char *wish = getenv("FOOOCUS_DEMO");
-    if (wish && strcmp(wish, "none") == 0) return false;
-    if (wish && *wish) return fc_path_join(path, size, wish, "") == FC_OK && fc_path_is_dir(path);
+    const char *chosen = getenv("FOOOCUS_DEMO");
+    if (chosen && strcmp(chosen, "none") == 0) return false;
+    if (chosen && *chosen) return fc_path_join(path, size, chosen, "") == FC_OK && fc_path_is_dir(path);
     return beside_program(path, size) || beside_library(path, size);
 }

@@ -67,14 +67,18 @@ fc_status fc_inputs_put(const char *home, const void *data, size_t size, char id
     fc_image_format format;
     fc_sha256 hash;
     fc_status status = check_picture(data, size, &format, err);
-    if (!status) status = fc_sha256_bytes(data, size, &hash, err);
-    if (!status) status = folder_of(home, folder, err);
-    if (!status) status = file_of(home, hash.hex, format, path, err);
+    if (status) return status;
+    status = fc_sha256_bytes(data, size, &hash, err);
+    if (status) return status;
+    status = folder_of(home, folder, err);
+    if (status) return status;
+    status = file_of(home, hash.hex, format, path, err);
     if (status) return status;
     memcpy(id, hash.hex, FC_INPUT_ID_SIZE);
     if (mark_used(path)) return FC_OK;
     status = fc_mkdir_all(folder, err);
-    if (!status) status = fc_file_write_atomic(path, data, size, err);
+    if (status) return status;
+    status = fc_file_write_atomic(path, data, size, err);
     return status ? status : fc_inputs_clean(home, FC_INPUTS_MAX_BYTES, NULL, err);
 }
 

@@ -80,17 +80,17 @@ static fc_status walk_entries(walk *w, const char *root, const char *relative, i
 {
     const char *slash = *relative ? "/" : "";
     char child[4096];
-    fc_status s = FC_OK;
-    for (size_t i = 0; i < e->folders.count && !s; i++) {
+    fc_status status = FC_OK;
+    for (size_t i = 0; i < e->folders.count && !status; i++) {
         int n = snprintf(child, sizeof child, "%s%s%s", relative, slash, e->folders.items[i]);
-        if (n > 0 && (size_t)n < sizeof child) s = walk_folder(w, root, child, depth + 1);
+        if (n > 0 && (size_t)n < sizeof child) status = walk_folder(w, root, child, depth + 1);
     }
-    for (size_t i = 0; i < e->files.count && !s; i++) {
+    for (size_t i = 0; i < e->files.count && !status; i++) {
         int n = snprintf(child, sizeof child, "%s%s%s", relative, slash, e->files.items[i]);
         if (n > 0 && (size_t)n < sizeof child) fc_lines_add(w->out, child, (size_t)n);
-        s = w->out->arena->status;
+        status = w->out->arena->status;
     }
-    return s;
+    return status;
 }
 
 /* Notes the folder as a parent of what lies in it; false when it is one already, or lies too deep. */
@@ -112,25 +112,27 @@ static fc_status walk_folder(walk *w, const char *root, const char *relative, in
     DIR *dir = opendir(path);
     if (!dir) return depth || errno == ENOENT ? FC_OK : fc_fail_errno(w->err, errno, "%s", path);
     entries *e = fc_calloc(1, sizeof *e);
-    fc_status s = e ? FC_OK : FC_NOMEM;
+    fc_status status = e ? FC_OK : FC_NOMEM;
     if (e) {
         fc_arena_init(&e->arena, (size_t)64 << 20);
         fc_lines_init(&e->files, &e->arena);
         fc_lines_init(&e->folders, &e->arena);
-        s = read_entries(w, dir, path, e);
+        status = read_entries(w, dir, path, e);
     }
     closedir(dir);
-    if (!s) s = walk_entries(w, root, relative, depth, e);
+    if (status != FC_OK) goto out;
+    status = walk_entries(w, root, relative, depth, e);
+out:
     if (e) fc_arena_fini(&e->arena);
     fc_free(e);
-    return s;
+    return status;
 }
 
 fc_status fc_walk(const char *folder, const char *const *endings, fc_lines *out, fc_err *err)
 {
     fc_err details = {0};
     walk w = {.endings = endings, .out = out, .err = &details};
-    fc_status s = walk_folder(&w, folder, "", 0);
-    if (s && details.message[0]) return fc_fail(err, s, "%s", details.message);
-    return s ? fc_fail(err, s, "%s: not enough memory for the list of its files", folder) : FC_OK;
+    fc_status status = walk_folder(&w, folder, "", 0);
+    if (status && details.message[0]) return fc_fail(err, status, "%s", details.message);
+    return status ? fc_fail(err, status, "%s: not enough memory for the list of its files", folder) : FC_OK;
 }

@@ -70,17 +70,17 @@ fc_status fc_model_card_open(fc_model_card *card, const char *model, fc_err *err
         !fc_path_exists(card->path))
         return FC_OK;
     fc_buf_init(&text, MAX_CARD);
-    fc_status s = fc_text_read_file(card->path, &text, NULL);
-    bool is_card = s == FC_OK && strstr(fc_buf_cstr(&text), "\"fooocus_card\"");
-    s = FC_OK; /* what cannot be read, or is another program's, is no card */
+    fc_status status = fc_text_read_file(card->path, &text, NULL);
+    bool is_card = status == FC_OK && strstr(fc_buf_cstr(&text), "\"fooocus_card\"");
+    status = FC_OK; /* what cannot be read, or is another program's, is no card */
     if (is_card) {
-        s = fc_json_read(fc_buf_cstr(&text), text.len, FC_JSON_ANY, &card->root, err);
-        if (s != FC_OK) fc_fail_prefix(err, "%s is no valid JSON", card->path);
-        if (s == FC_OK) s = check(card, err);
+        status = fc_json_read(fc_buf_cstr(&text), text.len, FC_JSON_ANY, &card->root, err);
+        if (status != FC_OK) fc_fail_prefix(err, "%s is no valid JSON", card->path);
+        if (status == FC_OK) status = check(card, err);
     }
     fc_buf_fini(&text);
-    if (s != FC_OK) fc_model_card_close(card);
-    return s;
+    if (status != FC_OK) fc_model_card_close(card);
+    return status;
 }
 
 void fc_model_card_close(fc_model_card *card)
@@ -99,14 +99,16 @@ fc_status fc_model_card_apply(const fc_model_card *card, fc_request *request, fc
     if (!own) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_buf_init(&text, MAX_CARD);
     fc_json_write(defaults, JSON_COMPACT, &text);
-    fc_status s = text.status == FC_OK
-                      ? fc_request_set_json_from(own, fc_buf_cstr(&text), text.len, FC_ORIGIN_NETWORK, err)
-                      : fc_fail(err, text.status, "too long");
-    if (s != FC_OK) fc_fail_prefix(err, "%s: defaults", card->path);
-    if (s == FC_OK) s = fc_request_fill(request, own, err);
+    fc_status status = text.status == FC_OK ? fc_request_set_json_from(own, fc_buf_cstr(&text), text.len,
+                                                                       FC_ORIGIN_NETWORK, err)
+                                            : fc_fail(err, text.status, "too long");
+    if (status != FC_OK) fc_fail_prefix(err, "%s: defaults", card->path);
+    if (status != FC_OK) goto out;
+    status = fc_request_fill(request, own, err);
+out:
     fc_buf_fini(&text);
     fc_request_free(own);
-    return s;
+    return status;
 }
 
 const char *fc_model_card_text(const fc_model_card *card, const char *key)

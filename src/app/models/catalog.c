@@ -154,7 +154,7 @@ static void read_users(fc_catalog *c, const char *home, fc_warn warn)
 {
     char path[4096];
     fc_buf text;
-    fc_err err;
+    fc_err err = {0};
     if (fc_path_join(path, sizeof path, fc_home_dir(home), "catalog.json") != FC_OK) return;
     if (!fc_path_exists(path)) return;
     fc_buf_init(&text, MAX_FILE);

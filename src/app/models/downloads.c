@@ -105,12 +105,14 @@ static fc_status fetch(fc_downloads *d, fc_err *err)
     const fc_warn warn = {no_warning, NULL};
     const fc_fetch_options options = {.on_progress = on_progress, .user = d, .cancel = &d->cancel};
     fc_status status = fc_config_open(&config, d->home, NULL, warn, err);
-    if (status == FC_OK) status = fc_catalog_open(&catalog, d->home, config, warn, err);
+    if (status != FC_OK) goto out;
+    status = fc_catalog_open(&catalog, d->home, config, warn, err);
     if (status == FC_OK) {
         const fc_catalog_model *model = fc_catalog_exact(&catalog, d->current->folder, d->current->name);
         status = model ? fc_modelstore_get(d->home, model, &options, NULL, 0, err)
                        : fc_fail(err, FC_NOT_FOUND, "%s is no longer in the catalogue", d->current->name);
     }
+out:
     fc_catalog_close(&catalog);
     fc_config_close(config);
     return status;

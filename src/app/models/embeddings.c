@@ -51,9 +51,11 @@ fc_status fc_embeddings_search(fc_embedding_search *s, const char *text, fc_err 
     fc_status status = fc_clip_chunks_make(&chunks, &fc_clip_vocab_builtin, text, strlen(text),
                                            &(fc_clip_chunk_opts){.embeddings = &names}, err);
     if (status == FC_OK) fc_clip_chunks_fini(&chunks);
-    if (status == FC_OK && s->arena->status != FC_OK)
+    if (status != FC_OK) return status;
+    if (s->arena->status != FC_OK)
         status = fc_fail(err, s->arena->status, "out of memory for the prompt's embeddings");
-    if (status == FC_OK && v.full)
+    if (status != FC_OK) return status;
+    if (v.full)
         status = fc_fail(err, FC_LIMIT, "the prompts name more than %d embeddings", (int)FC_MAX_EMBEDDINGS);
     return status;
 }

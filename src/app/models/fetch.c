@@ -36,9 +36,9 @@ typedef struct fetch {
 
 /* ---- addresses ---- */
 
-static const char *from_environment(const char *wish, const char *name)
+static const char *from_environment(const char *given, const char *name)
 {
-    const char *value = wish ? wish : getenv(name);
+    const char *value = given ? given : getenv(name);
     return value && *value ? value : NULL;
 }
 
@@ -274,7 +274,9 @@ static fc_status put_in_place(fetch *f, fc_err *err)
 static fc_status fetch_locked(fetch *f, fc_fetch_result *result, fc_err *err)
 {
     fc_status status = transfer(f, err);
-    if (status == FC_OK) status = check(f, result, err);
+    if (status != FC_OK) goto out;
+    status = check(f, result, err);
+out:
     if (status == FC_FORMAT && f->resumed) {
         unlink(f->state_path);
         fc_fetch_state_clear(&f->state);

@@ -589,7 +589,7 @@ static fc_status loop(run *r)
 
 fc_status fc_transfer_run(const fc_transfer *t, fc_err *err)
 {
-    fc_err own;
+    fc_err own = {0};
     int wanted = t->options->connections ? t->options->connections : 4;
     run r = {.t = t, .s = t->state, .err = err ? err : &own};
     r.lane_count = wanted < 1 ? 1 : wanted > MAX_LANES ? MAX_LANES : wanted;

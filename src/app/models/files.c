@@ -97,7 +97,8 @@ fc_status fc_model_folder_open(const char *home, const char *kind, fc_arena *are
 {
     fc_status status = open_own(home, kind, arena, folder, err);
     folder->own = folder->names.count;
-    if (status == FC_OK) status = add_demo(home, kind, folder, err);
+    if (status != FC_OK) return status;
+    status = add_demo(home, kind, folder, err);
     if (status == FC_OK && arena->status != FC_OK)
         return fc_fail(err, arena->status, "out of memory for the list of model files");
     return status;
@@ -194,19 +195,20 @@ const char *fc_model_folder_path(const fc_model_folder *folder, const char *name
 /* ---- the files of a request ---- */
 
 /* The model that lends what a base's file lacks: default_model of the settings, else the plain SDXL model. */
-static const char *find_lender(const char *home, const fc_model_folder *folder, const char *base)
+static const char *find_fallback(const char *home, const fc_model_folder *folder, const char *base)
 {
     fc_config *config;
     if (fc_config_open(&config, home, NULL, (fc_warn){0}, NULL) != FC_OK) return NULL;
-    const char *wished = json_string_value(fc_config_get(config, "default_model"));
-    const char *names[] = {wished ? wished : "", "sd_xl_base_1.0_0.9vae", "sd_xl_base_1.0"}, *lender = NULL;
-    for (size_t i = 0; i < sizeof names / sizeof *names && !lender; i++) {
+    const char *preferred = json_string_value(fc_config_get(config, "default_model"));
+    const char *names[] = {preferred ? preferred : "", "sd_xl_base_1.0_0.9vae", "sd_xl_base_1.0"},
+               *fallback = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !fallback; i++) {
         const char *found = find_in(folder, names[i]);
         const char *path = found ? path_in(folder, found) : NULL;
-        if (path && strcmp(path, base) != 0) lender = path;
+        if (path && strcmp(path, base) != 0) fallback = path;
     }
     fc_config_close(config);
-    return lender;
+    return fallback;
 }
 
 /* What a recipe was made with. */
@@ -280,7 +282,7 @@ static fc_status find_checkpoints(finder *f)
     f->files->checkpoints = (fc_string_list){folder.paths.items, (int32_t)folder.paths.count};
     if (*params->model) {
         status = find_file(f, &folder, FC_P_model, params->model, &f->files->base);
-        if (status == FC_OK) f->files->lender = find_lender(f->home, &folder, f->files->base);
+        if (status == FC_OK) f->files->fallback = find_fallback(f->home, &folder, f->files->base);
         return status;
     }
     if (folder.names.count == 0)
@@ -295,7 +297,7 @@ static fc_status find_checkpoints(finder *f)
     else
         f->files->base = first_model(&folder);
     f->files->other_bases = other_models(f, &folder);
-    f->files->lender = find_lender(f->home, &folder, f->files->base);
+    f->files->fallback = find_fallback(f->home, &folder, f->files->base);
     return FC_OK;
 }
 
@@ -387,12 +389,18 @@ fc_status fc_model_files_find(const fc_params *params, const fc_request *request
                 .err = err};
     *files = (fc_model_files){0};
     fc_status status = find_checkpoints(&f);
-    if (status == FC_OK) status = read_card(&f);
-    if (status == FC_OK) status = find_refiner(&f);
-    if (status == FC_OK) status = find_vae(&f);
-    if (status == FC_OK) status = find_decoder(&f);
-    if (status == FC_OK) status = find_loras(&f);
-    if (status == FC_OK) status = open_folder(&f, "embeddings", &files->embeddings);
+    if (status != FC_OK) return status;
+    status = read_card(&f);
+    if (status != FC_OK) return status;
+    status = find_refiner(&f);
+    if (status != FC_OK) return status;
+    status = find_vae(&f);
+    if (status != FC_OK) return status;
+    status = find_decoder(&f);
+    if (status != FC_OK) return status;
+    status = find_loras(&f);
+    if (status != FC_OK) return status;
+    status = open_folder(&f, "embeddings", &files->embeddings);
     if (status == FC_OK && arena->status != FC_OK)
         return fc_fail(err, arena->status, "out of memory for the list of model files");
     return status;

@@ -20,8 +20,8 @@ typedef struct fc_model_files {
     const char *base;
     const char *refiner, *vae, *preview_decoder; /* NULL: none */
     const char *notice;           /* what people should know about the base, from its card; NULL: nothing */
-    const char *lender;           /* a complete base model that may lend text encoders and VAE; NULL: none */
-    fc_string_list checkpoints;   /* paths of all that lie there: without a lender one of them may do */
+    const char *fallback;         /* a complete base model that may lend text encoders and VAE; NULL: none */
+    fc_string_list checkpoints;   /* paths of all that lie there: without a fallback one of them may do */
     const char *performance_lora; /* NULL: the mode needs none */
     fc_lora_list loras;           /* of the request, in its order */
     fc_string_list

@@ -42,7 +42,9 @@ fc_status fc_modelstore_path(const char *home, const fc_catalog_model *m, char *
     *there = false;
     for (size_t i = 0; i < folders.count && status == FC_OK && !*there; i++)
         *there = find_below(folders.items[i], m->name, &arena, path, size);
-    if (status == FC_OK && !*there) status = fc_path_join(path, size, folders.items[0], m->name);
+    if (status != FC_OK) goto out;
+    if (!*there) status = fc_path_join(path, size, folders.items[0], m->name);
+out:
     if (status == FC_LIMIT) fc_fail(err, status, "the file name is too long: %s", m->name);
     fc_arena_fini(&arena);
     return status;

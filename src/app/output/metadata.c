@@ -114,7 +114,7 @@ static fc_status parse_notes(const fc_image_notes *notes, const char **found, js
     static const char *const keys[] = {"parameters", "invokeai_metadata", "prompt",     "workflow",
                                        "Comment",    "sd-metadata",       "Description"};
     fc_status first = FC_NOT_FOUND;
-    fc_err own;
+    fc_err own = {0};
     *found = NULL;
     for (size_t i = 0; i <= sizeof keys / sizeof keys[0]; i++) {
         /* EXIF comes second */
@@ -153,7 +153,9 @@ fc_status fc_metadata_read_file(const char *path, json_t **record, fc_err *err)
     *record = NULL;
     fc_buf_init(&data, MAX_PICTURE);
     fc_status status = fc_file_read(path, &data, err);
-    if (status == FC_OK) status = fc_metadata_read(data.data, data.len, record, NULL, err);
+    if (status != FC_OK) goto out;
+    status = fc_metadata_read(data.data, data.len, record, NULL, err);
+out:
     if (status != FC_OK && err && !strstr(err->message, path)) fc_fail_prefix(err, "%s", path);
     fc_buf_fini(&data);
     return status;

@@ -103,14 +103,14 @@ static fc_status open_latent(fc_out *out, const char *path, fc_err *err)
 
 fc_status fc_out_open(fc_out *out, const fc_params *params, const char *home, fc_err *err)
 {
-    const char *wish = params->output;
+    const char *target = params->output;
     *out = (fc_out){.kind = FC_OUT_DAY, .format = params->format};
     fc_status status = open_latent(out, params->latent, err);
     if (status != FC_OK) return status;
-    if (*wish && !ends_with_slash(wish) && !fc_path_is_dir(wish)) return open_file(out, wish, err);
-    if (*wish) {
+    if (*target && !ends_with_slash(target) && !fc_path_is_dir(target)) return open_file(out, target, err);
+    if (*target) {
         out->kind = FC_OUT_FOLDER;
-        status = copy_path(out->base, wish, err);
+        status = copy_path(out->base, target, err);
     } else {
         status = fc_config_outputs(home, out->base, sizeof out->base, err);
     }
@@ -148,7 +148,8 @@ static fc_status dated_path(const fc_out *out, char path[FC_PATH_SIZE], fc_err *
     } else {
         status = copy_path(folder, out->base, err);
     }
-    if (status == FC_OK) status = fc_mkdir_all(folder, err);
+    if (status != FC_OK) return status;
+    status = fc_mkdir_all(folder, err);
     if (status != FC_OK) return status;
     if (fc_path_join(path, FC_PATH_SIZE, folder, name) != FC_OK)
         return fc_fail(err, FC_LIMIT, "the path of the output folder is too long");
@@ -172,8 +173,11 @@ static fc_status write_new(const char *path, const void *data, size_t size, fc_e
 {
     fc_atomic_file f;
     fc_status status = fc_atomic_open(&f, path, err);
-    if (status == FC_OK) status = fc_atomic_write(&f, data, size, err);
-    if (status == FC_OK) status = fc_atomic_commit_new(&f, err);
+    if (status != FC_OK) goto out;
+    status = fc_atomic_write(&f, data, size, err);
+    if (status != FC_OK) goto out;
+    status = fc_atomic_commit_new(&f, err);
+out:
     fc_atomic_abort(&f);
     return status;
 }

@@ -23,7 +23,9 @@ static fc_status encode(const fc_save *s, fc_buf *file, fc_err *err)
     fc_arena_init(&arena, 16 << 20);
     if (strcmp(params->metadata, "none") != 0)
         status = fc_metadata_notes(s->record, params->metadata, &arena, &notes, err);
-    if (status == FC_OK) status = fc_image_encode(file, &image, format, &notes, err);
+    if (status != FC_OK) goto out;
+    status = fc_image_encode(file, &image, format, &notes, err);
+out:
     fc_arena_fini(&arena);
     return status;
 }
@@ -57,8 +59,9 @@ fc_status fc_save_picture(const fc_save *s, char path[FC_PATH_SIZE], fc_err *err
     fc_buf file;
     fc_buf_init(&file, MAX_FILE);
     fc_status status = encode(s, &file, err);
-    if (status == FC_OK)
-        status = fc_out_save(s->out, s->index + 1, s->plan->count, file.data, file.len, path, err);
+    if (status != FC_OK) goto out;
+    status = fc_out_save(s->out, s->index + 1, s->plan->count, file.data, file.len, path, err);
+out:
     fc_buf_fini(&file);
     if (status == FC_OK) log_picture(s, path);
     return status == FC_OK ? save_latent(s, err) : status;

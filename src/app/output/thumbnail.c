@@ -46,7 +46,9 @@ fc_status fc_thumbnail_save(const char *outputs, int64_t picture, const fc_image
         status = fc_mkdir_all(path, err);
         *slash = '/';
     }
-    if (status == FC_OK) status = fc_file_write_atomic(path, file.data, file.len, err);
+    if (status != FC_OK) goto out;
+    status = fc_file_write_atomic(path, file.data, file.len, err);
+out:
     fc_buf_fini(&file);
     return status;
 }

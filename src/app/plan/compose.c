@@ -174,7 +174,8 @@ static fc_status resolve_lines(fc_composer *c, const fc_wildcard_draw *draw, fc_
                                fc_lines *negative, fc_err *err)
 {
     fc_status status = resolve_line(c, c->positive.items[0], draw, true, positive, err);
-    if (status == FC_OK) status = resolve_line(c, c->negative.items[0], draw, false, negative, err);
+    if (status != FC_OK) return status;
+    status = resolve_line(c, c->negative.items[0], draw, false, negative, err);
     for (size_t i = 1; i < c->positive.count && status == FC_OK; i++)
         status = resolve_line(c, c->positive.items[i], draw, false, positive, err);
     for (size_t i = 1; i < c->negative.count && status == FC_OK; i++)

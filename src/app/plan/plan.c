@@ -168,7 +168,7 @@ static fc_status choose_models(planner *p)
     *models = (fc_model_choice){.base = files->base,
                                 .refiner = p->mode->forced ? NULL : files->refiner,
                                 .vae = files->vae,
-                                .lender = files->lender,
+                                .fallback = files->fallback,
                                 .neighbours = files->checkpoints.items,
                                 .neighbour_count = files->checkpoints.count,
                                 .preview_decoder = files->preview_decoder};
@@ -194,14 +194,14 @@ uint64_t fc_plan_draw_seed(fc_recipe_id recipe, uint64_t random)
 
 static uint64_t first_seed(planner *p)
 {
-    int64_t wish = p->input->params->seed;
+    int64_t requested = p->input->params->seed;
     bool old = p->recipe == FC_RECIPE_1_0;
-    uint64_t seed =
-        wish == FC_SEED_RANDOM ? fc_plan_draw_seed(p->recipe, p->input->random_seed) : (uint64_t)wish;
+    uint64_t seed = requested == FC_SEED_RANDOM ? fc_plan_draw_seed(p->recipe, p->input->random_seed)
+                                                : (uint64_t)requested;
     if (!old) return seed;
-    if (wish >= V1_SEEDS)
+    if (requested >= V1_SEEDS)
         fc_warn_emit(warner(p), "recipe 1.0 takes seeds modulo %d: %" PRId64 " becomes %" PRId64,
-                     (int)V1_SEEDS, wish, wish % V1_SEEDS);
+                     (int)V1_SEEDS, requested, requested % V1_SEEDS);
     return seed % V1_SEEDS;
 }
 
@@ -321,14 +321,19 @@ fc_status fc_plan_make(const fc_plan_input *input, fc_arena *arena, fc_plan *pla
     if (status != FC_OK) return status;
     apply_mode(&p);
     status = check_sampler(&p);
-    if (status == FC_OK) status = choose_models(&p);
-    if (status == FC_OK) status = choose_work(&p);
+    if (status != FC_OK) return status;
+    status = choose_models(&p);
+    if (status != FC_OK) return status;
+    status = choose_work(&p);
     if (status != FC_OK) return status;
     warn_about_settings(&p);
     status = fc_composer_init(&composer, input, warner(&p), arena, err);
-    if (status == FC_OK) status = choose_loras(&p, &composer.tags);
-    if (status == FC_OK) status = make_images(&p, &composer);
-    if (status == FC_OK) status = choose_embeddings(&p);
+    if (status != FC_OK) return status;
+    status = choose_loras(&p, &composer.tags);
+    if (status != FC_OK) return status;
+    status = make_images(&p, &composer);
+    if (status != FC_OK) return status;
+    status = choose_embeddings(&p);
     plan->warnings = (fc_string_list){p.warnings.items, (int32_t)p.warnings.count};
     return status;
 }

@@ -135,8 +135,8 @@ static fc_status parse_item(const char *item, size_t size, fc_arena *arena, fc_l
             at++;
             continue;
         }
-        fc_status s = add_tag(out, &t, arena, err);
-        if (s) return s;
+        fc_status status = add_tag(out, &t, arena, err);
+        if (status) return status;
         left = remove_all(text, left, at, t.size);
         at += t.size;
     }
@@ -148,25 +148,28 @@ fc_status fc_lora_tags_parse(const char *line, fc_arena *arena, fc_lora_tags *ou
 {
     size_t size = strlen(line);
     const char *end = line + size;
-    fc_status s = FC_OK;
+    fc_status status = FC_OK;
     fc_err details = {0};
     fc_buf rest;
     fc_buf_init(&rest, size + 1);
     *out = (fc_lora_tags){.items = fc_arena_array(arena, FC_LORA_MAX_TAGS, sizeof *out->items)};
-    if (!out->items) s = arena->status;
-    for (const char *at = line; at <= end && !s;) {
+    if (!out->items) status = arena->status;
+    for (const char *at = line; at <= end && !status;) {
         const char *comma = memchr(at, ',', (size_t)(end - at));
         const char *next = comma ? comma : end;
-        s = parse_item(at, (size_t)(next - at), arena, out, &rest, &details);
+        status = parse_item(at, (size_t)(next - at), arena, out, &rest, &details);
         if (comma) fc_buf_putc(&rest, ',');
         at = next + 1;
     }
-    if (!s) s = rest.status;
-    if (!s) out->prompt = fc_prompt_tidy(arena, fc_buf_cstr(&rest), rest.len);
-    if (!s) s = arena->status;
+    if (status != FC_OK) goto out;
+    status = rest.status;
+    if (!status) out->prompt = fc_prompt_tidy(arena, fc_buf_cstr(&rest), rest.len);
+    if (status != FC_OK) goto out;
+    status = arena->status;
+out:
     fc_buf_fini(&rest);
-    if (s && details.message[0]) return fc_fail(err, s, "%s", details.message);
-    return s ? fc_fail(err, s, "not enough memory to read the LoRA tags of the prompt") : FC_OK;
+    if (status && details.message[0]) return fc_fail(err, status, "%s", details.message);
+    return status ? fc_fail(err, status, "not enough memory to read the LoRA tags of the prompt") : FC_OK;
 }
 
 /* ---- from names to files ---- */

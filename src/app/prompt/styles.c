@@ -116,10 +116,12 @@ static fc_status load_entry(loader *l, const json_t *entry, size_t number)
     fc_buf stored;
     fc_buf_init(&stored, (size_t)4 * FC_STYLE_MAX_NAME);
     fc_style_name_normalise(name, &stored);
-    fc_status s = stored.status;
-    if (!s) s = put(l, fc_buf_cstr(&stored), prompt, negative);
+    fc_status status = stored.status;
+    if (status != FC_OK) goto out;
+    status = put(l, fc_buf_cstr(&stored), prompt, negative);
+out:
     fc_buf_fini(&stored);
-    return s;
+    return status;
 }
 
 /* Warnings instead of errors, but for memory and limits. */
@@ -127,16 +129,16 @@ static fc_status load_text(loader *l, const char *json, size_t size)
 {
     json_t *root;
     fc_err why = {0};
-    fc_status s = fc_json_read(json, size, FC_JSON_ARRAY, &root, &why);
-    if (s == FC_NOMEM) return s;
-    if (s) {
+    fc_status status = fc_json_read(json, size, FC_JSON_ARRAY, &root, &why);
+    if (status == FC_NOMEM) return status;
+    if (status) {
         fc_warn_emit(l->warn, "%s: %s; the file was left out", l->where, why.message);
         return FC_OK;
     }
-    for (size_t i = 0; i < json_array_size(root) && !s; i++)
-        s = load_entry(l, json_array_get(root, i), i + 1);
+    for (size_t i = 0; i < json_array_size(root) && !status; i++)
+        status = load_entry(l, json_array_get(root, i), i + 1);
     json_decref(root);
-    return s;
+    return status;
 }
 
 static fc_status load_file(loader *l, const char *folder, const char *relative)
@@ -146,16 +148,16 @@ static fc_status load_file(loader *l, const char *folder, const char *relative)
     fc_buf content;
     if (fc_path_join(path, sizeof path, folder, relative)) return FC_OK;
     fc_buf_init(&content, FC_STYLES_MAX_FILE);
-    fc_status s = fc_file_read(path, &content, &why);
+    fc_status status = fc_file_read(path, &content, &why);
     l->where = path;
-    if (!s)
-        s = load_text(l, fc_buf_cstr(&content), content.len);
-    else if (s != FC_NOMEM) {
+    if (!status)
+        status = load_text(l, fc_buf_cstr(&content), content.len);
+    else if (status != FC_NOMEM) {
         fc_warn_emit(l->warn, "%s; the file was left out", why.message);
-        s = FC_OK;
+        status = FC_OK;
     }
     fc_buf_fini(&content);
-    return s;
+    return status;
 }
 
 /* ---- all files ---- */
@@ -184,12 +186,12 @@ static int builtin_index(const char *name)
 static fc_status find_user_files(const char *const *folders, size_t folder_count, user_files *u, fc_err *err)
 {
     static const char *const endings[] = {".json", NULL};
-    fc_status s = FC_OK;
-    for (size_t f = 0; f < folder_count && !s; f++) {
+    fc_status status = FC_OK;
+    for (size_t f = 0; f < folder_count && !status; f++) {
         fc_lines found;
         fc_lines_init(&found, &u->arena);
-        s = fc_walk(folders[f], endings, &found, err);
-        user_file *items = s ? NULL : fc_arena_array(&u->arena, u->count + found.count, sizeof *items);
+        status = fc_walk(folders[f], endings, &found, err);
+        user_file *items = status ? NULL : fc_arena_array(&u->arena, u->count + found.count, sizeof *items);
         if (!items) continue;
         if (u->count) memcpy(items, u->items, u->count * sizeof *items);
         u->items = items;
@@ -202,7 +204,7 @@ static fc_status find_user_files(const char *const *folders, size_t folder_count
                 u->stand_ins[k] = file;
         }
     }
-    return s ? s : u->arena.status;
+    return status ? status : u->arena.status;
 }
 
 static fc_status load_builtin(loader *l, const char *name)
@@ -217,15 +219,16 @@ static fc_status load_builtin(loader *l, const char *name)
 
 static fc_status load_all(loader *l, const user_files *u)
 {
-    fc_status s = FC_OK;
-    for (size_t i = 0; i < u->count && !s; i++) s = load_file(l, u->items[i].folder, u->items[i].name);
-    for (int i = 0; i < BUILTIN_COUNT && !s; i++) {
+    fc_status status = FC_OK;
+    for (size_t i = 0; i < u->count && !status; i++)
+        status = load_file(l, u->items[i].folder, u->items[i].name);
+    for (int i = 0; i < BUILTIN_COUNT && !status; i++) {
         const user_file *own = &u->stand_ins[i];
-        s = own->name ? load_file(l, own->folder, own->name) : load_builtin(l, builtin[i]);
+        status = own->name ? load_file(l, own->folder, own->name) : load_builtin(l, builtin[i]);
     }
     l->styles->listed = l->styles->count;
     l->hidden = true;
-    return s ? s : load_builtin(l, "v1.json");
+    return status ? status : load_builtin(l, "v1.json");
 }
 
 /* The list of 1.0.43. Its styles can only be missing when the user's files stand in for built-in ones: None
@@ -264,10 +267,14 @@ fc_status fc_styles_open(const char *const *folders, size_t folder_count, fc_war
     fc_strmap_init(&s->by_name);
     loader l = {.styles = s, .warn = warn, .err = &details};
     status = add_special(s, "Fooocus V2", FC_STYLE_EXPANSION);
-    if (!status) status = add_special(s, "Random Style", FC_STYLE_RANDOM);
-    if (!status) status = find_user_files(folders, folder_count, u, &details);
-    if (!status) status = load_all(&l, u);
-    if (!status) status = load_v1(&l);
+    if (status) goto out;
+    status = add_special(s, "Random Style", FC_STYLE_RANDOM);
+    if (status) goto out;
+    status = find_user_files(folders, folder_count, u, &details);
+    if (status) goto out;
+    status = load_all(&l, u);
+    if (status) goto out;
+    status = load_v1(&l);
 out:
     if (u) fc_arena_fini(&u->arena);
     fc_free(u);

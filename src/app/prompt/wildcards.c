@@ -54,10 +54,10 @@ static fc_status add(fc_wildcards *w, fc_strmap *seen, wildcard card)
 {
     bool known = false;
     if (!card.name || !card.place) return FC_NOMEM;
-    fc_status s = fc_strmap_put(seen, card.name, strlen(card.name), 0, &known);
-    if (!s && !known) w->items[w->count++] = card;
-    if (!s && known) w->others[w->other_count++] = card;
-    return s;
+    fc_status status = fc_strmap_put(seen, card.name, strlen(card.name), 0, &known);
+    if (!status && !known) w->items[w->count++] = card;
+    if (!status && known) w->others[w->other_count++] = card;
+    return status;
 }
 
 static int by_name(const void *a, const void *b)
@@ -92,52 +92,56 @@ static wildcard *find(const fc_wildcards *w, const char *name)
 static fc_status add_user_files(fc_wildcards *w, fc_strmap *seen, const char *folder, const fc_lines *found)
 {
     char path[4096];
-    fc_status s = FC_OK;
-    for (size_t i = 0; i < found->count && !s; i++) {
+    fc_status status = FC_OK;
+    for (size_t i = 0; i < found->count && !status; i++) {
         if (fc_path_join(path, sizeof path, folder, found->items[i])) continue;
         wildcard card = {.name = stem_of(&w->arena, found->items[i]),
                          .place = place_of(&w->arena, found->items[i]),
                          .path = fc_arena_strdup(&w->arena, path)};
-        s = card.path ? add(w, seen, card) : FC_NOMEM;
+        status = card.path ? add(w, seen, card) : FC_NOMEM;
     }
-    return s;
+    return status;
 }
 
 static fc_status add_builtin_files(fc_wildcards *w, fc_strmap *seen)
 {
-    fc_status s = FC_OK;
-    for (size_t i = 0; i < fc_app_data.count && !s; i++) {
+    fc_status status = FC_OK;
+    for (size_t i = 0; i < fc_app_data.count && !status; i++) {
         const fc_embedded_file *file = &fc_app_data.files[i];
         if (fc_str_starts(file->name, "wildcards/"))
-            s = add(w, seen,
-                    (wildcard){.name = stem_of(&w->arena, file->name),
-                               .place = place_of(&w->arena, file->name + strlen("wildcards/")),
-                               .builtin = file});
+            status = add(w, seen,
+                         (wildcard){.name = stem_of(&w->arena, file->name),
+                                    .place = place_of(&w->arena, file->name + strlen("wildcards/")),
+                                    .builtin = file});
     }
-    return s;
+    return status;
 }
 
 static fc_status fill(fc_wildcards *w, const char *const *folders, size_t folder_count, fc_err *err)
 {
     static const char *const endings[] = {".txt", NULL};
-    fc_status s = FC_OK;
+    fc_status status = FC_OK;
     size_t count = fc_app_data.count;
     fc_strmap seen;
     fc_lines *found = fc_arena_array(&w->arena, folder_count, sizeof *found);
     fc_strmap_init(&seen);
-    for (size_t i = 0; i < folder_count && found && !s; i++) {
+    for (size_t i = 0; i < folder_count && found && !status; i++) {
         fc_lines_init(&found[i], &w->arena);
-        s = fc_walk(folders[i], endings, &found[i], err);
+        status = fc_walk(folders[i], endings, &found[i], err);
         count += found[i].count;
     }
     w->items = fc_arena_array(&w->arena, count, sizeof *w->items);
     w->others = fc_arena_array(&w->arena, count, sizeof *w->others);
-    if (!s) s = w->arena.status;
-    for (size_t i = 0; i < folder_count && !s; i++) s = add_user_files(w, &seen, folders[i], &found[i]);
-    if (!s) s = add_builtin_files(w, &seen);
-    if (!s) qsort(w->items, w->count, sizeof *w->items, by_name);
+    if (status != FC_OK) goto out;
+    status = w->arena.status;
+    for (size_t i = 0; i < folder_count && !status; i++)
+        status = add_user_files(w, &seen, folders[i], &found[i]);
+    if (status != FC_OK) goto out;
+    status = add_builtin_files(w, &seen);
+    if (!status) qsort(w->items, w->count, sizeof *w->items, by_name);
+out:
     fc_strmap_fini(&seen);
-    return s;
+    return status;
 }
 
 fc_status fc_wildcards_open(const char *const *folders, size_t folder_count, fc_warn warn,
@@ -145,21 +149,22 @@ fc_status fc_wildcards_open(const char *const *folders, size_t folder_count, fc_
 {
     fc_err details = {0};
     fc_wildcards *w = fc_calloc(1, sizeof *w);
-    fc_status s = w ? FC_OK : FC_NOMEM;
+    fc_status status = w ? FC_OK : FC_NOMEM;
     if (w) {
         w->warn = warn;
         fc_arena_init(&w->arena, (size_t)256 << 20);
         fc_strmap_init(&w->missing);
-        s = fill(w, folders, folder_count, &details);
+        status = fill(w, folders, folder_count, &details);
     }
-    if (s) {
+    if (status) {
         fc_wildcards_close(w);
         w = NULL;
     }
     *wildcards = w;
-    return s ? fc_fail(err, s, "%s",
-                       details.message[0] ? details.message : "out of memory while looking for wildcards")
-             : FC_OK;
+    return status
+               ? fc_fail(err, status, "%s",
+                         details.message[0] ? details.message : "out of memory while looking for wildcards")
+               : FC_OK;
 }
 
 void fc_wildcards_close(fc_wildcards *w)
@@ -199,14 +204,14 @@ static fc_status read_user_file(fc_wildcards *w, wildcard *card, bool *told)
     fc_err why = {0};
     fc_buf content;
     fc_buf_init(&content, FC_WILDCARD_MAX_FILE);
-    fc_status s = fc_text_read_file(card->path, &content, &why);
-    if (!s)
+    fc_status status = fc_text_read_file(card->path, &content, &why);
+    if (!status)
         add_options(&card->lines, fc_buf_cstr(&content), content.len);
     else
         fc_warn_emit(w->warn, "the wildcard %s cannot be read: %s", card->name, why.message);
-    *told = s != FC_OK;
+    *told = status != FC_OK;
     fc_buf_fini(&content);
-    return s == FC_NOMEM ? s : FC_OK;
+    return status == FC_NOMEM ? status : FC_OK;
 }
 
 /* card->lines are the options; none when the file is empty or broken (it has been warned about then). */
@@ -214,17 +219,19 @@ static fc_status read_options(fc_wildcards *w, wildcard *card)
 {
     if (card->is_read) return FC_OK;
     fc_lines_init(&card->lines, &w->arena);
-    fc_status s = FC_OK;
+    fc_status status = FC_OK;
     bool told = false;
     if (card->builtin)
         add_options(&card->lines, card->builtin->data, card->builtin->size);
     else
-        s = read_user_file(w, card, &told);
-    if (!s) s = w->arena.status;
-    card->is_read = !s;
-    if (!s && card->lines.count == 0 && !told)
+        status = read_user_file(w, card, &told);
+    if (status != FC_OK) goto out;
+    status = w->arena.status;
+out:
+    card->is_read = !status;
+    if (!status && card->lines.count == 0 && !told)
         fc_warn_emit(w->warn, "the wildcard %s has no lines", card->name);
-    return s;
+    return status;
 }
 
 /* ---- finding __name__ ---- */
@@ -348,8 +355,8 @@ static fc_status replace(job *j, const char *name, const char *word, size_t time
 static fc_status replace_one(job *j, const char *name)
 {
     wildcard *card = find(j->w, name);
-    fc_status s = card ? read_options(j->w, card) : FC_OK;
-    if (s) return s;
+    fc_status status = card ? read_options(j->w, card) : FC_OK;
+    if (status) return status;
     if (++j->draws > FC_WILDCARD_MAX_DRAWS)
         return fc_fail(j->err, FC_LIMIT,
                        "more than %u wildcards in one prompt; do they name each other in a circle?",
@@ -371,11 +378,11 @@ static fc_status replace_pass(job *j, bool *any)
     fc_arena_init(&arena, 4 * FC_WILDCARD_MAX_TEXT + ((size_t)1 << 20));
     fc_lines_init(&names, &arena);
     find_names(j->w, fc_buf_cstr(&j->text), j->text.len, &names);
-    fc_status s = arena.status;
-    for (size_t i = 0; i < names.count && !s; i++) s = replace_one(j, names.items[i]);
+    fc_status status = arena.status;
+    for (size_t i = 0; i < names.count && !status; i++) status = replace_one(j, names.items[i]);
     *any = names.count > 0;
     fc_arena_fini(&arena);
-    return s;
+    return status;
 }
 
 fc_status fc_wildcards_apply(fc_wildcards *w, const char *text, const fc_wildcard_draw *draw, fc_buf *out,
@@ -388,22 +395,23 @@ fc_status fc_wildcards_apply(fc_wildcards *w, const char *text, const fc_wildcar
     fc_buf_init(&j.next, FC_WILDCARD_MAX_TEXT);
     fc_buf_init(&j.mark, FC_WILDCARD_MAX_TEXT + 8);
     fc_buf_puts(&j.text, text);
-    fc_status s = j.text.status;
-    for (int pass = 0; pass < FC_WILDCARD_MAX_PASSES && any && !s; pass++) s = replace_pass(&j, &any);
-    if (!s && any)
+    fc_status status = j.text.status;
+    for (int pass = 0; pass < FC_WILDCARD_MAX_PASSES && any && !status; pass++)
+        status = replace_pass(&j, &any);
+    if (!status && any)
         fc_warn_emit(w->warn, "wildcards nested more than %d times: the rest is left as it is",
                      (int)FC_WILDCARD_MAX_PASSES);
     fc_buf_reset(out);
-    if (!s) {
+    if (!status) {
         fc_buf_append(out, fc_buf_cstr(&j.text), j.text.len);
-        s = out->status;
+        status = out->status;
     }
     fc_buf_fini(&j.text);
     fc_buf_fini(&j.next);
     fc_buf_fini(&j.mark);
-    if (s && details.message[0]) return fc_fail(err, s, "%s", details.message);
-    if (s == FC_LIMIT)
-        return fc_fail(err, s, "with its wildcards the prompt grows beyond %zu kB",
+    if (status && details.message[0]) return fc_fail(err, status, "%s", details.message);
+    if (status == FC_LIMIT)
+        return fc_fail(err, status, "with its wildcards the prompt grows beyond %zu kB",
                        FC_WILDCARD_MAX_TEXT >> 10);
-    return s ? fc_fail(err, s, "not enough memory for the wildcards of the prompt") : FC_OK;
+    return status ? fc_fail(err, status, "not enough memory for the wildcards of the prompt") : FC_OK;
 }

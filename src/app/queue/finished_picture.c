@@ -61,7 +61,8 @@ static fc_status describe(const char *parameters, const fc_event *e, fc_arena *a
     fc_request *request = fc_request_new();
     if (!request) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_status status = make_request(parameters, e, request, err);
-    if (status == FC_OK) status = fc_request_resolve(request, arena, &params, err);
+    if (status != FC_OK) goto out;
+    status = fc_request_resolve(request, arena, &params, err);
     if (status == FC_OK) {
         row->prompt = params.prompt;
         row->negative_prompt = params.negative_prompt;
@@ -71,6 +72,7 @@ static fc_status describe(const char *parameters, const fc_event *e, fc_arena *a
         if (!row->model || !row->styles || !row->parameters)
             status = fc_fail(err, FC_NOMEM, "out of memory for the settings of the picture");
     }
+out:
     fc_request_free(request);
     return status;
 }
@@ -93,7 +95,7 @@ static fc_status locate(const char *outputs, const fc_event *e, fc_picture_row *
 
 static void make_thumbnail(fc_jobs *j, int64_t id, const fc_event *e)
 {
-    fc_err err;
+    fc_err err = {0};
     const fc_image image = {(uint8_t *)(uintptr_t)e->rgb, e->width, e->height}; /* only read */
     if (!e->rgb) return;
     if (fc_thumbnail_save(j->config.outputs, id, &image, &err) != FC_OK)
@@ -111,13 +113,16 @@ fc_status fc_jobs_keep_picture(fc_jobs *j, const fc_event *event, fc_err *err)
                           .created = fc_unix_millis()};
     fc_arena_init(&arena, FC_JOBS_MEMORY);
     fc_status status = locate(j->config.outputs, event, &row, err);
-    if (status == FC_OK) status = describe(j->current.parameters, event, &arena, &row, err);
-    if (status == FC_OK) status = fc_library_picture_add(j->config.library, &row, &row.id, err);
+    if (status != FC_OK) goto out;
+    status = describe(j->current.parameters, event, &arena, &row, err);
+    if (status != FC_OK) goto out;
+    status = fc_library_picture_add(j->config.library, &row, &row.id, err);
     if (status == FC_OK) {
         make_thumbnail(j, row.id, event);
         fc_events_publish(j->config.events, "picture", j->current.id,
                           json_pack("{s:o}", "picture", fc_picture_to_json(&row, FC_JSON_SHORT)));
     }
+out:
     fc_arena_fini(&arena);
     return status;
 }

@@ -20,16 +20,16 @@ static bool is_running(fc_jobs *j, const char *id)
 
 /* ---- submit ---- */
 
-static fc_status find_repetition(fc_jobs *j, const fc_job_wish *wish, char id[FC_JOB_ID_SIZE], bool *existed,
-                                 fc_err *err)
+static fc_status find_repetition(fc_jobs *j, const fc_job_request *request, char id[FC_JOB_ID_SIZE],
+                                 bool *existed, fc_err *err)
 {
     fc_arena arena;
     fc_job_row row;
     *existed = false;
-    if (!wish->key) return FC_OK;
+    if (!request->key) return FC_OK;
     fc_arena_init(&arena, FC_JOBS_MEMORY);
-    fc_status status = fc_library_job_by_key(j->config.library, wish->key, &arena, &row, err);
-    if (status == FC_OK && strcmp(row.fingerprint, wish->fingerprint) != 0) {
+    fc_status status = fc_library_job_by_key(j->config.library, request->key, &arena, &row, err);
+    if (status == FC_OK && strcmp(row.fingerprint, request->fingerprint) != 0) {
         status = fc_fail(err, FC_BUSY, "this idempotency key was used for another request");
     } else if (status == FC_OK) {
         memcpy(id, row.id, FC_JOB_ID_SIZE);
@@ -41,21 +41,22 @@ static fc_status find_repetition(fc_jobs *j, const fc_job_wish *wish, char id[FC
     return status;
 }
 
-static fc_status add(fc_jobs *j, const fc_job_wish *wish, char id[FC_JOB_ID_SIZE], fc_err *err)
+static fc_status add(fc_jobs *j, const fc_job_request *request, char id[FC_JOB_ID_SIZE], fc_err *err)
 {
     fc_job_row row = {.place = j->last_place + 1,
-                      .parameters = wish->parameters,
-                      .prompt = wish->prompt,
-                      .key = wish->key,
-                      .fingerprint = wish->fingerprint ? wish->fingerprint : "",
+                      .parameters = request->parameters,
+                      .prompt = request->prompt,
+                      .key = request->key,
+                      .fingerprint = request->fingerprint ? request->fingerprint : "",
                       .created = fc_unix_millis(),
-                      .images = wish->images,
-                      .preview = wish->preview};
+                      .images = request->images,
+                      .preview = request->preview};
     if (j->closing) return fc_fail(err, FC_CANCELLED, "the program is ending");
     if (j->count >= (size_t)j->config.max_queued)
         return fc_fail(err, FC_LIMIT, "the queue is full: %zu jobs are waiting, try again later", j->count);
     fc_status status = fc_ulid_next(&j->names, row.created, row.id, err);
-    if (status == FC_OK) status = fc_library_job_add(j->config.library, &row, err);
+    if (status != FC_OK) return status;
+    status = fc_library_job_add(j->config.library, &row, err);
     if (status != FC_OK) return status;
     j->last_place = row.place;
     memcpy(id, row.id, FC_JOB_ID_SIZE);
@@ -65,12 +66,14 @@ static fc_status add(fc_jobs *j, const fc_job_wish *wish, char id[FC_JOB_ID_SIZE
     return FC_OK;
 }
 
-fc_status fc_jobs_submit(fc_jobs *j, const fc_job_wish *wish, char id[FC_JOB_ID_SIZE], bool *existed,
+fc_status fc_jobs_submit(fc_jobs *j, const fc_job_request *request, char id[FC_JOB_ID_SIZE], bool *existed,
                          fc_err *err)
 {
     pthread_mutex_lock(&j->queue);
-    fc_status status = find_repetition(j, wish, id, existed, err);
-    if (status == FC_OK && !*existed) status = add(j, wish, id, err);
+    fc_status status = find_repetition(j, request, id, existed, err);
+    if (status != FC_OK) goto out;
+    if (!*existed) status = add(j, request, id, err);
+out:
     pthread_mutex_unlock(&j->queue);
     return status;
 }
@@ -84,8 +87,9 @@ static fc_status not_fitting(fc_jobs *j, const char *id, const char *problem, fc
     fc_job_row row;
     fc_arena_init(&arena, FC_JOBS_MEMORY);
     fc_status status = fc_library_job_get(j->config.library, id, &arena, &row, err);
-    if (status == FC_OK)
-        status = fc_fail(err, FC_BUSY, "the job is %s, %s", fc_job_state_name(row.state), problem);
+    if (status != FC_OK) goto out;
+    status = fc_fail(err, FC_BUSY, "the job is %s, %s", fc_job_state_name(row.state), problem);
+out:
     fc_arena_fini(&arena);
     return status;
 }
@@ -256,11 +260,11 @@ void fc_jobs_watch(fc_jobs *j, int change)
 static fc_status load_queue(fc_jobs *j, fc_err *err)
 {
     fc_status status = fc_library_recover(j->config.library, err);
-    if (status == FC_OK)
-        status = fc_library_queue(j->config.library, j->ids, (size_t)j->config.max_queued, &j->count, err);
-    if (status == FC_OK)
-        status =
-            fc_library_order_queue(j->config.library, (const char(*)[FC_JOB_ID_SIZE])j->ids, j->count, err);
+    if (status != FC_OK) goto out;
+    status = fc_library_queue(j->config.library, j->ids, (size_t)j->config.max_queued, &j->count, err);
+    if (status != FC_OK) goto out;
+    status = fc_library_order_queue(j->config.library, (const char(*)[FC_JOB_ID_SIZE])j->ids, j->count, err);
+out:
     j->last_place = (int64_t)j->count;
     return status;
 }

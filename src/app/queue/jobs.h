@@ -46,17 +46,17 @@ fc_status fc_jobs_open(const fc_jobs_config *config, fc_jobs **jobs, fc_err *err
 /* Stops the running job, which goes on with the next start. */
 void fc_jobs_close(fc_jobs *j);
 
-typedef struct fc_job_wish {
+typedef struct fc_job_request {
     const char *parameters, *prompt;
     const char *key;         /* idempotency key; NULL: none */
     const char *fingerprint; /* of the request as it came, to tell a repetition from another request */
     int32_t images;
     bool preview;
-} fc_job_wish;
+} fc_job_request;
 
 /* LIMIT: the queue is full. BUSY: the key was used for another request. existed: this is the job of an
  * earlier request with the same key. */
-fc_status fc_jobs_submit(fc_jobs *j, const fc_job_wish *wish, char id[FC_JOB_ID_SIZE], bool *existed,
+fc_status fc_jobs_submit(fc_jobs *j, const fc_job_request *request, char id[FC_JOB_ID_SIZE], bool *existed,
                          fc_err *err) FC_MUST_USE;
 /* Skips the picture in work. BUSY: the job is not running. */
 fc_status fc_jobs_skip(fc_jobs *j, const char *id, fc_err *err) FC_MUST_USE;

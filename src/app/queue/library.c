@@ -87,9 +87,13 @@ fc_status fc_library_open(const char *path, fc_library **library, fc_err *err)
         return status;
     }
     status = take_files(l, path, err);
-    if (status == FC_OK) status = connect(&l->writer, path, 0, err);
-    if (status == FC_OK) status = fc_lib_migrate(&l->writer, path, err);
-    if (status == FC_OK) status = connect(&l->reader, path, read_seconds, err);
+    if (status != FC_OK) goto out;
+    status = connect(&l->writer, path, 0, err);
+    if (status != FC_OK) goto out;
+    status = fc_lib_migrate(&l->writer, path, err);
+    if (status != FC_OK) goto out;
+    status = connect(&l->reader, path, read_seconds, err);
+out:
     if (status == FC_FORMAT && err)
         fc_fail_prefix(err, "%s is damaged or no library; rename it to start a new one", path);
     if (status != FC_OK)

@@ -230,9 +230,11 @@ fc_status fc_library_picture_add(fc_library *l, const fc_picture_row *picture, i
     if (status != FC_OK) return status;
     status = insert_picture(l, picture, err);
     *id = status == FC_OK ? sqlite3_last_insert_rowid(l->writer.db) : 0;
-    if (status == FC_OK) status = insert_styles(l, picture, *id, err);
-    if (status == FC_OK && picture->job)
-        status = fc_library_job_advance(l, picture->job, picture->index, err);
+    if (status != FC_OK) goto out;
+    status = insert_styles(l, picture, *id, err);
+    if (status != FC_OK) goto out;
+    if (picture->job) status = fc_library_job_advance(l, picture->job, picture->index, err);
+out:
     return fc_lib_end(&l->writer, status, err);
 }
 

@@ -153,7 +153,9 @@ fc_status fc_lib_begin(fc_lib_conn *conn, fc_err *err)
 
 fc_status fc_lib_end(fc_lib_conn *conn, fc_status status, fc_err *err)
 {
-    if (status == FC_OK) status = fc_lib_run(conn, "COMMIT", err);
+    if (status != FC_OK) goto out;
+    status = fc_lib_run(conn, "COMMIT", err);
+out:
     /* a failed COMMIT may have rolled back already */
     if (status != FC_OK && !sqlite3_get_autocommit(conn->db)) (void)!fc_lib_run(conn, "ROLLBACK", NULL);
     pthread_mutex_unlock(&conn->lock);

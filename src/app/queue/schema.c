@@ -105,8 +105,10 @@ static fc_status upgrade(fc_lib_conn *conn, const char *path, fc_err *err)
 {
     int64_t version = 0, application = 0, tables = 0;
     fc_status status = read_number(conn, "PRAGMA user_version", &version, err);
-    if (status == FC_OK) status = read_number(conn, "PRAGMA application_id", &application, err);
-    if (status == FC_OK) status = read_number(conn, "SELECT count(*) FROM sqlite_schema", &tables, err);
+    if (status != FC_OK) return status;
+    status = read_number(conn, "PRAGMA application_id", &application, err);
+    if (status != FC_OK) return status;
+    status = read_number(conn, "SELECT count(*) FROM sqlite_schema", &tables, err);
     if (status != FC_OK) return status;
     if ((version > 0 || tables > 0) && application != APPLICATION_ID)
         return fc_fail(err, FC_FORMAT, "%s belongs to another program", path);

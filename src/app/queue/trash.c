@@ -22,8 +22,8 @@ fc_status fc_picture_path(const char *outputs, const fc_picture_row *p, char *pa
 {
     if (p->deleted && trash_path(outputs, p, path, size) && fc_path_exists(path)) return FC_OK;
     fc_status status = fc_path_join_safe(path, size, outputs, p->path, err);
-    if (status == FC_OK && !fc_path_exists(path))
-        status = fc_fail(err, FC_NOT_FOUND, "the file of this picture is gone");
+    if (status != FC_OK) return status;
+    if (!fc_path_exists(path)) status = fc_fail(err, FC_NOT_FOUND, "the file of this picture is gone");
     return status;
 }
 
@@ -31,8 +31,10 @@ fc_status fc_trash_move(const char *outputs, const fc_picture_row *row, bool to_
 {
     char place[PATH_SIZE], trash[PATH_SIZE];
     fc_status status = fc_path_join_safe(place, sizeof place, outputs, row->path, err);
-    if (status == FC_OK) status = fc_path_join(trash, sizeof trash, outputs, ".library/trash");
-    if (status == FC_OK) status = fc_mkdir_all(trash, err);
+    if (status != FC_OK) return status;
+    status = fc_path_join(trash, sizeof trash, outputs, ".library/trash");
+    if (status != FC_OK) return status;
+    status = fc_mkdir_all(trash, err);
     if (status != FC_OK) return status;
     size_t n = strlen(trash);
     snprintf(trash + n, sizeof trash - n, "/%lld.%s", (long long)row->id, row->format);
@@ -43,7 +45,7 @@ fc_status fc_trash_move(const char *outputs, const fc_picture_row *row, bool to_
 static void purge_one(fc_library *library, const char *outputs, const fc_picture_row *row)
 {
     char path[PATH_SIZE];
-    fc_err err;
+    fc_err err = {0};
     if (fc_picture_path(outputs, row, path, sizeof path, &err) == FC_OK) unlink(path);
     if (fc_thumbnail_path(outputs, row->id, path, sizeof path) == FC_OK) unlink(path);
     if (fc_library_picture_delete(library, row->id, &err) != FC_OK)
@@ -70,7 +72,7 @@ static fc_status purge_some(fc_library *library, const char *outputs, int64_t ol
 
 void fc_trash_purge(fc_library *library, const char *outputs)
 {
-    fc_err err;
+    fc_err err = {0};
     int64_t before = 0;
     const int64_t oldest = fc_unix_millis() - (int64_t)FC_TRASH_DAYS * 86400 * 1000;
     do {

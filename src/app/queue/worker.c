@@ -44,7 +44,7 @@ static void measure_step(fc_jobs *j, const fc_event *e)
 /* Pictures before number `image` are behind us, made or skipped. */
 static void advance(fc_jobs *j, int32_t image)
 {
-    fc_err err;
+    fc_err err = {0};
     if (image - 1 <= j->current.next_image) return;
     j->current.next_image = image - 1;
     if (fc_library_job_advance(j->config.library, j->current.id, image - 1, &err) != FC_OK)
@@ -74,7 +74,7 @@ static void on_preview(fc_jobs *j, const fc_event *e)
 {
     uint8_t *data;
     size_t size;
-    fc_err err;
+    fc_err err = {0};
     if (fc_jobs_encode_preview(e, &data, &size, &err) != FC_OK) {
         fc_log(FC_LOG_WARN, "preview: %s", err.message);
         return;
@@ -142,7 +142,7 @@ static void on_event(void *user, const fc_event *e)
 static void finish(fc_jobs *j, const char *id, fc_job_state state, const fc_err *problem)
 {
     fc_buf warnings;
-    fc_err err;
+    fc_err err = {0};
     fc_buf_init(&warnings, FC_JOBS_MEMORY);
     fc_json_write(j->current.warnings, JSON_COMPACT, &warnings);
     const fc_job_end end = {state, fc_unix_millis(), problem ? problem->status : FC_OK,
@@ -165,7 +165,9 @@ static bool start(fc_jobs *j, const char *id, fc_arena *arena, fc_job_row *row)
         finish(j, id, FC_JOB_FAILED, &err);
         return false;
     }
-    if (status == FC_OK) status = fc_library_job_start(j->config.library, id, fc_unix_millis(), &err);
+    if (status != FC_OK) goto out;
+    status = fc_library_job_start(j->config.library, id, fc_unix_millis(), &err);
+out:
     if (status != FC_OK) fc_log(FC_LOG_ERROR, "job %s cannot be started: %s", id, err.message);
     return status == FC_OK;
 }

@@ -255,7 +255,8 @@ static fc_status use_preset(fc_config *c, const char *name, fc_config_source sou
 static fc_status fill(fc_config *c, const char *preset, fc_err *err)
 {
     fc_status status = use_defaults(c, err);
-    if (status == FC_OK) status = use_preset(c, "default", FC_CONFIG_DEFAULT_PRESET, err);
+    if (status != FC_OK) return status;
+    status = use_preset(c, "default", FC_CONFIG_DEFAULT_PRESET, err);
     if (status == FC_OK && fc_path_exists(c->file)) {
         fc_err broken = {0};
         json_t *root = read_json(c->file, &broken);
@@ -263,7 +264,8 @@ static fc_status fill(fc_config *c, const char *preset, fc_err *err)
         set_all(c, root, FC_CONFIG_FILE);
         json_decref(root);
     }
-    if (status == FC_OK && preset) status = use_preset(c, preset, FC_CONFIG_PRESET, err);
+    if (status != FC_OK) return status;
+    if (preset) status = use_preset(c, preset, FC_CONFIG_PRESET, err);
     if (status == FC_OK) use_environment(c);
     return status;
 }
@@ -280,11 +282,11 @@ fc_status fc_config_open(fc_config **config, const char *home, const char *prese
     }
     c->values = values;
     c->warn = warn;
-    const char *wish = getenv("config_path");
+    const char *named = getenv("config_path");
     snprintf(c->home, sizeof c->home, "%s", fc_home_dir(home));
     snprintf(c->preset, sizeof c->preset, "%s", preset ? preset : "");
-    if (wish && *wish)
-        snprintf(c->file, sizeof c->file, "%s", wish);
+    if (named && *named)
+        snprintf(c->file, sizeof c->file, "%s", named);
     else
         snprintf(c->file, sizeof c->file, "%.4000s/config.txt", c->home);
     fc_status status = fill(c, preset, err);

@@ -1,4 +1,4 @@
-/* Settings of the house: config.txt, presets and environment variables under Fooocus's keys. Later sources
+/* Configuration: config.txt, presets and environment variables under Fooocus's keys. Later sources
  * win key by key: built-in defaults, preset "default", config.txt, the chosen preset, environment. A value
  * that does not pass its check is warned about with its range, and the source below it counts. Nothing is
  * ever written. */

@@ -1,4 +1,4 @@
-/* Settings of the house -> fields of a request that were not given. Only what a person wrote counts
+/* Configuration -> fields of a request that were not given. Only what a person wrote counts
  * (config.txt, a preset, the environment): the defaults of a recipe stand in params.def. */
 #include "app/settings/config_impl.h"
 
@@ -125,7 +125,7 @@ static void set_size(const applier *a)
 {
     char text[64];
     fc_resolution r;
-    fc_err err;
+    fc_err err = {0};
     const char *ratio = json_string_value(wanted(a, "default_aspect_ratio", FC_P_width));
     if (!ratio || fc_request_is_set(a->request, FC_P_height)) return;
     if (fc_resolution_parse(ratio, &r, NULL, NULL) != FC_OK) return;

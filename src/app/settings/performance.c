@@ -73,10 +73,10 @@ fc_status fc_performance_get(fc_recipe_id recipe, const char *name, const fc_per
     fc_buf_init(&names, 400);
     for (const fc_performance *const *m = list_of(recipe); *m; m++)
         fc_buf_printf(&names, "%s%s", names.len ? ", " : "", (*m)->name);
-    fc_status s = fc_fail(err, FC_ARG, "there is no performance mode \"%.100s\"; there are %s", name,
-                          fc_buf_cstr(&names));
+    fc_status status = fc_fail(err, FC_ARG, "there is no performance mode \"%.100s\"; there are %s", name,
+                               fc_buf_cstr(&names));
     fc_buf_fini(&names);
-    return s;
+    return status;
 }
 
 int32_t fc_performance_steps(const fc_performance *mode, bool upscaling, int32_t overwrite)

@@ -359,8 +359,11 @@ fc_status fc_request_set_json_from(fc_request *request, const char *json, size_t
     json_t *root, *value;
     fc_status status = load_json(json, size, &root, err);
     fc_request *copy = fc_request_new(); /* so that nothing changes when a later field is wrong */
-    if (status == FC_OK && !copy) status = fc_fail(err, FC_NOMEM, "out of memory");
-    if (status == FC_OK) status = fc_request_merge(copy, request, err);
+    if (status != FC_OK) goto out;
+    if (!copy) status = fc_fail(err, FC_NOMEM, "out of memory");
+    if (status != FC_OK) goto out;
+    status = fc_request_merge(copy, request, err);
+out:
     json_object_foreach(root, name, value)
     {
         if (status == FC_OK) status = set_member_json(copy, name, value, origin, err);
@@ -387,9 +390,9 @@ fc_status fc_request_set_json(fc_request *request, const char *json, size_t size
 
 fc_status fc_request_resolve(const fc_request *request, fc_arena *arena, fc_params *params, fc_err *err)
 {
-    const setting *wish = &request->settings[FC_P_recipe];
+    const setting *chosen = &request->settings[FC_P_recipe];
     fc_recipe_id recipe =
-        fc_recipe_from_name(wish->set ? wish->items[0] : fc_param_table[FC_P_recipe].defaults[0]);
+        fc_recipe_from_name(chosen->set ? chosen->items[0] : fc_param_table[FC_P_recipe].defaults[0]);
     *params = (fc_params){0};
     for (int i = 0; i < FC_PARAM_COUNT; i++) {
         const fc_param *p = &fc_param_table[i];

@@ -47,20 +47,20 @@ static fc_status cpu_open(const fc_backend_opts *opts, fc_dev **out, fc_err *err
 {
     *out = NULL;
     fc_isa isa;
-    fc_status s = choose_isa(opts ? opts->isa : NULL, &isa, err);
-    if (s != FC_OK) return s;
+    fc_status status = choose_isa(opts ? opts->isa : NULL, &isa, err);
+    if (status != FC_OK) return status;
     fc_dev *dev = fc_calloc(1, sizeof *dev);
     if (!dev) return fc_fail(err, FC_NOMEM, "out of memory");
     dev->threads = fc_host_threads(opts ? opts->threads : 0);
     dev->isa = isa;
     dev->products = opts ? opts->products : FC_PRODUCT_AUTO;
     choose_kernels(dev);
-    s = fc_prims_open(&dev->prims, dev->threads, isa, err);
-    if (s != FC_OK)
+    status = fc_prims_open(&dev->prims, dev->threads, isa, err);
+    if (status != FC_OK)
         cpu_close(dev);
     else
         *out = dev;
-    return s;
+    return status;
 }
 
 static void cpu_info(const fc_dev *dev, fc_backend_info *out)
@@ -96,7 +96,7 @@ const fc_backend fc_backend_cpu = {
     .pack_vector = fc_cpu_pack_vector,
     .packed_bytes = fc_cpu_packed_bytes,
     .packed_free = fc_cpu_packed_free,
-    .packed_way = fc_cpu_packed_way,
+    .packed_kind = fc_cpu_packed_kind,
     .peak_work = fc_cpu_peak_work,
     .linear = fc_cpu_linear,
     .conv2d = fc_cpu_conv2d,

@@ -21,7 +21,7 @@ struct fc_dev {
     fc_isa isa;
     const fc_kernels *kernels;
     const fc_products *bf16; /* NULL: the machine has no bf16 products */
-    fc_product_way products;
+    fc_product_kind products;
     fc_prims *prims;
     struct {
         void *p;
@@ -59,7 +59,7 @@ fc_status fc_cpu_pack_conv(fc_dev *dev, const fc_pack_src *src, const fc_conv_ge
 fc_status fc_cpu_pack_vector(fc_dev *dev, const fc_pack_src *src, fc_packed **out, fc_err *err);
 size_t fc_cpu_packed_bytes(const fc_packed *p);
 void fc_cpu_packed_free(fc_dev *dev, fc_packed *p);
-fc_product_way fc_cpu_packed_way(const fc_packed *p);
+fc_product_kind fc_cpu_packed_kind(const fc_packed *p);
 double fc_cpu_peak_work(fc_dev *dev, fc_peak kind);
 
 fc_status fc_cpu_linear(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_packed *weight, const fc_packed *bias,

@@ -92,27 +92,27 @@ static fc_status fill_by_library(fc_dev *dev, const fc_pack_src *src, const fc_p
     void *plain = fc_alloc_aligned(FC_HOST_ALIGN, cols * (size_t)src->rows * fc_dtype_size(p->stored));
     if (!plain) return fc_fail(err, FC_NOMEM, "%s: out of memory while preparing the weight", src->name);
     struct sink sink = {dev->kernels, {plain, p->stored}, cols};
-    fc_status s = fc_host_read_rows(src, dev->threads, 1, take_rows, &sink, err);
-    if (s == FC_OK) {
-        s = fc_prim_weight_fill(dev->prims, p->weight, shape, plain);
-        if (s != FC_OK) (void)fc_fail(err, s, "%s: the weight cannot be prepared", src->name);
+    fc_status status = fc_host_read_rows(src, dev->threads, 1, take_rows, &sink, err);
+    if (status == FC_OK) {
+        status = fc_prim_weight_fill(dev->prims, p->weight, shape, plain);
+        if (status != FC_OK) (void)fc_fail(err, status, "%s: the weight cannot be prepared", src->name);
     }
     fc_free(plain);
-    return s;
+    return status;
 }
 
 static fc_status pack_for_library(fc_dev *dev, const fc_pack_src *src, const fc_conv_geom *geom, fc_packed *p,
                                   fc_err *err)
 {
     const fc_prim_shape shape = typical_shape(src, geom, p->stored);
-    fc_status s = fc_prim_weight_new(dev->prims, &shape, &p->weight);
-    if (s == FC_UNSUPPORTED) return s;
+    fc_status status = fc_prim_weight_new(dev->prims, &shape, &p->weight);
+    if (status == FC_UNSUPPORTED) return status;
     size_t bytes = 0;
-    if (s == FC_OK) {
+    if (status == FC_OK) {
         p->data_bytes = fc_prim_weight_bytes(p->weight);
-        s = block_take(dev, p) ? fc_prim_weight_attach(dev->prims, p->weight, p->data) : FC_NOMEM;
+        status = block_take(dev, p) ? fc_prim_weight_attach(dev->prims, p->weight, p->data) : FC_NOMEM;
     }
-    if (s != FC_OK) return fc_fail(err, s, "%s: the weight cannot be prepared", src->name);
+    if (status != FC_OK) return fc_fail(err, status, "%s: the weight cannot be prepared", src->name);
     fc_panels panels;
     if (fc_prim_weight_panels(p->weight, &shape, &panels) && fc_panels_bytes(&panels, src, &bytes) &&
         bytes == p->data_bytes)
@@ -143,15 +143,15 @@ static fc_status pack(fc_dev *dev, const fc_pack_src *src, const fc_conv_geom *g
     if (!p) return fc_fail(err, FC_NOMEM, "%s: out of memory while preparing the weight", src->name);
     p->linear = !geom;
     p->stored = src->int8 ? FC_I8 : compute;
-    fc_status s = FC_UNSUPPORTED;
-    if (!src->int8 && library_can(dev, geom, compute)) s = pack_for_library(dev, src, geom, p, err);
-    if (s == FC_UNSUPPORTED) s = pack_for_own(dev, src, compute, p, err);
+    fc_status status = FC_UNSUPPORTED;
+    if (!src->int8 && library_can(dev, geom, compute)) status = pack_for_library(dev, src, geom, p, err);
+    if (status == FC_UNSUPPORTED) status = pack_for_own(dev, src, compute, p, err);
     p->bytes += p->data_bytes;
-    if (s != FC_OK)
+    if (status != FC_OK)
         fc_cpu_packed_free(dev, p);
     else
         *out = p;
-    return s;
+    return status;
 }
 
 fc_status fc_cpu_pack_linear(fc_dev *dev, const fc_pack_src *src, fc_dtype compute, fc_packed **out,
@@ -181,12 +181,12 @@ fc_status fc_cpu_pack_vector(fc_dev *dev, const fc_pack_src *src, fc_packed **ou
     if (fc_pack_src_cols(src) != 1) return fc_fail(err, FC_INTERNAL, "%s: not a vector", src->name);
     fc_packed *p = new_packed(src, (size_t)src->rows);
     if (!p) return fc_fail(err, FC_NOMEM, "%s: out of memory while preparing the weight", src->name);
-    fc_status s = fc_host_read_rows(src, 1, src->rows, take_values, p, err);
-    if (s != FC_OK)
+    fc_status status = fc_host_read_rows(src, 1, src->rows, take_values, p, err);
+    if (status != FC_OK)
         fc_free(p);
     else
         *out = p;
-    return s;
+    return status;
 }
 
 size_t fc_cpu_packed_bytes(const fc_packed *p)
@@ -194,7 +194,7 @@ size_t fc_cpu_packed_bytes(const fc_packed *p)
     return p->bytes;
 }
 
-fc_product_way fc_cpu_packed_way(const fc_packed *p)
+fc_product_kind fc_cpu_packed_kind(const fc_packed *p)
 {
     return p->weight ? FC_PRODUCT_LIBRARY : FC_PRODUCT_OWN;
 }

@@ -79,8 +79,8 @@ static fc_status fill_lanes(const struct job *j, int32_t first, float *rows, flo
     int32_t lanes = j->kernels->lanes, left = src->rows - first, count = left < lanes ? left : lanes;
     int64_t cols = (int64_t)src->cin * j->taps, width = j->panels->width;
     if (count < 0) count = 0;
-    fc_status s = count > 0 ? src->read_rows(src->user, first, count, rows) : FC_OK;
-    if (s != FC_OK) return s;
+    fc_status status = count > 0 ? src->read_rows(src->user, first, count, rows) : FC_OK;
+    if (status != FC_OK) return status;
     for (int32_t r = 0; r < count && j->scales; r++)
         j->scales[first + r] = j->kernels->quantise(rows + r * cols, (size_t)cols);
     fc_dtype unit = j->panels->step == 1 ? FC_F32 : FC_BF16;
@@ -108,16 +108,16 @@ fc_status fc_panels_fill(fc_dev *dev, const fc_pack_src *src, const fc_panels *p
         return fc_fail(err, FC_NOMEM, "%s: too large", src->name);
     float *scratch = fc_alloc_aligned(FC_HOST_ALIGN, all);
     if (!scratch) return fc_fail(err, FC_NOMEM, "%s: out of memory while preparing the weight", src->name);
-    atomic_int status = FC_OK;
+    atomic_int failure = FC_OK;
 #pragma omp parallel for schedule(dynamic) num_threads(dev->threads) if (tasks > 1)
     for (int32_t t = 0; t < tasks; t++) {
-        if (atomic_load(&status) != FC_OK) continue;
+        if (atomic_load(&failure) != FC_OK) continue;
         float *columns = scratch + (size_t)omp_get_thread_num() * own,
               *rows = columns + (size_t)lanes * (size_t)j.ld;
-        fc_status s = fill_lanes(&j, t * lanes, rows, rows + (size_t)lanes * turned, columns);
-        if (s != FC_OK) atomic_store(&status, (int)s);
+        fc_status status = fill_lanes(&j, t * lanes, rows, rows + (size_t)lanes * turned, columns);
+        if (status != FC_OK) atomic_store(&failure, (int)status);
     }
     fc_free(scratch);
-    fc_status s = (fc_status)atomic_load(&status);
-    return s == FC_OK ? FC_OK : fc_fail(err, s, "%s: the weight cannot be read", src->name);
+    fc_status status = (fc_status)atomic_load(&failure);
+    return status == FC_OK ? FC_OK : fc_fail(err, status, "%s: the weight cannot be read", src->name);
 }

@@ -559,8 +559,8 @@ static fc_status find_entry(fc_prims *p, const fc_prim_shape *shape, const fc_pr
         if (p->entries[i]->hash == hash && memcmp(&p->entries[i]->shape, shape, sizeof *shape) == 0)
             *out = p->entries[i];
     if (!*out) {
-        fc_status s = entry_new(p, shape, hash, w, out);
-        if (s != FC_OK) return s;
+        fc_status status = entry_new(p, shape, hash, w, out);
+        if (status != FC_OK) return status;
         *free_place(p) = *out;
     }
     (*out)->used = ++p->clock;
@@ -614,13 +614,13 @@ fc_status fc_prim_run(fc_prims *p, const fc_prim_shape *shape, const fc_prim_wei
 {
     struct team team = team_begin(p);
     struct entry *e;
-    fc_status s = find_entry(p, shape, w, &e);
-    if (s == FC_OK) {
+    fc_status status = find_entry(p, shape, w, &e);
+    if (status == FC_OK) {
         e->scratch_bytes = (e->scratch_bytes + FC_HOST_ALIGN - 1) / FC_HOST_ALIGN * FC_HOST_ALIGN;
-        s = grow_scratch(p, e->scratch_bytes + e->weight_bytes + FC_HOST_ALIGN)
-                ? to_status(execute(p, e, w, args))
-                : FC_NOMEM;
+        status = grow_scratch(p, e->scratch_bytes + e->weight_bytes + FC_HOST_ALIGN)
+                     ? to_status(execute(p, e, w, args))
+                     : FC_NOMEM;
     }
     team_end(team);
-    return s;
+    return status;
 }

@@ -111,9 +111,9 @@ static fc_status run(fc_dev *dev, const struct product *p, fc_tensor y, fc_tenso
             args.add = add.data;
         }
     }
-    fc_status s = fc_prim_run(dev->prims, &shape, p->weight->weight, &args);
-    if (s == FC_OK && !direct) apply_tail(dev, p, &y, &out, &add);
-    return s;
+    fc_status status = fc_prim_run(dev->prims, &shape, p->weight->weight, &args);
+    if (status == FC_OK && !direct) apply_tail(dev, p, &y, &out, &add);
+    return status;
 }
 
 /* Rows [first, first + count) as [1, 1, count, c]. */
@@ -167,8 +167,8 @@ static fc_status run_resized(fc_dev *dev, const struct product *p, fc_tensor y, 
         resize_lines(dev, &strip, &x, i, first, y.h);
         struct product part = *p;
         part.geom = &geom;
-        fc_status s = run(dev, &part, lines_of(y, i, line, count), strip, lines_of(add, i, line, count));
-        if (s != FC_OK) return s;
+        fc_status status = run(dev, &part, lines_of(y, i, line, count), strip, lines_of(add, i, line, count));
+        if (status != FC_OK) return status;
     }
     return FC_OK;
 }
@@ -176,22 +176,22 @@ static fc_status run_resized(fc_dev *dev, const struct product *p, fc_tensor y, 
 /* In pieces of bounded size when scratch memory is needed, at once otherwise. */
 static fc_status run_pieces(fc_dev *dev, const struct product *p, fc_tensor y, fc_tensor x, fc_tensor add)
 {
-    fc_status s = FC_OK;
+    fc_status status = FC_OK;
     if (p->geom && p->geom->resize) return run_resized(dev, p, y, x, add);
     if (x_is_direct(p, &x) && y_is_direct(p, &y, &add)) return run(dev, p, y, x, add);
     if (p->geom) {
-        for (int32_t i = 0; i < x.n && s == FC_OK; i++) {
+        for (int32_t i = 0; i < x.n && status == FC_OK; i++) {
             fc_tensor part = add.data ? fc_tensor_batch(add, i, 1) : add;
-            s = run(dev, p, fc_tensor_batch(y, i, 1), fc_tensor_batch(x, i, 1), part);
+            status = run(dev, p, fc_tensor_batch(y, i, 1), fc_tensor_batch(x, i, 1), part);
         }
-        return s;
+        return status;
     }
     int64_t rows = fc_tensor_rows(x);
-    for (int64_t r = 0; r < rows && s == FC_OK; r += BLOCK_ROWS) {
+    for (int64_t r = 0; r < rows && status == FC_OK; r += BLOCK_ROWS) {
         int64_t count = rows - r < BLOCK_ROWS ? rows - r : BLOCK_ROWS;
-        s = run(dev, p, rows_of(y, r, count), rows_of(x, r, count), rows_of(add, r, count));
+        status = run(dev, p, rows_of(y, r, count), rows_of(x, r, count), rows_of(add, r, count));
     }
-    return s;
+    return status;
 }
 
 /* What is added to every pixel of an image becomes its bias. */
@@ -214,14 +214,14 @@ static fc_status product(fc_dev *dev, const struct product *plain, fc_tensor y, 
     p.bias = bias ? bias->vector : NULL;
     if (fc_tensor_rows(x) > INT32_MAX) return FC_INTERNAL;
     if (!epi->rowadd.data) return run_pieces(dev, &p, y, x, epi->add);
-    fc_status s = FC_OK;
-    for (int32_t i = 0; i < x.n && s == FC_OK; i++) {
+    fc_status status = FC_OK;
+    for (int32_t i = 0; i < x.n && status == FC_OK; i++) {
         p.bias = image_bias(dev, bias, fc_tensor_batch(epi->rowadd, i, 1));
         if (!p.bias) return FC_NOMEM;
         fc_tensor add = epi->add.data ? fc_tensor_batch(epi->add, i, 1) : epi->add;
-        s = run_pieces(dev, &p, fc_tensor_batch(y, i, 1), fc_tensor_batch(x, i, 1), add);
+        status = run_pieces(dev, &p, fc_tensor_batch(y, i, 1), fc_tensor_batch(x, i, 1), add);
     }
-    return s;
+    return status;
 }
 
 static fc_status own_product(fc_dev *dev, const struct product *p, fc_tensor y, fc_tensor x,

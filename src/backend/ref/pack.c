@@ -40,12 +40,12 @@ static fc_status pack(fc_dev *dev, const fc_pack_src *src, fc_dtype compute, fc_
     p->kw = src->kw;
     p->bytes = bytes;
     struct sink sink = {p, compute};
-    fc_status s = fc_host_read_rows(src, dev->threads, 1, take_rows, &sink, err);
-    if (s != FC_OK)
+    fc_status status = fc_host_read_rows(src, dev->threads, 1, take_rows, &sink, err);
+    if (status != FC_OK)
         fc_free(p);
     else
         *out = p;
-    return s;
+    return status;
 }
 
 fc_status fc_ref_pack_linear(fc_dev *dev, const fc_pack_src *src, fc_dtype compute, fc_packed **out,

@@ -38,9 +38,12 @@ static fc_status one_pass(fc_dev *dev, const struct job *j, int32_t image, int32
     int64_t key = (int64_t)image * j->k.w, keys = (int64_t)images * j->k.w;
     vk_view q, k, v, y;
     fc_status status = vk_view_rows(dev, j->q, from, rows, &q);
-    if (!status) status = vk_view_rows(dev, j->k, key, keys, &k);
-    if (!status) status = vk_view_rows(dev, j->v, key, keys, &v);
-    if (!status) status = vk_view_rows(dev, j->y, from, rows, &y);
+    if (status != FC_OK) return status;
+    status = vk_view_rows(dev, j->k, key, keys, &k);
+    if (status != FC_OK) return status;
+    status = vk_view_rows(dev, j->v, key, keys, &v);
+    if (status != FC_OK) return status;
+    status = vk_view_rows(dev, j->y, from, rows, &y);
     if (status) return status;
     struct push u = {(uint32_t)count,
                      (uint32_t)j->k.w,
@@ -150,10 +153,14 @@ static fc_status one_head(fc_dev *dev, const struct job *j, int32_t image, int32
     int32_t block = (int32_t)least((int64_t)(bytes / row) < 1 ? 1 : (int64_t)(bytes / row), q.w);
     fc_tensor scores = scratch_tensor(dev, &at, FC_F32, block, keys);
     fc_status status = vk_back(dev, (fc_tensor[]){dense, turned, scores}, 3);
-    if (!status) status = clear(dev, dense);
-    if (!status) status = clear(dev, turned);
-    if (!status) status = vk_copy(dev, dense, k);
-    if (!status) status = vk_transpose(dev, turned, v);
+    if (status != FC_OK) return status;
+    status = clear(dev, dense);
+    if (status != FC_OK) return status;
+    status = clear(dev, turned);
+    if (status != FC_OK) return status;
+    status = vk_copy(dev, dense, k);
+    if (status != FC_OK) return status;
+    status = vk_transpose(dev, turned, v);
     for (int32_t first = 0; first < q.w && !status; first += block) {
         int32_t some = (int32_t)least(block, q.w - first);
         fc_tensor part = q, out = y;

@@ -25,9 +25,12 @@ static fc_status some_rows(fc_dev *dev, uint32_t mode, fc_tensor y, fc_tensor x,
     vk_view in, out, other = {0};
     vk_dispatch d = {.push = &u, .push_bytes = sizeof u};
     fc_status status = vk_view_rows(dev, x, first, rows, &in);
-    if (!status && mode == TRANSPOSE) status = vk_view_rows(dev, y, 0, fc_tensor_rows(y), &out);
-    if (!status && mode != TRANSPOSE) status = vk_view_rows(dev, y, first, rows, &out);
-    if (!status && z.data) status = vk_view_rows(dev, z, first, rows, &other);
+    if (status != FC_OK) return status;
+    if (mode == TRANSPOSE) status = vk_view_rows(dev, y, 0, fc_tensor_rows(y), &out);
+    if (status != FC_OK) return status;
+    if (mode != TRANSPOSE) status = vk_view_rows(dev, y, first, rows, &out);
+    if (status != FC_OK) return status;
+    if (z.data) status = vk_view_rows(dev, z, first, rows, &other);
     if (status) return status;
     bool fours = mode != TRANSPOSE && vk_in_fours(x, &in) && vk_in_fours(y, &out) &&
                  (!z.data || vk_in_fours(z, &other));

@@ -68,8 +68,9 @@ fc_status vk_instance_open(vk_instance *in, fc_err *err)
     }
     VK_INSTANCE_FUNCTIONS(LOAD)
 #undef LOAD
-    if (!status && !whole)
-        status = fc_fail(err, FC_UNSUPPORTED, "the Vulkan loader lacks functions of Vulkan 1.2");
+    if (status) goto out;
+    if (!whole) status = fc_fail(err, FC_UNSUPPORTED, "the Vulkan loader lacks functions of Vulkan 1.2");
+out:
     if (status) vk_instance_close(in);
     return status;
 }

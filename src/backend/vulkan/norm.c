@@ -95,7 +95,8 @@ fc_status vk_group_stats(fc_dev *dev, fc_tensor stats, fc_tensor x, int32_t grou
     fc_tensor flat = {stats.data, FC_F32, 1, 1, 1, 2 * count, 2 * count};
     vk_view in, out;
     status = vk_view_rows(dev, partial, 0, count, &in);
-    if (!status) status = vk_view_rows(dev, flat, 0, 1, &out);
+    if (status != FC_OK) return status;
+    status = vk_view_rows(dev, flat, 0, 1, &out);
     if (status) return status;
     struct finish_push u = {(uint32_t)count, chunks, out.at, (float)before * (float)(x.c / groups)};
     vk_dispatch d = {.push = &u, .push_bytes = sizeof u, .groups = {((uint32_t)count + 63) / 64, 1, 1}};
@@ -112,10 +113,14 @@ static fc_status apply_rows(fc_dev *dev, fc_tensor y, fc_tensor x, const fc_pack
     vk_view in, out, s;
     vk_dispatch d = {.push = &u, .push_bytes = sizeof u};
     fc_status status = vk_view_rows(dev, x, first, rows, &in);
-    if (!status) status = vk_view_rows(dev, y, first, rows, &out);
-    if (!status) status = vk_view_rows(dev, stats, 0, 1, &s);
-    if (!status) status = bind_vector(dev, &d, 2, gamma, &u.gamma_at, &u.flags, HAS_GAMMA);
-    if (!status) status = bind_vector(dev, &d, 3, beta, &u.beta_at, &u.flags, HAS_BETA);
+    if (status != FC_OK) return status;
+    status = vk_view_rows(dev, y, first, rows, &out);
+    if (status != FC_OK) return status;
+    status = vk_view_rows(dev, stats, 0, 1, &s);
+    if (status != FC_OK) return status;
+    status = bind_vector(dev, &d, 2, gamma, &u.gamma_at, &u.flags, HAS_GAMMA);
+    if (status != FC_OK) return status;
+    status = bind_vector(dev, &d, 3, beta, &u.beta_at, &u.flags, HAS_BETA);
     if (status) return status;
     bool fours = vk_in_fours(x, &in) && vk_in_fours(y, &out);
     u.rows = (uint32_t)rows;

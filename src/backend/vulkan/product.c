@@ -196,9 +196,12 @@ static fc_status dispatch(fc_dev *dev, const struct job *j, const struct part *p
     uint32_t flags = (uint32_t)j->epi->act | (uint32_t)j->y.dtype << 4;
     vk_view x, y;
     fc_status status = vk_view_rows(dev, j->x, from, count, &x);
-    if (!status) status = vk_view_rows(dev, fc_tensor_channels(j->y, p->channel, p->channels), row, rows, &y);
-    if (!status) status = bind_weight(dev, j, p, &u, &d);
-    if (!status) status = bind_epilogue(dev, j, p, row, rows, &u, &flags, &d);
+    if (status != FC_OK) return status;
+    status = vk_view_rows(dev, fc_tensor_channels(j->y, p->channel, p->channels), row, rows, &y);
+    if (status != FC_OK) return status;
+    status = bind_weight(dev, j, p, &u, &d);
+    if (status != FC_OK) return status;
+    status = bind_epilogue(dev, j, p, row, rows, &u, &flags, &d);
     if (status) return status;
     d.operand[0].part = x.part;
     d.operand[5] = (vk_operand){y.part, true};
@@ -307,7 +310,8 @@ fc_status vk_product_of(fc_dev *dev, fc_tensor y, fc_tensor x, fc_tensor w)
     const fc_epi plain = FC_PLAIN;
     vk_view v;
     fc_status status = vk_back(dev, (fc_tensor[]){y, x, w}, 3);
-    if (!status) status = vk_view_rows(dev, w, 0, 1, &v);
+    if (status != FC_OK) return status;
+    status = vk_view_rows(dev, w, 0, 1, &v);
     if (status) return status;
     if (w.ld % 4 != 0 || v.at % 4 != 0)
         return vk_fail_text(dev, FC_INTERNAL, "rows of a factor that are not aligned");

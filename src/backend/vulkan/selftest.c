@@ -102,12 +102,18 @@ static fc_status check_product(struct bench *b)
         .name = "self-test", .rows = COUT, .cin = CIN, .kh = 3, .kw = 3, .read_rows = read_rows};
     fc_packed *w = NULL;
     fc_status status = put(b, 1, H, W, COUT, FC_F32, 0);
-    if (!status) status = put(b, 0, H, W, CIN, b->type, 1);
-    if (!status) status = vk_pack_conv(b->dev, &src, &geom, b->type, &w, NULL);
-    if (!status) status = vk_conv2d(b->dev, b->t[1], b->t[0], w, NULL, &geom, &plain);
-    if (!status) status = get(b, 1, PIXELS * COUT);
+    if (status) goto out;
+    status = put(b, 0, H, W, CIN, b->type, 1);
+    if (status) goto out;
+    status = vk_pack_conv(b->dev, &src, &geom, b->type, &w, NULL);
+    if (status) goto out;
+    status = vk_conv2d(b->dev, b->t[1], b->t[0], w, NULL, &geom, &plain);
+    if (status) goto out;
+    status = get(b, 1, PIXELS * COUT);
+    if (status) goto out;
     convolve(b);
-    if (!status) status = compare(b, PIXELS * COUT, 0.0f, "a convolution"); /* exact: see pattern */
+    status = compare(b, PIXELS * COUT, 0.0f, "a convolution"); /* exact: see pattern */
+out:
     vk_packed_free(b->dev, w);
     return status;
 }
@@ -135,8 +141,11 @@ static fc_status check_attention(struct bench *b)
     static const int seeds[] = {1, 2, 5, 0};
     fc_status status = FC_OK;
     for (int i = 0; i < 4 && !status; i++) status = put(b, i, 1, TOKENS, HEAD, b->type, seeds[i]);
-    if (!status) status = vk_attention(b->dev, b->t[3], b->t[0], b->t[1], b->t[2], 1, false);
-    if (!status) status = get(b, 3, TOKENS * HEAD);
+    if (status != FC_OK) goto out;
+    status = vk_attention(b->dev, b->t[3], b->t[0], b->t[1], b->t[2], 1, false);
+    if (status != FC_OK) goto out;
+    status = get(b, 3, TOKENS * HEAD);
+out:
     attend(b);
     return status ? status : compare(b, TOKENS * HEAD, 1e-2f, "attention"); /* bf16 rounds to 4e-3 */
 }
@@ -162,11 +171,13 @@ static void normalise(struct bench *b)
 static fc_status check_norm(struct bench *b)
 {
     fc_status status = put(b, 1, H, W, CIN, FC_F32, 0);
-    if (!status) status = put(b, 0, H, W, CIN, b->type, 1);
-    if (!status)
-        status =
-            vk_group_norm(b->dev, b->t[1], b->t[0], NULL, NULL, GROUPS, 1e-5f, FC_ACT_NONE, (fc_tensor){0});
-    if (!status) status = get(b, 1, PIXELS * CIN);
+    if (status != FC_OK) goto out;
+    status = put(b, 0, H, W, CIN, b->type, 1);
+    if (status != FC_OK) goto out;
+    status = vk_group_norm(b->dev, b->t[1], b->t[0], NULL, NULL, GROUPS, 1e-5f, FC_ACT_NONE, (fc_tensor){0});
+    if (status != FC_OK) goto out;
+    status = get(b, 1, PIXELS * CIN);
+out:
     normalise(b);
     return status ? status : compare(b, PIXELS * CIN, 1e-4f, "a norm");
 }

@@ -31,7 +31,9 @@ fc_status vk_view_rows(fc_dev *dev, fc_tensor t, int64_t first, int64_t rows, vk
     uint64_t bytes = span(t, rows);
     fc_status status =
         vk_locate(dev, (const char *)t.data + (size_t)first * (size_t)t.ld * size, bytes, &piece);
-    if (!status) status = vk_view_piece(dev, piece, 0, bytes, (uint32_t)size, out);
+    if (status != FC_OK) goto out;
+    status = vk_view_piece(dev, piece, 0, bytes, (uint32_t)size, out);
+out:
     out->ld = (uint32_t)t.ld;
     return status;
 }

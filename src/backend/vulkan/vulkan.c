@@ -169,8 +169,10 @@ static fc_status open_parts(fc_dev *dev, const fc_backend_opts *opts)
     vk_caps_memory(&dev->instance, &dev->caps, &total, &limit);
     if (opts && opts->memory_limit && opts->memory_limit < limit) limit = opts->memory_limit;
     fc_status status = vk_heap_open(dev, limit);
-    if (!status) status = vk_pipelines_open(dev);
-    if (!status) status = vk_batches_open(dev);
+    if (status != FC_OK) return status;
+    status = vk_pipelines_open(dev);
+    if (status != FC_OK) return status;
+    status = vk_batches_open(dev);
     if (status) return status;
     void *scratch = NULL;
     status = vk_addresses(dev, SCRATCH_ADDRESSES, &scratch);
@@ -205,6 +207,12 @@ static void vk_close(fc_dev *dev)
     fc_free(dev);
 }
 
+static fc_status prepare(fc_dev *dev, const fc_backend_opts *opts)
+{
+    fc_status status = open_parts(dev, opts);
+    return status ? status : trust(dev);
+}
+
 static fc_status vk_open(const fc_backend_opts *opts, fc_dev **out, fc_err *err)
 {
     *out = NULL;
@@ -214,16 +222,17 @@ static fc_status vk_open(const fc_backend_opts *opts, fc_dev **out, fc_err *err)
         dev && caps ? vk_instance_open(&dev->instance, err) : fc_fail(err, FC_NOMEM, "out of memory");
     int count = 0;
     const vk_caps *chosen = NULL;
-    if (!status) status = list_devices(&dev->instance, caps, &count, err);
-    if (!status) status = choose(caps, count, opts ? opts->device : NULL, &chosen, err);
+    if (status) goto out;
+    status = list_devices(&dev->instance, caps, &count, err);
+    if (status) goto out;
+    status = choose(caps, count, opts ? opts->device : NULL, &chosen, err);
     if (status) goto out;
     dev->caps = *chosen;
     dev->threads = fc_host_threads(opts ? opts->threads : 0);
     read_switches(dev);
     status = create_device(dev, err);
     if (status) goto out;
-    status = open_parts(dev, opts);
-    if (!status) status = trust(dev);
+    status = prepare(dev, opts);
     if (status) (void)fc_fail(err, status, "%s: %s", dev->caps.name, dev->why);
 out:
     fc_free(caps);

@@ -66,6 +66,12 @@ static void take_rows(void *user, int32_t first, int32_t count, const float *row
     }
 }
 
+static fc_status to_device(fc_dev *dev, fc_packed *p, const char *data)
+{
+    fc_status status = vk_piece_alloc(dev, p->bytes, &p->device);
+    return status ? status : vk_upload_piece(dev, p->device, data, p->bytes);
+}
+
 static fc_status build(fc_dev *dev, const fc_pack_src *src, fc_packed *p, fc_err *err)
 {
     char *data = fc_calloc(1, p->bytes);
@@ -77,8 +83,7 @@ static fc_status build(fc_dev *dev, const fc_pack_src *src, fc_packed *p, fc_err
         p->host = data;
         return FC_OK;
     }
-    status = vk_piece_alloc(dev, p->bytes, &p->device);
-    if (!status) status = vk_upload_piece(dev, p->device, data, p->bytes);
+    status = to_device(dev, p, data);
     if (status) (void)fc_fail(err, status, "%s: %s", src->name, dev->why);
 out:
     fc_free(data);
@@ -154,7 +159,9 @@ fc_status vk_stage(fc_dev *dev, fc_packed *p)
 {
     if (p->device.block) return FC_OK;
     fc_status status = vk_piece_alloc(dev, p->bytes, &p->device);
-    if (!status) status = vk_upload_piece(dev, p->device, p->host, p->bytes);
+    if (status != FC_OK) goto out;
+    status = vk_upload_piece(dev, p->device, p->host, p->bytes);
+out:
     if (status) vk_piece_free(dev, &p->device);
     return status;
 }

@@ -15,9 +15,10 @@ enum { ARENA_BYTES = 64 << 20, DEFAULT_SIZE = 1024, DEFAULT_STEPS = 30 };
 static fc_status resolve(bench *b, fc_err *err)
 {
     fc_params params;
-    fc_status s = fc_request_resolve(b->args.request, &b->arena, &params, err);
-    if (s == FC_OK) s = fc_model_files_find(&params, b->args.request, &b->arena, &b->files, err);
-    if (s != FC_OK) return s;
+    fc_status status = fc_request_resolve(b->args.request, &b->arena, &params, err);
+    if (status != FC_OK) return status;
+    status = fc_model_files_find(&params, b->args.request, &b->arena, &b->files, err);
+    if (status != FC_OK) return status;
     bool sized = fc_request_is_set(b->args.request, FC_P_width);
     b->width = sized ? params.width : DEFAULT_SIZE;
     b->height = sized ? params.height : DEFAULT_SIZE;
@@ -30,8 +31,8 @@ static fc_status choose(bench *b, fc_err *err)
 {
     fc_engine *e;
     fc_engine_report report;
-    fc_status s = fc_engine_open(&b->args.engine, &e, err);
-    if (s != FC_OK) return s;
+    fc_status status = fc_engine_open(&b->args.engine, &e, err);
+    if (status != FC_OK) return status;
     fc_engine_describe(e, &report);
     fc_engine_close(e);
     memcpy(b->precision, report.precision, sizeof b->precision);
@@ -84,9 +85,9 @@ static fc_status print_json(const bench *b, fc_err *err)
     fc_buf_init(&text, 64 << 20);
     fc_json_write(b->json, JSON_INDENT(1), &text);
     puts(fc_buf_cstr(&text));
-    fc_status s = text.status;
+    fc_status status = text.status;
     fc_buf_fini(&text);
-    return s == FC_OK ? FC_OK : fc_fail(err, s, "out of memory for the JSON");
+    return status == FC_OK ? FC_OK : fc_fail(err, status, "out of memory for the JSON");
 }
 
 /* When a part fails, what the others have measured is not lost. */
@@ -94,16 +95,16 @@ static fc_status run_parts(bench *b, fc_err *err)
 {
     static fc_status (*const parts[])(bench * b, fc_err * err) = {bench_ops, bench_step, bench_text,
                                                                   bench_vae, bench_load, bench_e2e};
-    fc_status s = FC_OK;
+    fc_status status = FC_OK;
     int done = 0;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts && s == FC_OK; i++) {
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && status == FC_OK; i++) {
         if (!(b->args.parts & (1u << i))) continue;
-        s = parts[i](b, err);
-        done += s == FC_OK;
+        status = parts[i](b, err);
+        done += status == FC_OK;
     }
-    if (!b->args.json || !done) return s;
-    fc_status printed = print_json(b, s == FC_OK ? err : NULL);
-    return s != FC_OK ? s : printed;
+    if (!b->args.json || !done) return status;
+    fc_status printed = print_json(b, status == FC_OK ? err : NULL);
+    return status != FC_OK ? status : printed;
 }
 
 static fc_status run(bench *b, fc_err *err)
@@ -111,9 +112,10 @@ static fc_status run(bench *b, fc_err *err)
     b->now = b->args.cpu_time ? fc_cpu_now : fc_now;
     b->json = json_object();
     if (!b->json) return fc_fail(err, FC_NOMEM, "out of memory");
-    fc_status s = resolve(b, err);
-    if (s == FC_OK) s = choose(b, err);
-    if (s != FC_OK) return s;
+    fc_status status = resolve(b, err);
+    if (status != FC_OK) return status;
+    status = choose(b, err);
+    if (status != FC_OK) return status;
     describe(b);
     return run_parts(b, err);
 }
@@ -132,15 +134,15 @@ int cli_bench(int argc, char **argv)
     bench b = {0};
     fc_err err = {0};
     fc_arena_init(&b.arena, ARENA_BYTES);
-    fc_status s = cli_bench_args_parse(&b.args, argc, argv, &err);
+    fc_status status = cli_bench_args_parse(&b.args, argc, argv, &err);
     if (b.args.help) {
         print_help();
-        s = FC_OK;
-    } else if (s == FC_OK) {
-        s = run(&b, &err);
+        status = FC_OK;
+    } else if (status == FC_OK) {
+        status = run(&b, &err);
     }
     json_decref(b.json);
     fc_arena_fini(&b.arena);
     cli_bench_args_fini(&b.args);
-    return s == FC_OK ? 0 : cli_fail(&err);
+    return status == FC_OK ? 0 : cli_fail(&err);
 }

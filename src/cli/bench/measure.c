@@ -21,22 +21,24 @@ static fc_status measure_copy(bench *b, fc_dev *dev, fc_err *err)
     fc_tensor x = {.dtype = FC_F32, .n = 1, .h = 1, .w = COPY_ROWS, .c = COPY_COLUMNS, .ld = COPY_COLUMNS},
               y = x;
     void *zeros = fc_calloc(ZEROS, 1);
-    fc_status s = zeros ? be->mem_alloc(dev, bytes, &x.data) : FC_NOMEM;
-    if (s == FC_OK) s = be->mem_alloc(dev, bytes, &y.data);
-    if (s != FC_OK) (void)fc_fail(err, s, "out of memory while measuring the memory's speed");
-    for (size_t at = 0; at < bytes && s == FC_OK; at += ZEROS)
-        s = be->upload(dev, (char *)x.data + at, zeros, ZEROS);
+    fc_status status = zeros ? be->mem_alloc(dev, bytes, &x.data) : FC_NOMEM;
+    if (status != FC_OK) goto out;
+    status = be->mem_alloc(dev, bytes, &y.data);
+out:
+    if (status != FC_OK) (void)fc_fail(err, status, "out of memory while measuring the memory's speed");
+    for (size_t at = 0; at < bytes && status == FC_OK; at += ZEROS)
+        status = be->upload(dev, (char *)x.data + at, zeros, ZEROS);
     fc_free(zeros);
-    for (int run = 0; run <= COPY_RUNS && s == FC_OK; run++) {
+    for (int run = 0; run <= COPY_RUNS && status == FC_OK; run++) {
         double start = b->now();
-        s = be->copy(dev, y, x);
-        if (s == FC_OK) s = be->wait(dev);
+        status = be->copy(dev, y, x);
+        if (status == FC_OK) status = be->wait(dev);
         double rate = 2.0 * (double)bytes / (b->now() - start);
         if (run > 0 && rate > b->copy_rate) b->copy_rate = rate;
     }
     be->mem_free(dev, x.data, bytes);
     be->mem_free(dev, y.data, bytes);
-    return s;
+    return status;
 }
 
 fc_dtype bench_type(const bench *b)
@@ -55,8 +57,8 @@ fc_status bench_measure_machine(bench *b, fc_err *err)
 {
     const fc_backend_opts opts = bench_backend_opts(b);
     fc_dev *dev;
-    fc_status s = b->backend->open(&opts, &dev, err);
-    if (s != FC_OK) return s;
+    fc_status status = b->backend->open(&opts, &dev, err);
+    if (status != FC_OK) return status;
     b->backend->info(dev, &b->info);
     for (int kind = 0; kind < FC_PEAK_KINDS && b->backend->peak_work; kind++) {
         double flop = 1.0, begin = b->now(), start = begin;
@@ -67,9 +69,9 @@ fc_status bench_measure_machine(bench *b, fc_err *err)
             start = end;
         }
     }
-    s = measure_copy(b, dev, err);
+    status = measure_copy(b, dev, err);
     b->backend->close(dev);
-    return s;
+    return status;
 }
 
 double bench_peak_of(const bench *b, fc_dtype operands)
@@ -96,12 +98,12 @@ fc_status bench_open_engine(const bench *b, fc_engine **engine, fc_err *err)
 {
     const fc_model_choice files = {
         .base = b->files.base, .vae = b->files.vae, .preview_decoder = b->files.preview_decoder};
-    fc_status s = fc_engine_open(&b->args.engine, engine, err);
-    if (s != FC_OK) return s;
-    s = fc_engine_load(*engine, &files, NULL, err);
-    if (s != FC_OK) fc_engine_close(*engine);
-    if (s != FC_OK) *engine = NULL;
-    return s;
+    fc_status status = fc_engine_open(&b->args.engine, engine, err);
+    if (status != FC_OK) return status;
+    status = fc_engine_load(*engine, &files, NULL, err);
+    if (status != FC_OK) fc_engine_close(*engine);
+    if (status != FC_OK) *engine = NULL;
+    return status;
 }
 
 /* ---- memory ---- */

@@ -87,8 +87,8 @@ static fc_status fill(const op *o, const fc_tensor *t)
     fc_from_f32(block, t->dtype, values, FILL);
     for (size_t at = 0; at < total; at += size) {
         size_t n = total - at < size ? total - at : size;
-        fc_status s = o->be->upload(o->dev, (char *)t->data + at, block, n);
-        if (s != FC_OK) return s;
+        fc_status status = o->be->upload(o->dev, (char *)t->data + at, block, n);
+        if (status != FC_OK) return status;
     }
     return FC_OK;
 }
@@ -103,8 +103,8 @@ static fc_status make(const op *o, const fc_op_operand *shape, fc_tensor *t)
                      .w = shape->w,
                      .c = shape->c,
                      .ld = shape->ld};
-    fc_status s = o->be->mem_alloc(o->dev, tensor_bytes(t), &t->data);
-    return s == FC_OK ? fill(o, t) : s;
+    fc_status status = o->be->mem_alloc(o->dev, tensor_bytes(t), &t->data);
+    return status == FC_OK ? fill(o, t) : status;
 }
 
 static void drop(const op *o, fc_tensor *t)
@@ -141,23 +141,23 @@ static fc_status pack_weights(op *o, fc_err *err)
     bool conv = c->kind == FC_OP_CONV;
     fc_pack_src src = source(c->y.c, c->x.c, conv ? c->geom.kh : 1, conv ? c->geom.kw : 1);
     src.user = &src;
-    fc_status s = FC_OK;
+    fc_status status = FC_OK;
     switch (c->kind) {
     case FC_OP_LINEAR:
-        s = o->be->pack_linear(o->dev, &src, (fc_dtype)c->x.dtype, &o->weight, err);
+        status = o->be->pack_linear(o->dev, &src, (fc_dtype)c->x.dtype, &o->weight, err);
         break;
     case FC_OP_CONV:
-        s = o->be->pack_conv(o->dev, &src, &c->geom, (fc_dtype)c->x.dtype, &o->weight, err);
+        status = o->be->pack_conv(o->dev, &src, &c->geom, (fc_dtype)c->x.dtype, &o->weight, err);
         break;
     case FC_OP_GROUP_NORM:
     case FC_OP_LAYER_NORM:
-        s = pack_vector(o, c->x.c, &o->weight, err);
-        if (s == FC_OK) s = pack_vector(o, c->x.c, &o->bias, err);
-        return s;
+        status = pack_vector(o, c->x.c, &o->weight, err);
+        if (status == FC_OK) status = pack_vector(o, c->x.c, &o->bias, err);
+        return status;
     default:
         return FC_OK;
     }
-    return s == FC_OK && c->bias ? pack_vector(o, c->y.c, &o->bias, err) : s;
+    return status == FC_OK && c->bias ? pack_vector(o, c->y.c, &o->bias, err) : status;
 }
 
 static void release(op *o)
@@ -175,19 +175,23 @@ static void release(op *o)
 static fc_status prepare(op *o, const bench *b, fc_dev *dev, const fc_op_call *call, fc_err *err)
 {
     *o = (op){.be = b->backend, .dev = dev, .call = call};
-    fc_status s = make(o, &call->y, &o->y);
+    fc_status status = make(o, &call->y, &o->y);
     if (call->y_is_x)
         o->x = o->y;
-    else if (s == FC_OK)
-        s = make(o, &call->x, &o->x);
-    if (s == FC_OK) s = make(o, &call->k, &o->k);
-    if (s == FC_OK) s = make(o, &call->v, &o->v);
-    if (s == FC_OK) s = make(o, &call->rowadd, &o->rowadd);
+    else if (status == FC_OK)
+        status = make(o, &call->x, &o->x);
+    if (status != FC_OK) goto out;
+    status = make(o, &call->k, &o->k);
+    if (status != FC_OK) goto out;
+    status = make(o, &call->v, &o->v);
+    if (status != FC_OK) goto out;
+    status = make(o, &call->rowadd, &o->rowadd);
+out:
     if (call->add_is_y)
         o->add = o->y;
-    else if (s == FC_OK)
-        s = make(o, &call->add, &o->add);
-    if (s != FC_OK) return fc_fail(err, s, "no memory for the operands: choose a smaller --size");
+    else if (status == FC_OK)
+        status = make(o, &call->add, &o->add);
+    if (status != FC_OK) return fc_fail(err, status, "no memory for the operands: choose a smaller --size");
     return pack_weights(o, err);
 }
 
@@ -225,20 +229,22 @@ static fc_status call(const op *o)
 static fc_status measure(const bench *b, const op *o, double *times, double *seconds)
 {
     double start = b->now();
-    fc_status s = call(o);
-    if (s == FC_OK) s = o->be->wait(o->dev);
+    fc_status status = call(o);
+    if (status != FC_OK) goto out;
+    status = o->be->wait(o->dev);
+out:
     double warm = b->now() - start;
     int batch = 1, n = 0;
     while (batch < MAX_BATCH && batch * warm < BATCH_SECONDS) batch *= 2;
     start = b->now();
-    while (s == FC_OK && n < b->args.repeat && (n < MIN_RUNS || b->now() - start < ENOUGH_SECONDS)) {
+    while (status == FC_OK && n < b->args.repeat && (n < MIN_RUNS || b->now() - start < ENOUGH_SECONDS)) {
         double t = b->now();
-        for (int i = 0; i < batch && s == FC_OK; i++) s = call(o);
-        if (s == FC_OK) s = o->be->wait(o->dev);
+        for (int i = 0; i < batch && status == FC_OK; i++) status = call(o);
+        if (status == FC_OK) status = o->be->wait(o->dev);
         times[n++] = (b->now() - t) / batch;
     }
-    if (s == FC_OK) *seconds = bench_median(times, n);
-    return s;
+    if (status == FC_OK) *seconds = bench_median(times, n);
+    return status;
 }
 
 /* The devices: as usual, and with either way of computing products. */
@@ -256,49 +262,49 @@ static fc_status open_devices(const bench *b, devices *d, fc_err *err)
 {
     fc_backend_opts opts = bench_backend_opts(b);
     *d = (devices){0};
-    fc_status s = b->backend->open(&opts, &d->usual, err);
-    for (int i = 0; i < 2 && s == FC_OK && b->backend->packed_way; i++) {
+    fc_status status = b->backend->open(&opts, &d->usual, err);
+    for (int i = 0; i < 2 && status == FC_OK && b->backend->packed_kind; i++) {
         opts.products = i ? FC_PRODUCT_LIBRARY : FC_PRODUCT_OWN;
-        s = b->backend->open(&opts, &d->way[i], err);
+        status = b->backend->open(&opts, &d->way[i], err);
     }
-    if (s != FC_OK) close_devices(b, d);
-    return s;
+    if (status != FC_OK) close_devices(b, d);
+    return status;
 }
 
 /* What one line tells. */
 typedef struct line {
     const fc_oplog_row *row;
     double seconds;
-    double way[2];           /* seconds by own products and by the library's; 0: cannot */
-    fc_product_way way_used; /* AUTO: there is but one */
+    double way[2];            /* seconds by own products and by the library's; 0: cannot */
+    fc_product_kind way_used; /* AUTO: there is but one */
 } line;
 
 /* unwanted: nothing is measured, and seconds left alone, when the device computes products that way. */
-static fc_status measure_on(const bench *b, fc_dev *dev, const fc_op_call *c, fc_product_way unwanted,
-                            double *times, double *seconds, fc_product_way *way, fc_err *err)
+static fc_status measure_on(const bench *b, fc_dev *dev, const fc_op_call *c, fc_product_kind unwanted,
+                            double *times, double *seconds, fc_product_kind *way, fc_err *err)
 {
     op o;
-    fc_status s = prepare(&o, b, dev, c, err);
+    fc_status status = prepare(&o, b, dev, c, err);
     bool product = c->kind == FC_OP_LINEAR || c->kind == FC_OP_CONV;
-    *way =
-        s == FC_OK && product && b->backend->packed_way ? b->backend->packed_way(o.weight) : FC_PRODUCT_AUTO;
-    if (s == FC_OK && (*way == FC_PRODUCT_AUTO || *way != unwanted)) {
-        s = measure(b, &o, times, seconds);
-        if (s != FC_OK) (void)fc_fail(err, s, "the operation failed");
+    *way = status == FC_OK && product && b->backend->packed_kind ? b->backend->packed_kind(o.weight)
+                                                                 : FC_PRODUCT_AUTO;
+    if (status == FC_OK && (*way == FC_PRODUCT_AUTO || *way != unwanted)) {
+        status = measure(b, &o, times, seconds);
+        if (status != FC_OK) (void)fc_fail(err, status, "the operation failed");
     }
     release(&o);
-    return s;
+    return status;
 }
 
 /* As usual, and products in the other way too if that can be: no failure when not. */
 static fc_status measure_line(const bench *b, const devices *d, double *times, line *l, fc_err *err)
 {
     const fc_op_call *c = &l->row->call;
-    fc_status s = measure_on(b, d->usual, c, FC_PRODUCT_AUTO, times, &l->seconds, &l->way_used, err);
-    if (s != FC_OK || l->way_used == FC_PRODUCT_AUTO) return s;
+    fc_status status = measure_on(b, d->usual, c, FC_PRODUCT_AUTO, times, &l->seconds, &l->way_used, err);
+    if (status != FC_OK || l->way_used == FC_PRODUCT_AUTO) return status;
     int used = l->way_used == FC_PRODUCT_LIBRARY;
-    fc_product_way other;
-    fc_err own;
+    fc_product_kind other;
+    fc_err own = {0};
     l->way[used] = l->seconds;
     if (measure_on(b, d->way[!used], c, l->way_used, times, &l->way[!used], &other, &own) != FC_OK)
         l->way[!used] = 0.0;
@@ -390,18 +396,18 @@ static fc_status run_all(const bench *b, const devices *d, const fc_oplog *log, 
     sum sums[FC_BENCH_OPS_PARTS] = {{0}};
     json_t *lines = json_array(), *together = json_object();
     fc_buf name;
-    fc_status s = FC_OK;
+    fc_status status = FC_OK;
     json_object_set_new(b->json, "ops", lines);
     json_object_set_new(b->json, "ops_together", together);
     fc_buf_init(&name, 1024);
     bench_print(b, "\n%-56s %5s %10s %16s %6s\n", "operation", "calls", "ms", "", "peak");
-    for (int32_t i = 0; i < log->count && s == FC_OK; i++) {
+    for (int32_t i = 0; i < log->count && status == FC_OK; i++) {
         line l = {.row = &log->row[i]};
         fc_buf_reset(&name);
         put_name(&name, &l.row->call);
         if (b->args.only && !strstr(fc_buf_cstr(&name), b->args.only)) continue;
-        s = measure_line(b, d, times, &l, err);
-        if (s != FC_OK) {
+        status = measure_line(b, d, times, &l, err);
+        if (status != FC_OK) {
             fc_fail_prefix(err, "%s", fc_buf_cstr(&name));
             break;
         }
@@ -410,13 +416,14 @@ static fc_status run_all(const bench *b, const devices *d, const fc_oplog *log, 
         add_sum(b, &sums[l.row->call.part], &l);
     }
     fc_buf_fini(&name);
-    if (s == FC_OK && json_array_size(lines) == 0)
-        s = fc_fail(err, FC_ARG,
-                    "--only: no operation's line contains '%.60s'; run bench ops without it to see them",
-                    b->args.only);
-    for (int p = 0; p < FC_BENCH_OPS_PARTS && s == FC_OK; p++)
+    if (status != FC_OK) return status;
+    if (json_array_size(lines) == 0)
+        status = fc_fail(err, FC_ARG,
+                         "--only: no operation's line contains '%.60s'; run bench ops without it to see them",
+                         b->args.only);
+    for (int p = 0; p < FC_BENCH_OPS_PARTS && status == FC_OK; p++)
         if (sums[p].calls) report_sum(b, &sums[p], parts[p], together);
-    return s;
+    return status;
 }
 
 fc_status bench_ops(bench *b, fc_err *err)
@@ -428,16 +435,18 @@ fc_status bench_ops(bench *b, fc_err *err)
     devices d;
     fc_oplog *log = fc_alloc(sizeof *log);
     double *times = fc_alloc((size_t)b->args.repeat * sizeof *times);
-    fc_status s = log && times ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory");
-    if (s == FC_OK) s = fc_bench_list_ops(b->files.base, precision, &task, log, err);
-    if (s == FC_OK) {
-        s = open_devices(b, &d, err);
-        if (s == FC_OK) {
-            s = run_all(b, &d, log, times, err);
+    fc_status status = log && times ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory");
+    if (status != FC_OK) goto out;
+    status = fc_bench_list_ops(b->files.base, precision, &task, log, err);
+    if (status == FC_OK) {
+        status = open_devices(b, &d, err);
+        if (status == FC_OK) {
+            status = run_all(b, &d, log, times, err);
             close_devices(b, &d);
         }
     }
+out:
     fc_free(times);
     fc_free(log);
-    return s;
+    return status;
 }

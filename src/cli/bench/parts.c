@@ -20,18 +20,18 @@ static fc_status repeat(bench *b, run_fn run, int what, repeated *out, fc_err *e
     double *times = fc_alloc((size_t)b->args.repeat * sizeof *times);
     if (!times) return fc_fail(err, FC_NOMEM, "out of memory");
     bench_memory_start(&out->memory);
-    fc_status s = bench_open_engine(b, &e, err);
-    for (int i = -1; i < b->args.repeat && s == FC_OK; i++) {
+    fc_status status = bench_open_engine(b, &e, err);
+    for (int i = -1; i < b->args.repeat && status == FC_OK; i++) {
         double start = b->now();
-        s = run(b, e, what, err);
+        status = run(b, e, what, err);
         *(i < 0 ? &out->cold : &times[i]) = b->now() - start;
     }
     bench_memory_stop(&out->memory);
-    if (s == FC_OK) out->warm = bench_median(times, b->args.repeat);
-    if (s == FC_OK) fc_engine_describe(e, &out->engine);
+    if (status == FC_OK) out->warm = bench_median(times, b->args.repeat);
+    if (status == FC_OK) fc_engine_describe(e, &out->engine);
     fc_engine_close(e);
     fc_free(times);
-    return s;
+    return status;
 }
 
 static json_t *repeated_json(const repeated *r)
@@ -57,8 +57,8 @@ static fc_status run_text(bench *b, fc_engine *e, int what, fc_err *err)
 fc_status bench_text(bench *b, fc_err *err)
 {
     repeated r;
-    fc_status s = repeat(b, run_text, 0, &r, err);
-    if (s != FC_OK) return s;
+    fc_status status = repeat(b, run_text, 0, &r, err);
+    if (status != FC_OK) return status;
     bench_print(b, "\nText encoders, a prompt and a negative one\n");
     bench_print(b, "  %.3f s, median of %d; the first time %.3f s\n", r.warm, b->args.repeat, r.cold);
     bench_print_memory(b, &r.memory);
@@ -79,8 +79,8 @@ static fc_status run_decode(bench *b, fc_engine *e, int what, fc_err *err)
 static fc_status find_decoders(bench *b, bool can[FC_BENCH_DECODERS], fc_err *err)
 {
     fc_engine *e;
-    fc_status s = bench_open_engine(b, &e, err);
-    if (s != FC_OK) return s;
+    fc_status status = bench_open_engine(b, &e, err);
+    if (status != FC_OK) return status;
     for (int d = 0; d < FC_BENCH_DECODERS; d++) can[d] = fc_bench_can_decode(e, (fc_bench_decoder)d);
     fc_engine_close(e);
     return FC_OK;
@@ -89,25 +89,25 @@ static fc_status find_decoders(bench *b, bool can[FC_BENCH_DECODERS], fc_err *er
 fc_status bench_vae(bench *b, fc_err *err)
 {
     bool can[FC_BENCH_DECODERS];
-    fc_status s = find_decoders(b, can, err);
-    if (s != FC_OK) return s;
+    fc_status status = find_decoders(b, can, err);
+    if (status != FC_OK) return status;
     json_t *all = json_object();
     json_object_set_new(b->json, "vae", all);
     bench_print(b, "\nDecoding a latent to %dx%d\n", b->width, b->height);
-    for (int d = 0; d < FC_BENCH_DECODERS && s == FC_OK; d++) {
+    for (int d = 0; d < FC_BENCH_DECODERS && status == FC_OK; d++) {
         repeated r;
         if (!can[d]) {
             bench_print(b, "  %-6s there is none\n", decoders[d]);
             continue;
         }
-        s = repeat(b, run_decode, d, &r, err);
-        if (s != FC_OK) return s;
+        status = repeat(b, run_decode, d, &r, err);
+        if (status != FC_OK) return status;
         bench_print(b, "  %-6s %.3f s, median of %d; the first time %.3f s; activations at most %.2f GB\n",
                     decoders[d], r.warm, b->args.repeat, r.cold, (double)r.engine.stack_peak_bytes * 1e-9);
         bench_print_memory(b, &r.memory);
         json_object_set_new(all, decoders[d], repeated_json(&r));
     }
-    return s;
+    return status;
 }
 
 /* ---- load: the smallest picture there is needs every weight, and little else ---- */
@@ -120,10 +120,10 @@ static fc_status small_picture(bench *b, fc_engine *e, const char *prompt, doubl
     fc_picture picture;
     task.positive.texts = &prompt; /* another one each time: known texts are not encoded again */
     double start = b->now();
-    fc_status s = fc_engine_run(e, &task, NULL, &picture, err);
+    fc_status status = fc_engine_run(e, &task, NULL, &picture, err);
     *seconds = b->now() - start;
     fc_picture_fini(&picture);
-    return s;
+    return status;
 }
 
 fc_status bench_load(bench *b, fc_err *err)
@@ -133,14 +133,17 @@ fc_status bench_load(bench *b, fc_err *err)
     bench_memory memory;
     double open, first = 0, second = 0, start = b->now();
     bench_memory_start(&memory);
-    fc_status s = bench_open_engine(b, &e, err);
+    fc_status status = bench_open_engine(b, &e, err);
     open = b->now() - start;
-    if (s == FC_OK) s = small_picture(b, e, "one", &first, err);
-    if (s == FC_OK) s = small_picture(b, e, "two", &second, err);
+    if (status != FC_OK) goto out;
+    status = small_picture(b, e, "one", &first, err);
+    if (status != FC_OK) goto out;
+    status = small_picture(b, e, "two", &second, err);
+out:
     bench_memory_stop(&memory);
-    if (s == FC_OK) fc_engine_describe(e, &engine);
+    if (status == FC_OK) fc_engine_describe(e, &engine);
     fc_engine_close(e);
-    if (s != FC_OK) return s;
+    if (status != FC_OK) return status;
     double packing = first - second;
     bench_print(b,
                 "\nLoading\n  open and bind %.1f ms; all weights prepared in %.3f s, %.2f GB (%.2f GB/s)\n",
@@ -185,15 +188,15 @@ static fc_status whole_picture(phases *p, fc_err *err)
     const fc_task task = fc_bench_task(b->width, b->height, b->steps);
     fc_engine *e;
     fc_picture picture;
-    fc_status s = fc_engine_open(&b->args.engine, &e, err);
-    if (s != FC_OK) return s;
-    s = fc_engine_load(e, &files, &hooks, err);
-    if (s == FC_OK) {
-        s = fc_engine_run(e, &task, &hooks, &picture, err);
+    fc_status status = fc_engine_open(&b->args.engine, &e, err);
+    if (status != FC_OK) return status;
+    status = fc_engine_load(e, &files, &hooks, err);
+    if (status == FC_OK) {
+        status = fc_engine_run(e, &task, &hooks, &picture, err);
         fc_picture_fini(&picture);
     }
     fc_engine_close(e);
-    return s;
+    return status;
 }
 
 fc_status bench_e2e(bench *b, fc_err *err)
@@ -202,10 +205,10 @@ fc_status bench_e2e(bench *b, fc_err *err)
     bench_memory memory;
     double start = b->now();
     bench_memory_start(&memory);
-    fc_status s = whole_picture(&p, err);
+    fc_status status = whole_picture(&p, err);
     bench_memory_stop(&memory);
     double end = b->now();
-    if (s != FC_OK) return s;
+    if (status != FC_OK) return status;
     json_t *o = json_object(), *list = json_array();
     bench_print(b, "\nA picture of %dx%d in %d steps, from nothing\n  %.2f s\n", b->width, b->height,
                 b->steps, end - start);

@@ -118,7 +118,9 @@ fc_status bench_step(bench *b, fc_err *err)
     s.started = b->now();
     fc_status status = bench_open_engine(b, &s.engine, err);
     s.opened = b->now() - s.started;
-    if (status == FC_OK) status = run(&s);
+    if (status != FC_OK) goto out;
+    status = run(&s);
+out:
     bench_memory_stop(&memory);
     if (status == FC_OK) report(&s, &memory, bench_median(s.times, s.count));
     fc_engine_close(s.engine);

@@ -24,7 +24,7 @@ static bool try_basic(fc_http *h, const char *encoded)
 {
     char token[FC_AUTH_NAME];
     int wait;
-    fc_err err;
+    fc_err err = {0};
     fc_buf pair;
     fc_buf_init(&pair, 2000);
     bool goes_on = true;
@@ -103,9 +103,11 @@ static void log_in(fc_http *h, const char *user, const char *password)
 {
     char cookie[FC_AUTH_COOKIE_TEXT];
     int wait = 0;
-    fc_err err;
+    fc_err err = {0};
     fc_status status = fc_auth_password(h->server->auth, h->peer.client, user, password, &wait, &err);
-    if (status == FC_OK) status = fc_auth_cookie_make(h->server->auth, user, cookie, &err);
+    if (status != FC_OK) goto out;
+    status = fc_auth_cookie_make(h->server->auth, user, cookie, &err);
+out:
     if (status == FC_OK) {
         fc_http_json(h, 200, json_pack("{s:b, s:s}", "authentication", 1, "user", user));
         set_cookie(h, cookie, SESSION_SECONDS);

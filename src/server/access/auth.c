@@ -77,14 +77,18 @@ fc_status fc_auth_open(const char *path, fc_auth **auth, fc_err *err)
     a->all = (bucket){.attempts = BURST_ALL, .at = fc_now()};
     fc_buf_init(&text, FC_AUTH_FILE);
     fc_status status = fc_auth_entries_init(&a->entries, err);
-    if (status == FC_OK) status = fc_file_read(path, &text, err);
+    if (status != FC_OK) goto out;
+    status = fc_file_read(path, &text, err);
     if (status == FC_OK) {
         status = fc_auth_parse(fc_buf_cstr(&text), text.len, &a->entries, err);
         if (status != FC_OK) fc_fail_prefix(err, "%s", path);
     }
-    if (status == FC_OK) status = take_key(a, err);
-    if (status == FC_OK && a->entries.count == 0)
+    if (status != FC_OK) goto out;
+    status = take_key(a, err);
+    if (status != FC_OK) goto out;
+    if (a->entries.count == 0)
         status = fc_fail(err, FC_FORMAT, "%s has no users; add one with: fooocus auth add USER", path);
+out:
     OPENSSL_cleanse(text.data, text.len);
     fc_buf_fini(&text);
     if (status != FC_OK)

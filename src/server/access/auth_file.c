@@ -215,10 +215,12 @@ static fc_status load(const char *path, fc_auth_entries *e, fc_err *err)
     fc_buf_init(&text, FC_AUTH_FILE);
     if (fc_path_exists(path)) {
         status = fc_file_read(path, &text, err);
-        if (status == FC_OK && text.len && strchr("[ \t\r\n", text.data[0]))
-            status = fc_fail(err, FC_UNSUPPORTED, "%s is a file of Fooocus; give a new name", path);
-        if (status == FC_OK) status = fc_auth_parse(fc_buf_cstr(&text), text.len, e, err);
+        if (status != FC_OK) goto out;
+        status = text.len && strchr("[ \t\r\n", text.data[0])
+                     ? fc_fail(err, FC_UNSUPPORTED, "%s is a file of Fooocus; give a new name", path)
+                     : fc_auth_parse(fc_buf_cstr(&text), text.len, e, err);
     }
+out:
     fc_buf_fini(&text);
     return status;
 }
@@ -252,14 +254,15 @@ static fc_status store(const char *path, fc_auth_entries *e, fc_err *err)
     fc_buf text;
     bool had_key = find(e, FC_AUTH_KEY, "session") != NULL;
     fc_status status = take_entry(e, FC_AUTH_KEY, "session", &key, err);
-    if (status == FC_OK && !had_key) status = fc_random_bytes(key->hash, FC_AUTH_HASH, err);
+    if (status != FC_OK) return status;
+    if (!had_key) status = fc_random_bytes(key->hash, FC_AUTH_HASH, err);
     if (status != FC_OK) return status;
     fc_buf_init(&text, FC_AUTH_FILE);
     fc_buf_puts(&text, "# Users and tokens, made by: fooocus auth\n");
     for (size_t i = 0; i < e->count; i++) fc_auth_write_entry(&e->items[i], &text);
-    if (text.status != FC_OK) status = fc_fail(err, text.status, "the file of users grows too large");
     mode_t former = umask(0077); /* for its owner alone */
-    if (status == FC_OK) status = fc_file_write_atomic(path, text.data, text.len, err);
+    status = text.status == FC_OK ? fc_file_write_atomic(path, text.data, text.len, err)
+                                  : fc_fail(err, text.status, "the file of users grows too large");
     umask(former);
     fc_buf_fini(&text);
     return status;
@@ -271,16 +274,20 @@ fc_status fc_auth_file_add_user(const char *path, const char *user, const char *
     fc_auth_entry *entry;
     if (strlen(password) < 4) return fc_fail(err, FC_ARG, "a password has at least 4 characters");
     fc_status status = fc_auth_entries_init(&e, err);
-    if (status == FC_OK) status = load(path, &e, err);
-    if (status == FC_OK) status = take_entry(&e, FC_AUTH_SCRYPT, user, &entry, err);
-    if (status == FC_OK) {
-        entry->log2n = FC_AUTH_LOG2N;
-        entry->r = SCRYPT_R;
-        entry->p = SCRYPT_P;
-        status = fc_random_bytes(entry->salt, FC_AUTH_SALT, err);
-        if (status == FC_OK) status = fc_auth_scrypt(entry, password, entry->hash, err);
-        if (status == FC_OK) status = store(path, &e, err);
-    }
+    if (status != FC_OK) goto out;
+    status = load(path, &e, err);
+    if (status != FC_OK) goto out;
+    status = take_entry(&e, FC_AUTH_SCRYPT, user, &entry, err);
+    if (status != FC_OK) goto out;
+    entry->log2n = FC_AUTH_LOG2N;
+    entry->r = SCRYPT_R;
+    entry->p = SCRYPT_P;
+    status = fc_random_bytes(entry->salt, FC_AUTH_SALT, err);
+    if (status != FC_OK) goto out;
+    status = fc_auth_scrypt(entry, password, entry->hash, err);
+    if (status != FC_OK) goto out;
+    status = store(path, &e, err);
+out:
     fc_auth_entries_fini(&e);
     return status;
 }
@@ -292,15 +299,18 @@ fc_status fc_auth_file_add_token(const char *path, const char *name, char token[
     fc_auth_entries e;
     fc_auth_entry *entry;
     fc_status status = fc_auth_entries_init(&e, err);
-    if (status == FC_OK) status = load(path, &e, err);
-    if (status == FC_OK) status = take_entry(&e, FC_AUTH_TOKEN, name, &entry, err);
-    if (status == FC_OK) status = fc_random_bytes(secret, sizeof secret, err);
-    if (status == FC_OK) {
-        memcpy(token, "fc-", 3);
-        fc_auth_hex(secret, sizeof secret, token + 3);
-        SHA256((const unsigned char *)token, strlen(token), entry->hash);
-        status = store(path, &e, err);
-    }
+    if (status != FC_OK) goto out;
+    status = load(path, &e, err);
+    if (status != FC_OK) goto out;
+    status = take_entry(&e, FC_AUTH_TOKEN, name, &entry, err);
+    if (status != FC_OK) goto out;
+    status = fc_random_bytes(secret, sizeof secret, err);
+    if (status != FC_OK) goto out;
+    memcpy(token, "fc-", 3);
+    fc_auth_hex(secret, sizeof secret, token + 3);
+    SHA256((const unsigned char *)token, strlen(token), entry->hash);
+    status = store(path, &e, err);
+out:
     fc_auth_entries_fini(&e);
     return status;
 }
@@ -310,14 +320,19 @@ fc_status fc_auth_file_remove(const char *path, const char *name, fc_err *err)
     fc_auth_entries e;
     size_t kept = 0;
     fc_status status = fc_auth_entries_init(&e, err);
-    if (status == FC_OK) status = load(path, &e, err);
-    for (size_t i = 0; i < e.count && status == FC_OK; i++)
+    if (status != FC_OK) goto out;
+    status = load(path, &e, err);
+    if (status != FC_OK) goto out;
+    for (size_t i = 0; i < e.count; i++)
         if (e.items[i].kind == FC_AUTH_KEY || strcmp(e.items[i].name, name) != 0)
             e.items[kept++] = e.items[i];
-    if (status == FC_OK && kept == e.count)
+    if (kept == e.count) {
         status = fc_fail(err, FC_NOT_FOUND, "%s has no user or token %s", path, name);
+        goto out;
+    }
     e.count = kept;
-    if (status == FC_OK) status = store(path, &e, err);
+    status = store(path, &e, err);
+out:
     fc_auth_entries_fini(&e);
     return status;
 }

@@ -135,7 +135,7 @@ json_t *fc_styles_to_json(fc_http *h, json_t *(*to_json)(const fc_style *), bool
 
 void fc_api_styles(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     json_t *list = fc_styles_to_json(h, style_json, true, &err);
     if (list)
         fc_http_json(h, 200, list);
@@ -180,7 +180,7 @@ void fc_api_models(fc_http *h)
                  {"vae", "vae"},
                  {"vae_approx", "vae_approx"},
                  {"embeddings", "embeddings"}};
-    fc_err err;
+    fc_err err = {0};
     json_t *out = json_object();
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         json_t *files = files_of(h, kinds[i].kind, &err);
@@ -213,11 +213,14 @@ static fc_status read_preset(fc_http *h, const char *name, json_t **out, fc_err 
     *out = NULL;
     fc_status status = request ? fc_config_open(&config, h->server->home, name, warn, err)
                                : fc_fail(err, FC_NOMEM, "out of memory");
-    if (status == FC_OK) status = fc_config_apply(config, request, warn, err);
-    if (status == FC_OK) status = fc_request_resolve(request, &h->arena, &params, err);
+    if (status != FC_OK) goto out;
+    status = fc_config_apply(config, request, warn, err);
+    if (status != FC_OK) goto out;
+    status = fc_request_resolve(request, &h->arena, &params, err);
     if (status == FC_OK)
         *out = json_pack("{s:o, s:o, s:O}", "name", fc_json_text(name), "parameters",
                          fc_request_to_json(request, &params), "warnings", warnings);
+out:
     fc_config_close(config);
     fc_request_free(request);
     json_decref(warnings);
@@ -226,7 +229,7 @@ static fc_status read_preset(fc_http *h, const char *name, json_t **out, fc_err 
 
 void fc_api_presets(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     fc_lines names;
     json_t *list = json_array();
     fc_lines_init(&names, &h->arena);
@@ -253,20 +256,24 @@ static fc_status apply_record(const json_t *record, fc_arena *arena, json_t *war
     fc_request *request = fc_request_new();
     if (!request) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_status status = fc_record_apply(record, request, (fc_warn){collect_warning, warnings}, err);
-    if (status == FC_OK) status = fc_request_resolve(request, arena, &params, err);
+    if (status != FC_OK) goto out;
+    status = fc_request_resolve(request, arena, &params, err);
     if (status == FC_OK) *parameters = fc_request_to_json(request, &params);
+out:
     fc_request_free(request);
     return status;
 }
 
 void fc_api_metadata(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     fc_buf text;
     json_t *record, *parameters = NULL, *warnings = json_array();
     fc_buf_init(&text, 4 << 20);
     fc_status status = fc_metadata_read(h->body.data, h->body.len, &record, &text, &err);
-    if (status == FC_OK) status = apply_record(record, &h->arena, warnings, &parameters, &err);
+    if (status != FC_OK) goto out;
+    status = apply_record(record, &h->arena, warnings, &parameters, &err);
+out:;
     const char *raw = fc_buf_cstr(&text);
     bool json = raw[strspn(raw, " \t\r\n")] == '{';
     if (status == FC_OK)

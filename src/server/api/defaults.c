@@ -11,7 +11,9 @@ fc_status fc_server_fill(const fc_server *s, fc_request *request, fc_err *err)
     fc_config *config = NULL;
     bool chosen = fc_request_is_set(request, FC_P_model);
     fc_status status = fc_config_open(&config, s->home, s->config.preset, (fc_warn){0}, err);
-    if (status == FC_OK) status = fc_config_apply(config, request, (fc_warn){0}, err);
+    if (status != FC_OK) goto out;
+    status = fc_config_apply(config, request, (fc_warn){0}, err);
+out:
     fc_config_close(config);
     if (!chosen && s->config.model) fc_request_unset(request, FC_P_model); /* --model beats config.txt */
     return status;
@@ -41,18 +43,21 @@ fc_status fc_server_describe_defaults(fc_http *h, json_t **defaults, json_t **si
     fc_request *request = fc_request_new();
     if (!request) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_status status = fc_server_fill(s, request, err);
-    if (status == FC_OK) status = fc_request_set(request, "home", s->home, err);
-    if (status == FC_OK) status = fc_request_resolve(request, &h->arena, &params, err);
-    const char *model = status == FC_OK ? usual_model(h, request, &params) : NULL;
+    if (status != FC_OK) goto out;
+    status = fc_request_set(request, "home", s->home, err);
+    if (status != FC_OK) goto out;
+    status = fc_request_resolve(request, &h->arena, &params, err);
+    if (status != FC_OK) goto out;
+    const char *model = usual_model(h, request, &params);
     /* a broken card is told by the job that uses the model: the page must come up all the same */
     bool has_card = model && fc_model_card_open(&card, model, NULL) == FC_OK && card.root;
     if (has_card && fc_model_card_apply(&card, request, NULL) == FC_OK)
         status = fc_request_resolve(request, &h->arena, &params, err);
-    if (status == FC_OK) {
-        *defaults = fc_request_to_json(request, &params);
-        *sizes = member_or_empty(&card, "sizes");
-        *prompts = member_or_empty(&card, "prompts");
-    }
+    if (status != FC_OK) goto out;
+    *defaults = fc_request_to_json(request, &params);
+    *sizes = member_or_empty(&card, "sizes");
+    *prompts = member_or_empty(&card, "prompts");
+out:
     fc_model_card_close(&card);
     fc_request_free(request);
     return status;

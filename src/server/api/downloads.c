@@ -34,7 +34,7 @@ void fc_api_catalog(fc_http *h)
 {
     fc_catalog catalog;
     fc_config *config;
-    fc_err err;
+    fc_err err = {0};
     size_t count = 0, missing;
     const fc_catalog_model *needed[FC_CATALOG_MAX_NEEDED];
     json_t *list = json_array();
@@ -104,7 +104,7 @@ static bool are_names(const json_t *names)
 
 void fc_api_downloads_start(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     json_t *body = fc_http_body_json(h, false);
     if (!body) return;
     const json_t *names = json_object_get(body, "names");
@@ -119,7 +119,7 @@ void fc_api_downloads_start(fc_http *h)
 
 void fc_api_download_stop(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     if (fc_downloads_stop(h->server->downloads, h->captures[0], &err) == FC_OK)
         answer_list(h, 200);
     else

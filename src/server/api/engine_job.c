@@ -75,12 +75,16 @@ static fc_status make_request(const fc_server *s, const char *parameters, fc_req
     fc_params params;
     fc_arena_init(&arena, REQUEST_MEMORY);
     fc_status status = fc_request_set_json(request, parameters, strlen(parameters), err);
-    if (status == FC_OK) status = fc_request_set(request, "home", s->home, err);
-    if (status == FC_OK) status = fc_request_resolve(request, &arena, &params, err);
+    if (status != FC_OK) goto out;
+    status = fc_request_set(request, "home", s->home, err);
+    if (status != FC_OK) goto out;
+    status = fc_request_resolve(request, &arena, &params, err);
     for (size_t i = 0; i < sizeof model_fields / sizeof model_fields[0] && status == FC_OK; i++)
         status = find_model(s, model_fields[i].id, model_fields[i].kind, text_of(&params, model_fields[i].id),
                             &arena, request, err);
-    if (status == FC_OK) status = find_loras(s, &params, &arena, request, err);
+    if (status != FC_OK) goto out;
+    status = find_loras(s, &params, &arena, request, err);
+out:
     fc_arena_fini(&arena);
     return status;
 }
@@ -125,7 +129,9 @@ fc_status fc_engine_job(void *server, const fc_job_work *work, const fc_hooks *h
     fc_request *request = fc_request_new();
     if (!request) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_status status = make_request(s, work->parameters, request, err);
-    if (status == FC_OK) status = fc_generate_from(s->engine, request, work->first_image, &own, err);
+    if (status != FC_OK) goto out;
+    status = fc_generate_from(s->engine, request, work->first_image, &own, err);
+out:
     if (status != FC_OK) fc_server_hide_paths(s, err->message);
     keep_report(s);
     fc_request_free(request);
@@ -137,7 +143,9 @@ fc_status fc_engine_job_check(fc_server *s, const char *parameters, fc_err *err)
     fc_request *request = fc_request_new();
     if (!request) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_status status = make_request(s, parameters, request, err);
-    if (status == FC_OK) status = fc_generate_check(request, err);
+    if (status != FC_OK) goto out;
+    status = fc_generate_check(request, err);
+out:
     if (status != FC_OK) fc_server_hide_paths(s, err->message);
     fc_request_free(request);
     return status;

@@ -42,7 +42,7 @@ static json_t *whole_job(fc_http *h, const fc_job_row *row, fc_json_detail detai
 static void answer_job(fc_http *h, unsigned status, const char *id)
 {
     fc_job_row row;
-    fc_err err;
+    fc_err err = {0};
     if (fc_library_job_get(h->server->library, id, &h->arena, &row, &err) != FC_OK)
         fc_http_fail(h, &err);
     else
@@ -83,9 +83,9 @@ static bool take_key(fc_http *h, fc_submission *s)
 
 void fc_api_jobs_submit(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     fc_sha256 hash;
-    unsigned http;
+    unsigned http = 0;
     fc_submission s = {0};
     json_t *body = fc_http_body_json(h, false);
     if (!body || !check_members(h, body) || !take_key(h, &s)) {
@@ -95,11 +95,10 @@ void fc_api_jobs_submit(fc_http *h)
     json_t *preview = json_object_get(body, "preview");
     s.preview = !preview || json_is_true(preview);
     fc_status status = fc_sha256_bytes(h->body.data, h->body.len, &hash, &err);
+    if (status != FC_OK) goto out;
     s.fingerprint = hash.hex;
-    if (status == FC_OK)
-        status = fc_submit(h->server, json_object_get(body, "parameters"), &s, &http, &err);
-    else
-        http = 0;
+    status = fc_submit(h->server, json_object_get(body, "parameters"), &s, &http, &err);
+out:
     if (status == FC_OK) {
         if (!s.existed) fc_owner_note(h, s.id);
         answer_job(h, s.existed ? 200 : 201, s.id);
@@ -136,7 +135,7 @@ static bool read_states(fc_http *h, unsigned *states)
 
 void fc_api_jobs_list(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     int64_t limit;
     int32_t count;
     fc_job_filter filter = {.before = fc_http_query(h, "before")};
@@ -169,7 +168,7 @@ void fc_api_job_get(fc_http *h)
 
 void fc_api_job_cancel(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     if (!check_id(h)) return;
     json_t *body = fc_http_body_json(h, true);
     if (!body) return;
@@ -191,7 +190,7 @@ void fc_api_job_cancel(fc_http *h)
 
 void fc_api_job_move(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     if (!check_id(h)) return;
     json_t *body = fc_http_body_json(h, false);
     if (!body) return;
@@ -208,7 +207,7 @@ void fc_api_job_move(fc_http *h)
 
 void fc_api_job_delete(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     if (!check_id(h)) return;
     if (fc_jobs_delete(h->server->jobs, h->captures[0], &err) == FC_OK)
         fc_http_empty(h, 204);

@@ -36,7 +36,7 @@ static bool read_filter(fc_http *h, fc_picture_filter *f, int64_t *limit)
 
 void fc_api_pictures_list(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     fc_picture_filter filter;
     int64_t limit;
     int32_t count;
@@ -71,12 +71,15 @@ static fc_status terms_of(fc_http *h, fc_term_kind kind, json_t *list, fc_err *e
 
 void fc_api_pictures_terms(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     fc_library_counts counts;
     json_t *models = json_array(), *styles = json_array();
     fc_status status = terms_of(h, FC_TERM_MODEL, models, &err);
-    if (status == FC_OK) status = terms_of(h, FC_TERM_STYLE, styles, &err);
-    if (status == FC_OK) status = fc_library_count(h->server->library, &counts, &err);
+    if (status != FC_OK) goto out;
+    status = terms_of(h, FC_TERM_STYLE, styles, &err);
+    if (status != FC_OK) goto out;
+    status = fc_library_count(h->server->library, &counts, &err);
+out:
     if (status == FC_OK)
         fc_http_json(h, 200,
                      json_pack("{s:O, s:O, s:I, s:I, s:I}", "models", models, "styles", styles, "pictures",
@@ -92,7 +95,7 @@ void fc_api_pictures_terms(fc_http *h)
 
 static bool get_row(fc_http *h, fc_picture_row *row)
 {
-    fc_err err;
+    fc_err err = {0};
     int64_t id;
     if (!fc_http_capture_id(h, &id)) return false;
     if (fc_library_picture_get(h->server->library, id, &h->arena, row, &err) == FC_OK) return true;
@@ -122,7 +125,7 @@ const char *fc_picture_mime(const fc_picture_row *row)
 void fc_api_picture_file(fc_http *h)
 {
     fc_picture_row row;
-    fc_err err;
+    fc_err err = {0};
     char path[FC_PATH_SIZE];
     if (!get_row(h, &row)) return;
     if (fc_picture_path(h->server->outputs, &row, path, sizeof path, &err) != FC_OK) {
@@ -146,9 +149,11 @@ static fc_status make_thumbnail(fc_http *h, const fc_picture_row *row, fc_err *e
     fc_image image = {0};
     fc_buf_init(&file, 512 << 20);
     fc_status status = fc_picture_bytes(h->server, row, &file, err);
-    if (status == FC_OK)
-        status = fc_image_decode(&image, file.data, file.len, FC_IMAGE_MAX_PIXELS, &h->arena, NULL, err);
-    if (status == FC_OK) status = fc_thumbnail_save(h->server->outputs, row->id, &image, err);
+    if (status != FC_OK) goto out;
+    status = fc_image_decode(&image, file.data, file.len, FC_IMAGE_MAX_PIXELS, &h->arena, NULL, err);
+    if (status != FC_OK) goto out;
+    status = fc_thumbnail_save(h->server->outputs, row->id, &image, err);
+out:
     fc_image_fini(&image);
     fc_buf_fini(&file);
     return status;
@@ -159,7 +164,7 @@ void fc_api_picture_thumbnail(fc_http *h)
 {
     static const char cache[] = "private, max-age=31536000, immutable";
     fc_picture_row row;
-    fc_err err;
+    fc_err err = {0};
     int64_t id;
     char path[FC_PATH_SIZE];
     if (!fc_http_capture_id(h, &id)) return;
@@ -178,7 +183,7 @@ void fc_api_picture_thumbnail(fc_http *h)
 static void announce(fc_http *h, int64_t id)
 {
     fc_picture_row row;
-    fc_err err;
+    fc_err err = {0};
     if (fc_library_picture_get(h->server->library, id, &h->arena, &row, &err) != FC_OK) {
         fc_http_fail(h, &err);
         return;
@@ -190,7 +195,7 @@ static void announce(fc_http *h, int64_t id)
 
 void fc_api_picture_favourite(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     int64_t id;
     if (!fc_http_capture_id(h, &id)) return;
     json_t *body = fc_http_body_json(h, false);
@@ -208,7 +213,7 @@ void fc_api_picture_favourite(fc_http *h)
 void fc_api_picture_delete(fc_http *h)
 {
     fc_picture_row row;
-    fc_err err;
+    fc_err err = {0};
     if (!get_row(h, &row)) return;
     fc_status status = FC_OK;
     if (!row.deleted) {
@@ -227,10 +232,12 @@ void fc_api_picture_delete(fc_http *h)
 void fc_api_picture_restore(fc_http *h)
 {
     fc_picture_row row;
-    fc_err err;
+    fc_err err = {0};
     if (!get_row(h, &row)) return;
     fc_status status = row.deleted ? fc_trash_move(h->server->outputs, &row, false, &err) : FC_OK;
-    if (status == FC_OK) status = fc_library_picture_trash(h->server->library, row.id, 0, &err);
+    if (status != FC_OK) goto out;
+    status = fc_library_picture_trash(h->server->library, row.id, 0, &err);
+out:
     if (status == FC_OK)
         announce(h, row.id);
     else

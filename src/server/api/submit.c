@@ -68,13 +68,15 @@ static fc_status enqueue(fc_server *s, const fc_request *request, const fc_param
     if (given) fc_json_write(given, JSON_COMPACT, &text);
     json_decref(given);
     fc_status status = text.status != FC_OK || !given ? fc_fail(err, FC_NOMEM, "out of memory") : FC_OK;
-    if (status == FC_OK && s->engine) status = fc_engine_job_check(s, text.data, err);
+    if (status != FC_OK) goto out;
+    if (s->engine) status = fc_engine_job_check(s, text.data, err);
     if (status == FC_OK) {
-        const fc_job_wish wish = {text.data,        params->prompt, out->key,
-                                  out->fingerprint, params->count,  out->preview};
-        status = fc_jobs_submit(s->jobs, &wish, out->id, &out->existed, err);
+        const fc_job_request job = {text.data,        params->prompt, out->key,
+                                    out->fingerprint, params->count,  out->preview};
+        status = fc_jobs_submit(s->jobs, &job, out->id, &out->existed, err);
         if (status == FC_LIMIT) *http = 429;
     }
+out:
     fc_buf_fini(&text);
     return status;
 }
@@ -89,11 +91,17 @@ fc_status fc_submit(fc_server *s, const json_t *parameters, fc_submission *out, 
     fc_arena_init(&arena, SUBMIT_MEMORY);
     fc_status status = read_request(parameters, request, err);
     if (status != FC_OK) out->field = unknown_field(parameters);
-    if (status == FC_OK) status = fc_server_fill(s, request, err);
-    if (status == FC_OK) status = fc_request_resolve(request, &arena, &params, err);
-    if (status == FC_OK) status = check_size(s, &params, err);
-    if (status == FC_OK) status = draw_seed(request, &params, err);
-    if (status == FC_OK) status = enqueue(s, request, &params, out, http, err);
+    if (status != FC_OK) goto out;
+    status = fc_server_fill(s, request, err);
+    if (status != FC_OK) goto out;
+    status = fc_request_resolve(request, &arena, &params, err);
+    if (status != FC_OK) goto out;
+    status = check_size(s, &params, err);
+    if (status != FC_OK) goto out;
+    status = draw_seed(request, &params, err);
+    if (status != FC_OK) goto out;
+    status = enqueue(s, request, &params, out, http, err);
+out:
     fc_arena_fini(&arena);
     fc_request_free(request);
     return status;
@@ -103,7 +111,7 @@ fc_status fc_submit(fc_server *s, const json_t *parameters, fc_submission *out, 
 
 fc_wait_result fc_wait_job(fc_http *h, const char *id, fc_job_row *job)
 {
-    fc_err err;
+    fc_err err = {0};
     if (fc_jobs_is_active(h->server->jobs, id)) {
         if (fc_http_peer_gone(h)) {
             fc_http_problem_as(h, 499, FC_CANCELLED, "the client has hung up", NULL);
@@ -121,7 +129,7 @@ fc_wait_result fc_wait_job(fc_http *h, const char *id, fc_job_row *job)
  * again. */
 static void cancel_own(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     (void)!fc_jobs_cancel(h->server->jobs, h->state, &err); /* over meanwhile: fine */
 }
 

@@ -51,7 +51,7 @@ void fc_api_system(fc_http *h)
                         : json_pack("{s:f}", "seconds_per_step", queue.seconds_per_step);
     fc_model_folder folder = {0};
     json_t *defaults, *sizes, *prompts;
-    fc_err err;
+    fc_err err = {0};
     if (fc_server_describe_defaults(h, &defaults, &sizes, &prompts, &err) != FC_OK) {
         fc_http_fail(h, &err);
         return;

@@ -8,12 +8,14 @@
 /* Only the head is looked at; pixels are checked by the job that decodes them. */
 void fc_api_upload(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     fc_image_format format;
     int32_t width, height;
     char id[FC_INPUT_ID_SIZE];
     fc_status status = fc_image_probe(h->body.data, h->body.len, &format, &width, &height, &err);
-    if (status == FC_OK) status = fc_inputs_put(h->server->home, h->body.data, h->body.len, id, &err);
+    if (status != FC_OK) goto out;
+    status = fc_inputs_put(h->server->home, h->body.data, h->body.len, id, &err);
+out:
     if (status != FC_OK) {
         fc_http_fail(h, &err);
         return;
@@ -25,7 +27,7 @@ void fc_api_upload(fc_http *h)
 
 void fc_api_upload_file(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     fc_image_format format;
     char path[FC_PATH_SIZE];
     fc_status status = fc_inputs_path(h->server->home, h->captures[0], path, sizeof path, &err);

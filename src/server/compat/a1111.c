@@ -26,7 +26,7 @@ void fc_a1111_run(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err),
                   void (*answer)(fc_http *h, const fc_job_row *job))
 {
     fc_job_row job;
-    fc_err err;
+    fc_err err = {0};
     unsigned http;
     fc_run_result result = fc_run_job(h, make, &job, &http, &err);
     if (result == FC_RUN_OVER) answer(h, &job);
@@ -42,7 +42,7 @@ void fc_a1111_txt2img(fc_http *h)
 
 void fc_a1111_unsupported(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     fc_fail(&err, FC_UNSUPPORTED, "%s is not offered here yet", h->path);
     fc_a1111_error(h, 501, &err);
 }
@@ -83,7 +83,7 @@ void fc_a1111_progress(fc_http *h)
 static void on_own_job(fc_http *h, fc_status (*change)(fc_jobs *, const char *, fc_err *))
 {
     char id[FC_JOB_ID_SIZE];
-    fc_err err;
+    fc_err err = {0};
     if (fc_owner_job(h, id)) (void)!change(h->server->jobs, id, &err); /* over meanwhile: nothing to do */
     fc_http_json(h, 200, json_object());
 }

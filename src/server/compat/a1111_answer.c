@@ -215,11 +215,14 @@ void fc_a1111_answer(fc_http *h, const fc_job_row *job)
     const json_t *batch = json_object_get(body, "batch_size");
     bool send = !json_is_false(json_object_get(body, "send_images"));
     fc_status status = read_pictures(h, job, &pictures, &count, &err);
-    if (status == FC_OK && send) status = add_files(h, pictures, count, images, &err);
-    if (status == FC_OK && job->state == FC_JOB_FAILED)
-        status = fc_fail(&err, job->error, "%s", job->error_text);
-    if (status == FC_OK && job->state == FC_JOB_CANCELLED && count == 0)
+    if (status != FC_OK) goto out;
+    if (send) status = add_files(h, pictures, count, images, &err);
+    if (status != FC_OK) goto out;
+    if (job->state == FC_JOB_FAILED) status = fc_fail(&err, job->error, "%s", job->error_text);
+    if (status != FC_OK) goto out;
+    if (job->state == FC_JOB_CANCELLED && count == 0)
         status = fc_fail(&err, FC_CANCELLED, "the job was cancelled before there was a picture");
+out:
     if (status == FC_OK)
         fc_http_json(h, 200,
                      json_pack("{s:O, s:O, s:o}", "images", images, "parameters", body, "info",

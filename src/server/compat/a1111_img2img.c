@@ -70,7 +70,8 @@ static fc_status read_pictures(const work *w)
     if (strength < 0 || strength > 1)
         return fc_fail(w->err, FC_ARG, "denoising_strength: want a number from 0 to 1");
     fc_status status = fc_compat_picture(w->h, "init_images", json_array_get(images, 0), id, w->err);
-    if (status == FC_OK) status = fit(w, id, false);
+    if (status != FC_OK) return status;
+    status = fit(w, id, false);
     if (status != FC_OK) return status;
     json_object_set_new(w->out, "image", json_string(id));
     json_object_set_new(w->out, "strength", json_real(strength < 0.01 ? 0.01 : strength));
@@ -79,7 +80,8 @@ static fc_status read_pictures(const work *w)
         return FC_OK;
     }
     status = fc_compat_picture(w->h, "mask", mask, id, w->err);
-    if (status == FC_OK) status = fit(w, id, true);
+    if (status != FC_OK) return status;
+    status = fit(w, id, true);
     if (status != FC_OK) return status;
     json_object_set_new(w->out, "mask", json_string(id));
     read_inpaint(w);
@@ -138,10 +140,13 @@ static void answer_upscale(fc_http *h, const fc_job_row *job)
     fc_buf file;
     fc_buf_init(&file, 512 << 20);
     fc_status status = fc_job_pictures(h, job->id, &rows, &count, &err);
-    if (status == FC_OK && count == 0)
+    if (status != FC_OK) goto out;
+    if (count == 0)
         status = fc_fail(&err, job->state == FC_JOB_FAILED ? job->error : FC_CANCELLED, "%s",
                          job->state == FC_JOB_FAILED ? job->error_text : "the job was cancelled");
-    if (status == FC_OK) status = fc_picture_bytes(h->server, &rows[0], &file, &err);
+    if (status != FC_OK) goto out;
+    status = fc_picture_bytes(h->server, &rows[0], &file, &err);
+out:
     if (status == FC_OK)
         fc_http_json(
             h, 200,

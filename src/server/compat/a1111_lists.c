@@ -26,7 +26,7 @@ static json_t *model_row(const char *name, const char *path)
 
 void fc_a1111_models(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     fc_model_folder folder;
     const char *own = h->server->config.model;
     if (fc_model_folder_open(h->server->home, "checkpoints", &h->arena, &folder, &err) != FC_OK) {
@@ -60,7 +60,7 @@ const char *fc_a1111_find_model(fc_http *h, const char *title)
 
 static void list_files(fc_http *h, const char *kind, json_t *(*row)(const char *name))
 {
-    fc_err err;
+    fc_err err = {0};
     fc_model_folder folder;
     if (fc_model_folder_open(h->server->home, kind, &h->arena, &folder, &err) != FC_OK) {
         fc_a1111_error(h, 0, &err);
@@ -116,7 +116,7 @@ static json_t *style_json(const fc_style *style)
 
 void fc_a1111_styles(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     json_t *list = fc_styles_to_json(h, style_json, false, &err);
     if (list)
         fc_http_json(h, 200, list);
@@ -190,7 +190,7 @@ static bool decode_image(const char *text, fc_buf *out)
 
 void fc_a1111_png_info(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     fc_buf image, text;
     json_t *record = NULL, *body = fc_http_body_json(h, false);
     if (!body) return;

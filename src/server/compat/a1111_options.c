@@ -88,7 +88,7 @@ static fc_status check(fc_http *h, json_t *body, fc_err *err)
 
 void fc_a1111_set_options(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     fc_server *s = h->server;
     const char *name;
     json_t *value, *body = fc_http_body_json(h, true), *known;

@@ -16,13 +16,13 @@
 
 enum { DEFAULT_STEPS = 20, DEFAULT_CFG = 7, MAX_PICTURES = 100 };
 
-typedef struct wish {
+typedef struct translation {
     fc_http *h;
     const json_t *body, *override;
     json_t *options; /* with those that this request overrides */
     json_t *out;     /* our parameters */
     fc_err *err;
-} wish;
+} translation;
 
 /* ---- values ---- */
 
@@ -42,7 +42,7 @@ static bool flag_of(const json_t *value)
     return json_is_true(value) || (number_of(value, &number) && number != 0);
 }
 
-static double number(wish *w, const char *name, double lowest, double highest, double otherwise)
+static double number(translation *w, const char *name, double lowest, double highest, double otherwise)
 {
     double value;
     const json_t *member = fc_json_member(w->body, name);
@@ -52,7 +52,7 @@ static double number(wish *w, const char *name, double lowest, double highest, d
     return otherwise;
 }
 
-static json_int_t whole(wish *w, const char *name, double lowest, double highest, json_int_t otherwise)
+static json_int_t whole(translation *w, const char *name, double lowest, double highest, json_int_t otherwise)
 {
     const json_t *member = fc_json_member(w->body, name);
     if (json_is_integer(member) && (double)json_integer_value(member) >= lowest &&
@@ -65,7 +65,7 @@ static json_int_t whole(wish *w, const char *name, double lowest, double highest
 
 /* ---- parts of a request ---- */
 
-static void read_texts(wish *w)
+static void read_texts(translation *w)
 {
     static const char *const names[] = {"prompt", "negative_prompt"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -74,7 +74,7 @@ static void read_texts(wish *w)
     }
 }
 
-static void read_side(wish *w, const char *name)
+static void read_side(translation *w, const char *name)
 {
     const fc_param *p = &fc_param_table[FC_P_width];
     json_int_t step = (json_int_t)p->step, lowest = (json_int_t)p->lowest, side = whole(w, name, 1, 16384, 0);
@@ -86,7 +86,7 @@ static void read_side(wish *w, const char *name)
     json_object_set_new(w->out, name, json_integer(rounded));
 }
 
-static void read_numbers(wish *w)
+static void read_numbers(translation *w)
 {
     json_int_t count = whole(w, "batch_size", 1, MAX_PICTURES, 1) * whole(w, "n_iter", 1, MAX_PICTURES, 1);
     json_int_t seed = whole(w, "seed", -1, 9223372036854775807.0, -1);
@@ -101,7 +101,7 @@ static void read_numbers(wish *w)
     read_side(w, "height");
 }
 
-static void read_sampler(wish *w)
+static void read_sampler(translation *w)
 {
     const char *from_name = NULL;
     const json_t *name = fc_json_member(w->body, "sampler_name"),
@@ -125,7 +125,7 @@ static void read_sampler(wish *w)
 }
 
 /* Styles that are chosen by name; none is the default here. As there, unknown ones are left out. */
-static void read_styles(wish *w)
+static void read_styles(translation *w)
 {
     size_t i;
     json_t *name, *chosen = json_array();
@@ -146,7 +146,7 @@ static void read_styles(wish *w)
     json_object_set_new(w->out, "styles", chosen);
 }
 
-static void set_model(wish *w, const char *field, const char *theirs, const char *title)
+static void set_model(translation *w, const char *field, const char *theirs, const char *title)
 {
     const char *name = fc_a1111_find_model(w->h, title);
     if (name)
@@ -155,13 +155,13 @@ static void set_model(wish *w, const char *field, const char *theirs, const char
         fc_fail(w->err, FC_NOT_FOUND, "%s: there is no checkpoint '%.100s'", theirs, title);
 }
 
-static const char *text_option(const wish *w, const char *name)
+static const char *text_option(const translation *w, const char *name)
 {
     const char *text = json_string_value(json_object_get(w->options, name));
     return text ? text : "";
 }
 
-static void read_models(wish *w)
+static void read_models(translation *w)
 {
     const char *checkpoint = text_option(w, "sd_model_checkpoint"), *vae = text_option(w, "sd_vae");
     const char *refiner = json_string_value(fc_json_member(w->body, "refiner_checkpoint"));
@@ -177,7 +177,7 @@ static void read_models(wish *w)
 }
 
 /* The format of the file, whether settings stand in it, and CLIP's layer. */
-static void read_options(wish *w)
+static void read_options(translation *w)
 {
     const char *format = text_option(w, "samples_format");
     if (fc_str_eq_nocase(format, "jpg")) format = "jpeg";
@@ -215,7 +215,7 @@ static bool script_is_on(const json_t *script)
     return false;
 }
 
-static void refuse_scripts(wish *w)
+static void refuse_scripts(translation *w)
 {
     const char *name;
     json_t *script;
@@ -234,7 +234,7 @@ static void refuse_scripts(wish *w)
                 script_name);
 }
 
-static void refuse_unsupported(wish *w)
+static void refuse_unsupported(translation *w)
 {
     static const char *const switches[] = {"enable_hr", "restore_faces", "tiling"};
     static const struct {
@@ -261,7 +261,7 @@ json_t *fc_a1111_parameters(fc_http *h, fc_err *err)
     const json_t *body = fc_compat_body(h, err);
     if (!body) return NULL;
     const json_t *override = fc_json_member(body, "override_settings");
-    wish w = {h, body, override, fc_a1111_options(h, override), json_object(), err};
+    translation w = {h, body, override, fc_a1111_options(h, override), json_object(), err};
     read_texts(&w);
     read_numbers(&w);
     read_sampler(&w);

@@ -18,14 +18,14 @@ enum { MAX_FILE = 512 << 20, MAX_PICTURES = 32, MAX_HISTORY = 200 };
 
 /* ---- the request ---- */
 
-typedef struct wish {
+typedef struct translation {
     fc_http *h;
     const json_t *body, *advanced;
     json_t *out; /* our parameters */
     fc_err *err;
-} wish;
+} translation;
 
-static void copy_members(wish *w)
+static void copy_members(translation *w)
 {
     static const struct {
         const char *theirs, *ours;
@@ -55,7 +55,7 @@ static void copy_members(wish *w)
 }
 
 /* Positive numbers overwrite; -1 means that nothing is overwritten. */
-static void read_overwrites(wish *w)
+static void read_overwrites(translation *w)
 {
     static const struct {
         const char *theirs, *ours;
@@ -69,7 +69,7 @@ static void read_overwrites(wish *w)
     }
 }
 
-static void read_size(wish *w)
+static void read_size(translation *w)
 {
     fc_resolution r;
     const json_t *ratio = fc_json_member(w->body, "aspect_ratios_selection");
@@ -89,7 +89,7 @@ static bool wants_png(fc_http *h)
     return accept && strcmp(accept, "image/png") == 0;
 }
 
-static void read_numbers(wish *w)
+static void read_numbers(translation *w)
 {
     const json_t *count = fc_json_member(w->body, "image_number"),
                  *seed = fc_json_member(w->body, "image_seed");
@@ -107,7 +107,7 @@ static bool is_named(const char *name)
 }
 
 /* Names that are not there fall back to the default: clients send the defaults of another installation. */
-static bool is_installed(wish *w, const char *kind, const char *name)
+static bool is_installed(translation *w, const char *kind, const char *name)
 {
     fc_model_folder folder;
     const char *path;
@@ -116,7 +116,7 @@ static bool is_installed(wish *w, const char *kind, const char *name)
            fc_model_folder_find(&folder, "model", name, &path, NULL) == FC_OK;
 }
 
-static void read_models(wish *w)
+static void read_models(translation *w)
 {
     static const struct {
         const char *theirs, *ours, *kind;
@@ -133,7 +133,7 @@ static void read_models(wish *w)
     if (is_installed(w, "vae", vae)) json_object_set_new(w->out, "vae", fc_json_text(vae));
 }
 
-static void read_loras(wish *w)
+static void read_loras(translation *w)
 {
     size_t i;
     json_t *row;
@@ -158,7 +158,7 @@ static void read_loras(wish *w)
 }
 
 /* Unknown styles are dropped, as there. */
-static void read_styles(wish *w)
+static void read_styles(translation *w)
 {
     size_t i;
     json_t *name;
@@ -181,7 +181,7 @@ static void read_styles(wish *w)
     json_object_set_new(w->out, "styles", out);
 }
 
-static void read_output(wish *w)
+static void read_output(translation *w)
 {
     const char *extension = json_string_value(fc_json_member(w->body, "save_extension"));
     const char *scheme = json_string_value(fc_json_member(w->body, "meta_scheme"));
@@ -206,7 +206,7 @@ json_t *fc_fooocus_parameters(fc_http *h, fc_err *err)
     *err = (fc_err){0};
     const json_t *body = fc_compat_body(h, err);
     if (!body) return NULL;
-    wish w = {h, body, fc_json_member(body, "advanced_params"), json_object(), err};
+    translation w = {h, body, fc_json_member(body, "advanced_params"), json_object(), err};
     json_object_set_new(w.out, "recipe", json_string("2.5")); /* that server is built on 2.5 */
     copy_members(&w);
     read_numbers(&w);
@@ -264,7 +264,7 @@ static json_t *results_of(fc_http *h, const fc_job_row *job, bool base64)
 
 static void answer_png(fc_http *h, const fc_job_row *job)
 {
-    fc_err err;
+    fc_err err = {0};
     fc_picture_row *rows;
     int32_t count = 0;
     char path[FC_PATH_SIZE];
@@ -275,7 +275,9 @@ static void answer_png(fc_http *h, const fc_job_row *job)
                            cancelled ? "the job was cancelled" : job->error_text, NULL);
         return;
     }
-    if (status == FC_OK) status = fc_picture_path(h->server->outputs, &rows[0], path, sizeof path, &err);
+    if (status != FC_OK) goto out;
+    status = fc_picture_path(h->server->outputs, &rows[0], path, sizeof path, &err);
+out:
     if (status != FC_OK || !fc_http_file(h, path, fc_picture_mime(&rows[0]), "no-store"))
         fc_http_problem(h, FC_NOT_FOUND, "the file of this picture is gone");
 }
@@ -355,7 +357,7 @@ static json_t *async_job(fc_http *h, const fc_job_row *job, bool preview)
 static void answer_async(fc_http *h, unsigned http, const fc_err *err, const fc_submission *s)
 {
     fc_job_row job;
-    fc_err lost;
+    fc_err lost = {0};
     if (http == 429) {
         fc_http_json(h, 200,
                      json_pack("{s:s, s:s, s:s, s:i, s:o, s:n, s:[o]}", "job_id", "", "job_type",
@@ -385,7 +387,7 @@ static void start_async(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err))
 void fc_fooocus_run(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err))
 {
     fc_job_row job;
-    fc_err err;
+    fc_err err = {0};
     unsigned http;
     bool png = wants_png(h);
     if (!png && flag_of(h, "async_process")) {
@@ -443,15 +445,16 @@ void fc_fooocus_query_job(fc_http *h)
 
 void fc_fooocus_job_queue(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     fc_library_counts counts;
     fc_job_row last;
     int32_t found = 0;
     fc_jobs_state queue;
     const fc_job_filter newest = {.limit = 1};
     fc_status status = fc_library_count(h->server->library, &counts, &err);
-    if (status == FC_OK)
-        status = fc_library_jobs(h->server->library, &newest, &h->arena, &last, &found, &err);
+    if (status != FC_OK) goto out;
+    status = fc_library_jobs(h->server->library, &newest, &h->arena, &last, &found, &err);
+out:
     if (status != FC_OK) {
         fc_http_fail(h, &err);
         return;
@@ -505,7 +508,7 @@ void fc_fooocus_job_history(fc_http *h)
 {
     int64_t page, size;
     fc_job_row job;
-    fc_err err;
+    fc_err err = {0};
     const char *id = fc_http_query(h, "job_id");
     if (fc_http_query_flag(h, "delete") && (!id || !*id)) {
         fc_http_problem_as(h, 501, FC_UNSUPPORTED, "delete: name one job with job_id", "delete");
@@ -535,7 +538,7 @@ void fc_fooocus_job_history(fc_http *h)
 void fc_fooocus_stop(fc_http *h)
 {
     char id[FC_JOB_ID_SIZE];
-    fc_err err;
+    fc_err err = {0};
     if (fc_owner_job(h, id)) (void)!fc_jobs_cancel(h->server->jobs, id, &err); /* over meanwhile: fine */
     fc_http_json(h, 200, json_pack("{s:s}", "msg", "success"));
 }
@@ -568,7 +571,7 @@ static json_t *style_name(const fc_style *style)
 
 void fc_fooocus_styles(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     json_t *list = fc_styles_to_json(h, style_name, false, &err);
     if (list)
         fc_http_json(h, 200, list);
@@ -589,12 +592,15 @@ void fc_fooocus_ping(fc_http *h)
 /* Only pictures of the history, found by their path there: what else lies in the folder is not served. */
 void fc_fooocus_file(fc_http *h)
 {
-    fc_err err;
+    fc_err err = {0};
     fc_picture_row row;
     char path[FC_PATH_SIZE];
     fc_status status = fc_library_picture_by_path(h->server->library, h->captures[0], &h->arena, &row, &err);
-    if (status == FC_OK && row.deleted) status = fc_fail(&err, FC_NOT_FOUND, "this picture was deleted");
-    if (status == FC_OK) status = fc_picture_path(h->server->outputs, &row, path, sizeof path, &err);
+    if (status != FC_OK) goto out;
+    if (row.deleted) status = fc_fail(&err, FC_NOT_FOUND, "this picture was deleted");
+    if (status != FC_OK) goto out;
+    status = fc_picture_path(h->server->outputs, &row, path, sizeof path, &err);
+out:
     if (status != FC_OK) {
         fc_http_fail(h, &err);
         return;

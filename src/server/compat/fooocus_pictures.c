@@ -87,7 +87,9 @@ static json_t *make_vary(fc_http *h, fc_err *err)
     work w = begin(h, err);
     if (!w.out) return NULL;
     fc_status status = take_picture(&w, "input_image", "image", false);
-    if (status == FC_OK) status = read_method(&w);
+    if (status != FC_OK) goto out;
+    status = read_method(&w);
+out:
     return finish(&w, status);
 }
 
@@ -132,7 +134,9 @@ static json_t *make_inpaint(fc_http *h, fc_err *err)
     work w = begin(h, err);
     if (!w.out) return NULL;
     fc_status status = take_picture(&w, "input_image", "image", false);
-    if (status == FC_OK) status = take_picture(&w, "input_mask", "mask", true);
+    if (status != FC_OK) goto out;
+    status = take_picture(&w, "input_mask", "mask", true);
+out:
     if (status != FC_OK) return finish(&w, status);
     read_sides(&w);
     add_prompt(&w);

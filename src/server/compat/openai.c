@@ -48,15 +48,15 @@ void fc_openai_error(fc_http *h, unsigned http, const fc_err *err)
 
 /* ---- the request ---- */
 
-typedef struct wish {
+typedef struct translation {
     const json_t *body;
     json_t *out; /* our parameters */
     fc_http *h;
     fc_err *err;
-} wish;
+} translation;
 
 /* The text of a member, NULL when it is absent or null; wrong types are told. */
-static const char *text_member(wish *w, const char *name)
+static const char *text_member(translation *w, const char *name)
 {
     const json_t *value = json_object_get(w->body, name);
     if (!value || json_is_null(value)) return NULL;
@@ -64,14 +64,14 @@ static const char *text_member(wish *w, const char *name)
     return json_string_value(value);
 }
 
-static void read_prompt(wish *w)
+static void read_prompt(translation *w)
 {
     const char *prompt = text_member(w, "prompt");
     if (!prompt && w->err->status == FC_OK) fc_fail(w->err, FC_ARG, "prompt: it is missing");
     if (prompt) json_object_set(w->out, "prompt", json_object_get(w->body, "prompt"));
 }
 
-static void read_count(wish *w)
+static void read_count(translation *w)
 {
     const json_t *n = json_object_get(w->body, "n");
     json_int_t value = json_integer_value(n);
@@ -82,10 +82,10 @@ static void read_count(wish *w)
         json_object_set_new(w->out, "count", json_integer(value));
 }
 
-static void read_size(wish *w)
+static void read_size(translation *w)
 {
     fc_resolution r;
-    fc_err err;
+    fc_err err = {0};
     const char *size = text_member(w, "size");
     if (!size || strcmp(size, "auto") == 0) return;
     if (fc_resolution_parse(size, &r, NULL, &err) != FC_OK) {
@@ -97,7 +97,7 @@ static void read_size(wish *w)
 }
 
 /* Names of OpenAI's own models mean the default; clients send them without being asked. */
-static void read_model(wish *w)
+static void read_model(translation *w)
 {
     const char *model = text_member(w, "model");
     if (!model || fc_str_starts(model, "dall-e") || fc_str_starts(model, "gpt-image") ||
@@ -106,7 +106,7 @@ static void read_model(wish *w)
     json_object_set(w->out, "model", json_object_get(w->body, "model"));
 }
 
-static void read_choices(wish *w)
+static void read_choices(translation *w)
 {
     const char *quality = text_member(w, "quality"), *format = text_member(w, "output_format");
     const char *answer = text_member(w, "response_format"), *ground = text_member(w, "background");
@@ -124,7 +124,7 @@ static void read_choices(wish *w)
 }
 
 /* Members that change nothing here, and two of our own. */
-static void check_members(wish *w)
+static void check_members(translation *w)
 {
     static const char *const known[] = {"prompt",
                                         "n",
@@ -163,7 +163,7 @@ static json_t *make_parameters(fc_http *h, fc_err *err)
     *err = (fc_err){0};
     const json_t *body = fc_compat_body(h, err);
     if (!body) return NULL;
-    wish w = {body, json_object(), h, err};
+    translation w = {body, json_object(), h, err};
     if (fc_json_member(body, "image") || fc_json_member(body, "mask"))
         fc_fail(err, FC_ARG, "image: send pictures to /v1/images/edits or /v1/images/variations");
     read_prompt(&w);
@@ -218,9 +218,11 @@ static void answer_job(fc_http *h, const fc_job_row *job)
     bool base64 = wants_base64(h);
     for (int32_t i = 0; i < count && status == FC_OK; i++)
         status = add_picture(h, &rows[i], base64, data, &err);
-    if (status == FC_OK && job->state == FC_JOB_FAILED)
-        status = fc_fail(&err, job->error, "%s", job->error_text);
-    if (status == FC_OK && count == 0) status = fc_fail(&err, FC_CANCELLED, "the job was cancelled");
+    if (status != FC_OK) goto out;
+    if (job->state == FC_JOB_FAILED) status = fc_fail(&err, job->error, "%s", job->error_text);
+    if (status != FC_OK) goto out;
+    if (count == 0) status = fc_fail(&err, FC_CANCELLED, "the job was cancelled");
+out:
     if (status == FC_OK)
         fc_http_json(h, 200,
                      json_pack("{s:I, s:O}", "created", (json_int_t)(job->finished / 1000), "data", data));
@@ -236,7 +238,7 @@ static const fc_alias names[] = {
 static void run(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err))
 {
     fc_job_row job;
-    fc_err err;
+    fc_err err = {0};
     unsigned http;
     fc_run_result result = fc_run_job(h, make, &job, &http, &err);
     if (result == FC_RUN_OVER) answer_job(h, &job);
@@ -254,7 +256,7 @@ void fc_openai_images(fc_http *h)
 
 /* A size other than the picture's: it is brought there when the shape is the same; otherwise it keeps its
  * own. */
-static fc_status fit(wish *w, char image[FC_INPUT_ID_SIZE], char mask[FC_INPUT_ID_SIZE])
+static fc_status fit(translation *w, char image[FC_INPUT_ID_SIZE], char mask[FC_INPUT_ID_SIZE])
 {
     int32_t width, height;
     json_int_t wanted_w = json_integer_value(json_object_get(w->out, "width"));
@@ -273,15 +275,18 @@ static fc_status fit(wish *w, char image[FC_INPUT_ID_SIZE], char mask[FC_INPUT_I
                            : status;
 }
 
-static fc_status has_alpha(wish *w, const char *id, bool *yes)
+static fc_status has_alpha(translation *w, const char *id, bool *yes)
 {
     fc_buf data;
     fc_pixels p = {0};
     char path[FC_PATH_SIZE];
     fc_buf_init(&data, FC_INPUT_MAX_BYTES);
     fc_status status = fc_inputs_path(w->h->server->home, id, path, sizeof path, w->err);
-    if (status == FC_OK) status = fc_file_read(path, &data, w->err);
-    if (status == FC_OK) status = fc_image_decode_input(&p, data.data, data.len, FC_IMAGE_MAX_INPUT, w->err);
+    if (status != FC_OK) goto out;
+    status = fc_file_read(path, &data, w->err);
+    if (status != FC_OK) goto out;
+    status = fc_image_decode_input(&p, data.data, data.len, FC_IMAGE_MAX_INPUT, w->err);
+out:
     *yes = status == FC_OK && p.channels == 4;
     fc_pixels_fini(&p);
     fc_buf_fini(&data);
@@ -290,7 +295,7 @@ static fc_status has_alpha(wish *w, const char *id, bool *yes)
 
 /* Transparent pixels, of the mask or of the picture itself, are what is painted; without any the whole is
  * varied. */
-static fc_status read_pictures(wish *w, bool edits)
+static fc_status read_pictures(translation *w, bool edits)
 {
     char image[FC_INPUT_ID_SIZE], mask[FC_INPUT_ID_SIZE] = "";
     bool alpha = false;
@@ -300,10 +305,13 @@ static fc_status read_pictures(wish *w, bool edits)
     if (json_is_array(picture)) picture = json_array_get(picture, 0);
     if (!picture) return fc_fail(w->err, FC_ARG, "image: it is missing");
     fc_status status = fc_compat_picture(w->h, "image", picture, image, w->err);
-    if (status == FC_OK && edits && own) status = fc_compat_picture(w->h, "mask", own, mask, w->err);
-    if (status == FC_OK) status = has_alpha(w, image, &alpha);
+    if (status != FC_OK) return status;
+    if (edits && own) status = fc_compat_picture(w->h, "mask", own, mask, w->err);
+    if (status != FC_OK) return status;
+    status = has_alpha(w, image, &alpha);
     if (status == FC_OK && edits && !*mask && alpha) memcpy(mask, image, sizeof mask);
-    if (status == FC_OK) status = fit(w, image, mask);
+    if (status != FC_OK) return status;
+    status = fit(w, image, mask);
     if (status != FC_OK) return status;
     json_object_set_new(w->out, "image", json_string(image));
     if (*mask)
@@ -318,7 +326,7 @@ static json_t *make_from_picture(fc_http *h, bool edits, fc_err *err)
     *err = (fc_err){0};
     const json_t *body = fc_compat_body(h, err);
     if (!body) return NULL;
-    wish w = {body, json_object(), h, err};
+    translation w = {body, json_object(), h, err};
     if (edits) read_prompt(&w);
     read_count(&w);
     read_size(&w);
@@ -388,7 +396,7 @@ void fc_openai_model(fc_http *h)
     }
     json_decref(list);
     if (h->response) return;
-    fc_err err;
+    fc_err err = {0};
     fc_fail(&err, FC_NOT_FOUND, "model: there is no model '%.100s'", h->captures[0]);
     fc_openai_error(h, 404, &err);
 }

@@ -137,7 +137,9 @@ fc_status fc_compat_picture_size(fc_http *h, const char *id, int32_t *width, int
     fc_image_format format;
     fc_buf_init(&data, FC_INPUT_MAX_BYTES);
     fc_status status = read_input(h, id, &data, err);
-    if (status == FC_OK) status = fc_image_probe(data.data, data.len, &format, width, height, err);
+    if (status != FC_OK) goto out;
+    status = fc_image_probe(data.data, data.len, &format, width, height, err);
+out:
     fc_buf_fini(&data);
     return status;
 }
@@ -171,7 +173,9 @@ static fc_status store(fc_http *h, const fc_pixels *p, char id[FC_INPUT_ID_SIZE]
     const fc_image image = {p->data, p->w, p->h};
     fc_buf_init(&file, FC_INPUT_MAX_BYTES);
     fc_status status = fc_image_encode(&file, &image, FC_PNG, NULL, err);
-    if (status == FC_OK) status = fc_inputs_put(h->server->home, file.data, file.len, id, err);
+    if (status != FC_OK) goto out;
+    status = fc_inputs_put(h->server->home, file.data, file.len, id, err);
+out:
     fc_buf_fini(&file);
     return status;
 }
@@ -183,13 +187,19 @@ fc_status fc_compat_picture_fit(fc_http *h, char id[FC_INPUT_ID_SIZE], int32_t w
     fc_pixels whole = {0}, fitted = {0};
     fc_buf_init(&data, FC_INPUT_MAX_BYTES);
     fc_status status = read_input(h, id, &data, err);
-    if (status == FC_OK) status = fc_image_decode_input(&whole, data.data, data.len, FC_IMAGE_MAX_INPUT, err);
-    fc_buf_fini(&data);
-    if (status == FC_OK && mask) status = mask_of(&whole, err);
-    if (status == FC_OK) status = spread(&whole, err);
+    if (status != FC_OK) goto out;
+    status = fc_image_decode_input(&whole, data.data, data.len, FC_IMAGE_MAX_INPUT, err);
+    if (status != FC_OK) goto out;
+    if (mask) status = mask_of(&whole, err);
+    if (status != FC_OK) goto out;
+    status = spread(&whole, err);
+    if (status != FC_OK) goto out;
     bool same = whole.w == width && whole.h == height;
-    if (status == FC_OK && !same) status = fc_fit_resize(&fitted, &whole, width, height, mode, err);
-    if (status == FC_OK) status = store(h, same ? &whole : &fitted, id, err);
+    if (!same) status = fc_fit_resize(&fitted, &whole, width, height, mode, err);
+    if (status != FC_OK) goto out;
+    status = store(h, same ? &whole : &fitted, id, err);
+out:
+    fc_buf_fini(&data);
     fc_pixels_fini(&whole);
     fc_pixels_fini(&fitted);
     return status;

@@ -63,7 +63,7 @@ json_t *fc_http_read_json(fc_http *h, bool optional, fc_err *err)
 
 json_t *fc_http_body_json(fc_http *h, bool optional)
 {
-    fc_err err;
+    fc_err err = {0};
     json_t *root = fc_http_read_json(h, optional, &err);
     if (!root) fc_http_fail(h, &err);
     return root;
@@ -167,7 +167,7 @@ void fc_http_json(fc_http *h, unsigned status, json_t *value)
 
 void fc_http_problem_as(fc_http *h, unsigned http, fc_status status, const char *message, const char *field)
 {
-    fc_err err;
+    fc_err err = {0};
     if (!http) http = (unsigned)fc_status_http(status);
     fc_fail(&err, status, "%s", message);
     fc_server_hide_paths(h->server, err.message);

@@ -170,9 +170,9 @@ static void test_no_text_encoders(void **state)
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         const char *cut_path = cut(whole, &parts[i]);
-        same(paint(&(fc_model_choice){.base = cut_path, .lender = whole}, FC_RECIPE_2_5),
+        same(paint(&(fc_model_choice){.base = cut_path, .fallback = whole}, FC_RECIPE_2_5),
              paint(&(fc_model_choice){.base = whole}, FC_RECIPE_2_5));
-        fc_picture told = paint(&(fc_model_choice){.base = cut_path, .lender = whole}, FC_RECIPE_2_5);
+        fc_picture told = paint(&(fc_model_choice){.base = cut_path, .fallback = whole}, FC_RECIPE_2_5);
         fc_picture_fini(&told);
         assert_non_null(strstr(warnings, "has no text encoders: those of"));
         assert_true((strstr(warnings, "has no VAE") != NULL) == (i == 0));
@@ -180,7 +180,7 @@ static void test_no_text_encoders(void **state)
     }
     /* what lends must be whole */
     const char *alone = cut(whole, &parts[0]);
-    assert_fails(load(&(fc_model_choice){.base = alone, .lender = cut(whole, &parts[1])}, &err),
+    assert_fails(load(&(fc_model_choice){.base = alone, .fallback = cut(whole, &parts[1])}, &err),
                  FC_UNSUPPORTED, &err, "text encoders");
 }
 
@@ -191,7 +191,7 @@ static void test_lora_on_parts(void **state)
     const fc_lora_choice lora = {fc_test_golden("lora_kohya.safetensors"), 0.7};
     const char *whole = fc_test_synth("tiny_base"), *cut_path = cut(whole, &unet);
     const fc_model_choice entire = {.base = whole, .loras = &lora, .lora_count = 1},
-                          parts = {.base = cut_path, .lender = whole, .loras = &lora, .lora_count = 1};
+                          parts = {.base = cut_path, .fallback = whole, .loras = &lora, .lora_count = 1};
     (void)state;
     fc_picture want = paint(&entire, FC_RECIPE_2_5);
     const char *misfit = strstr(warnings, "lora_kohya.safetensors: 57 of its 58 parts are used");
@@ -202,7 +202,7 @@ static void test_lora_on_parts(void **state)
     assert_non_null(strstr(warnings, text));
 }
 
-/* Without a named lender the first neighbour that fits lends: not the file itself, nor one that lacks the
+/* Without a named fallback the first neighbour that fits lends: not the file itself, nor one that lacks the
  * same, nor a model of other widths. */
 static void test_neighbours_lend(void **state)
 {
@@ -216,7 +216,7 @@ static void test_neighbours_lend(void **state)
     const fc_model_choice choices[] = {
         {.base = without, .neighbours = neighbours, .neighbour_count = 5},
         {.base = alone, .neighbours = neighbours, .neighbour_count = 5},
-        {.base = without, .lender = alone, .neighbours = neighbours, .neighbour_count = 5}};
+        {.base = without, .fallback = alone, .neighbours = neighbours, .neighbour_count = 5}};
     for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++)
         same(paint(&choices[i], FC_RECIPE_2_5), paint(&(fc_model_choice){.base = whole}, FC_RECIPE_2_5));
     fc_err err; /* encoders without a VAE are lent too */
@@ -224,7 +224,7 @@ static void test_neighbours_lend(void **state)
               &err);
 }
 
-/* A named lender of another family is refused before anything is read beyond its end. */
+/* A named fallback of another family is refused before anything is read beyond its end. */
 static void test_strange_lender(void **state)
 {
     (void)state;
@@ -242,7 +242,7 @@ static void test_strange_lender(void **state)
     assert_ok(fc_synth_write(nano, &s, FC_F16, &err), &err);
     fc_synth_fini(&s);
     assert_ok(fc_engine_open(&(fc_engine_config){.threads = 2}, &e, &err), &err);
-    const fc_model_choice choice = {.base = cut(fc_test_synth("tiny_base"), &unet), .lender = nano};
+    const fc_model_choice choice = {.base = cut(fc_test_synth("tiny_base"), &unet), .fallback = nano};
     fc_status status = fc_engine_load(e, &choice, NULL, &err);
     if (status == FC_OK) {
         const char *words = "a cat";
@@ -272,7 +272,7 @@ static void test_no_vae(void **state)
                       vae = {"vae.safetensors", VAE, NULL, FC_DTYPE_COUNT};
     const char *whole = fc_test_synth("tiny_base"), *without = cut(whole, &no_vae);
     (void)state;
-    same(paint(&(fc_model_choice){.base = without, .lender = whole}, FC_RECIPE_2_5),
+    same(paint(&(fc_model_choice){.base = without, .fallback = whole}, FC_RECIPE_2_5),
          paint(&(fc_model_choice){.base = whole}, FC_RECIPE_2_5));
     same(paint(&(fc_model_choice){.base = without, .vae = cut(whole, &vae)}, FC_RECIPE_2_5),
          paint(&(fc_model_choice){.base = whole}, FC_RECIPE_2_5));

@@ -84,14 +84,14 @@ static void test_new_folder(void **state)
     (void)state;
     fc_out out;
     fc_err err = {0};
-    char path[FC_PATH_SIZE], wish[256];
-    snprintf(wish, sizeof wish, "%s/not/there/yet/", fc_test_tmpdir());
-    const fc_params params = params_with(wish, "png", "");
+    char path[FC_PATH_SIZE], target[256];
+    snprintf(target, sizeof target, "%s/not/there/yet/", fc_test_tmpdir());
+    const fc_params params = params_with(target, "png", "");
     assert_ok(fc_out_open(&out, &params, "", &err), &err);
     assert_false(fc_path_exists(fc_test_tmp_path("not")));
     assert_ok(fc_out_save(&out, 1, 1, "a", 1, path, &err), &err);
     assert_true(fc_path_exists(path));
-    assert_memory_equal(path, wish, strlen(wish));
+    assert_memory_equal(path, target, strlen(target));
 }
 
 static void test_named_file(void **state)
@@ -99,13 +99,13 @@ static void test_named_file(void **state)
     (void)state;
     fc_out out;
     fc_err err = {0};
-    char path[FC_PATH_SIZE], wish[256];
-    snprintf(wish, sizeof wish, "%s/my.fox.JPG", fc_test_tmpdir());
-    const fc_params params = params_with(wish, "png", "");
+    char path[FC_PATH_SIZE], target[256];
+    snprintf(target, sizeof target, "%s/my.fox.JPG", fc_test_tmpdir());
+    const fc_params params = params_with(target, "png", "");
     assert_ok(fc_out_open(&out, &params, "", &err), &err);
     assert_string_equal(out.format, "jpeg");
     assert_ok(fc_out_save(&out, 1, 1, "a", 1, path, &err), &err);
-    assert_string_equal(path, wish);
+    assert_string_equal(path, target);
     assert_ok(fc_out_save(&out, 1, 1, "b", 1, path, &err), &err); /* a given name is replaced */
     assert_ok(fc_out_save(&out, 2, 3, "c", 1, path, &err), &err);
     assert_string_equal(fc_path_basename(path), "my.fox-2.JPG");
@@ -116,12 +116,12 @@ static void test_latent_names(void **state)
     (void)state;
     fc_out out;
     fc_err err = {0};
-    char path[FC_PATH_SIZE], wish[256];
-    snprintf(wish, sizeof wish, "%s/l.safetensors", fc_test_tmpdir());
-    const fc_params params = params_with(fc_test_tmp_path("x.png"), "png", wish);
+    char path[FC_PATH_SIZE], target[256];
+    snprintf(target, sizeof target, "%s/l.safetensors", fc_test_tmpdir());
+    const fc_params params = params_with(fc_test_tmp_path("x.png"), "png", target);
     assert_ok(fc_out_open(&out, &params, "", &err), &err);
     assert_ok(fc_out_latent_path(&out, 1, 1, path, &err), &err);
-    assert_string_equal(path, wish);
+    assert_string_equal(path, target);
     assert_ok(fc_out_latent_path(&out, 3, 3, path, &err), &err);
     assert_string_equal(fc_path_basename(path), "l-3.safetensors");
 }

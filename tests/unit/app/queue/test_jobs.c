@@ -87,8 +87,9 @@ static id submit(fixture *f, const char *parameters, int32_t images)
     id out;
     bool existed;
     fc_err err;
-    const fc_job_wish wish = {.parameters = parameters, .prompt = "p", .images = images, .preview = true};
-    assert_ok(fc_jobs_submit(f->jobs, &wish, out.text, &existed, &err), &err);
+    const fc_job_request request = {
+        .parameters = parameters, .prompt = "p", .images = images, .preview = true};
+    assert_ok(fc_jobs_submit(f->jobs, &request, out.text, &existed, &err), &err);
     assert_false(existed);
     assert_true(fc_ulid_valid(out.text));
     return out;
@@ -242,8 +243,8 @@ static void a_full_queue_refuses(void **state)
     submit(f, "{}", 1);
     painter_wait_steps(&f->painter, 1);
     for (int i = 0; i < 20; i++) last = submit(f, "{}", 1);
-    const fc_job_wish wish = {.parameters = "{}", .prompt = "", .images = 1};
-    assert_fails(fc_jobs_submit(f->jobs, &wish, last.text, &existed, &err), FC_LIMIT, &err, "full");
+    const fc_job_request request = {.parameters = "{}", .prompt = "", .images = 1};
+    assert_fails(fc_jobs_submit(f->jobs, &request, last.text, &existed, &err), FC_LIMIT, &err, "full");
     painter_allow(&f->painter, -1);
 }
 
@@ -253,14 +254,15 @@ static void a_repeated_key_is_one_job(void **state)
     fc_err err;
     id first, again;
     bool existed;
-    fc_job_wish wish = {.parameters = "{}", .prompt = "", .key = "k1", .fingerprint = "f1", .images = 1};
-    assert_ok(fc_jobs_submit(f->jobs, &wish, first.text, &existed, &err), &err);
+    fc_job_request request = {
+        .parameters = "{}", .prompt = "", .key = "k1", .fingerprint = "f1", .images = 1};
+    assert_ok(fc_jobs_submit(f->jobs, &request, first.text, &existed, &err), &err);
     assert_false(existed);
-    assert_ok(fc_jobs_submit(f->jobs, &wish, again.text, &existed, &err), &err);
+    assert_ok(fc_jobs_submit(f->jobs, &request, again.text, &existed, &err), &err);
     assert_true(existed);
     assert_string_equal(first.text, again.text);
-    wish.fingerprint = "f2";
-    assert_fails(fc_jobs_submit(f->jobs, &wish, again.text, &existed, &err), FC_BUSY, &err,
+    request.fingerprint = "f2";
+    assert_fails(fc_jobs_submit(f->jobs, &request, again.text, &existed, &err), FC_BUSY, &err,
                  "another request");
     assert_int_equal(wait_end(f, first, FC_JOB_DONE, rows, &arena), 1);
     fc_arena_fini(&arena);
@@ -426,10 +428,10 @@ static void *disturb(void *user)
         fc_job_progress progress;
         char job[FC_JOB_ID_SIZE];
         bool existed;
-        const fc_job_wish wish = {
+        const fc_job_request request = {
             .parameters = "{\"count\": 2}", .prompt = "t", .images = 2, .preview = true};
         fc_jobs_watch(f->jobs, 1);
-        fc_status status = fc_jobs_submit(f->jobs, &wish, job, &existed, NULL);
+        fc_status status = fc_jobs_submit(f->jobs, &request, job, &existed, NULL);
         fc_jobs_get_state(f->jobs, &queue);
         fc_jobs_progress(f->jobs, queue.running, &progress);
         fc_jobs_preview(f->jobs, queue.running, &out);
