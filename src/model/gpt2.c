@@ -123,7 +123,9 @@ fc_status fc_gpt2_open(fc_gpt2 **out, fc_weights *w, fc_err *err)
     if (!g) return fc_fail(err, FC_NOMEM, "out of memory while opening GPT-2");
     fc_arena_init(&g->arena, ARENA_CAP);
     fc_status status = read_sizes(g, w, err);
-    if (!status) status = bind_all(g, w, err);
+    if (status != FC_OK) goto out;
+    status = bind_all(g, w, err);
+out:
     if (status) {
         fc_gpt2_close(g);
         return status;

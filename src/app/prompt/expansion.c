@@ -222,9 +222,11 @@ fc_status fc_expansion_run(fc_byte_bpe *bpe, const fc_expansion_model *model, co
         status = expand(bpe, model, allowed, seed, &text, &ids, err);
     }
     fc_buf_append(out, fc_buf_cstr(&text), text.len);
-    if (!status && (text.status || out->status))
+    if (status != FC_OK) goto out;
+    if (text.status || out->status)
         status =
             fc_fail(err, text.status ? text.status : out->status, "out of memory while expanding the prompt");
+out:
     fc_codes_fini(&ids);
     fc_buf_fini(&text);
     return status;
