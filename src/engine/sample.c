@@ -94,12 +94,12 @@ static fc_status take_over(run *r, fc_model_role role, fc_err *err)
     bool guided = fc_guidance_needs_negative(&r->guidance);
     fc_conditions side[2] = {{0}};
     for (int negative = 0; negative <= guided; negative++) {
-        fc_status s =
+        fc_status status =
             fc_engine_conditions(e, r->task, r->recipe, negative, refiner, r->arena, &side[negative], err);
-        if (s) return s;
+        if (status) return status;
     }
-    fc_engine_rest_encoders(e);
-    fc_engine_activate(e, e->model[role], e->act);
+    fc_engine_evict_encoders(e);
+    fc_engine_make_resident(e, e->model[role], e->act);
     r->current = refiner ? &r->refiner_sampling : &r->sampling;
     r->guidance.sampling = r->current;
     fc_prompt_side sides[2];
@@ -110,9 +110,9 @@ static fc_status take_over(run *r, fc_model_role role, fc_err *err)
     fc_status status = fc_engine_reserve(e, step_dry, &shape, err);
     if (status) return status;
     if (r->seen) {
-        fc_engine_activate(e, e->model[FC_ROLE_INPAINT_HEAD], e->act);
+        fc_engine_make_resident(e, e->model[FC_ROLE_INPAINT_HEAD], e->act);
         r->unet_extra.first = look(&e->cx, r);
-        fc_engine_activate(e, e->model[role], e->act);
+        fc_engine_make_resident(e, e->model[role], e->act);
     }
     return fc_predictor_init(&r->predictor, &e->cx, e->model[role]->unet, r->h, r->w, &sides[0],
                              guided ? &sides[1] : NULL, &r->extra, r->arena, err);
