@@ -215,7 +215,8 @@ static void test_refused(void **state)
     expect_refused((const char *[]){"image", base.path, "outpaint", "up=3", NULL}, FC_ARG, "left=256");
     expect_refused((const char *[]){"image", "/nowhere.png", "vary", "subtle", NULL}, FC_NOT_FOUND,
                    "nowhere.png");
-    expect_refused((const char *[]){"image", broken, "vary", "subtle", NULL}, FC_FORMAT, "image");
+    expect_refused((const char *[]){"image", broken, "vary", "subtle", NULL}, FC_UNSUPPORTED,
+                   "image: this is not a PNG");
 }
 
 static int open_base(void **state)
