@@ -22,6 +22,7 @@
 enum { JOB_MEMORY = 256 << 20, MAX_RECORD = 8 << 20 };
 
 typedef struct job {
+    const fc_config *config;
     fc_engine *engine;
     fc_request *request; /* the given one, with what the model's card adds */
     const fc_hooks *hooks;
@@ -68,8 +69,8 @@ static fc_status make_plan(job *j, fc_err *err)
         j->plan.images[i].task.input_count = j->picture.count;
     }
     if (status != FC_OK || !j->picture.count) return status;
-    return fc_picture_files_find(&j->params, fc_home_dir(j->params.home), &j->plan.images[0].task.work,
-                                 &j->arena, job_warn(j), &j->plan.models, err);
+    return fc_picture_files_find(&j->params, j->config, &j->plan.images[0].task.work, &j->arena, job_warn(j),
+                                 &j->plan.models, err);
 }
 
 /* The request with the defaults of the model that it chooses. */
@@ -82,7 +83,7 @@ static fc_status complete(job *j, const fc_request *given, fc_err *err)
     if (status != FC_OK) return status;
     status = fc_request_resolve(j->request, &j->arena, &j->params, err);
     if (status != FC_OK) return status;
-    status = fc_model_files_find(&j->params, j->request, &j->arena, &j->files, err);
+    status = fc_model_files_find(j->config, &j->params, j->request, &j->arena, &j->files, err);
     if (status != FC_OK) return status;
     status = fc_model_card_open(&card, j->files.base, err);
     if (status == FC_OK && card.root) {
@@ -97,18 +98,17 @@ static fc_status prepare(job *j, const fc_request *given, fc_err *err)
 {
     fc_status status = complete(j, given, err);
     if (status != FC_OK) return status;
-    const char *home = fc_home_dir(j->params.home);
     fc_lines wildcards;
     fc_lines_init(&wildcards, &j->arena);
-    status = fc_config_read_folders(home, "wildcards", &wildcards, err);
-    if (status != FC_OK) return status;
-    if (!j->hooks || !j->hooks->memory_only) status = fc_out_open(&j->out, &j->params, home, err);
+    fc_config_folders(j->config, "wildcards", &wildcards);
+    if (!j->hooks || !j->hooks->memory_only) status = fc_out_open(&j->out, &j->params, j->config, err);
     if (status != FC_OK) goto out;
-    status = fc_styles_open_home(home, job_warn(j), &j->styles, err);
+    status = fc_styles_open_home(fc_config_home(j->config), job_warn(j), &j->styles, err);
     if (status != FC_OK) goto out;
     status = fc_wildcards_open(wildcards.items, wildcards.count, job_warn(j), &j->wildcards, err);
     if (status != FC_OK) goto out;
-    status = fc_picture_input_open(&j->picture, home, j->request, &j->params, &j->arena, err);
+    status =
+        fc_picture_input_open(&j->picture, fc_config_home(j->config), j->request, &j->params, &j->arena, err);
     if (status != FC_OK) goto out;
     status = make_plan(j, err);
     if (status == FC_OK && j->warns_notice && j->files.notice) on_warning(j, j->files.notice);
@@ -123,7 +123,7 @@ static fc_status hash_one(job *j, const char *path, const char **hash, fc_err *e
     char cache[FC_PATH_SIZE], text[FC_FILEHASH_SIZE];
     *hash = NULL;
     if (!path) return FC_OK;
-    const char *home = fc_home_dir(j->params.home);
+    const char *home = fc_config_home(j->config);
     bool known = fc_path_join(cache, sizeof cache, home, "hash_cache.txt") == FC_OK &&
                  fc_filehash_of_fooocus(path, cache, text);
     bool fits = fc_path_join(cache, sizeof cache, home, "models/.hashes") == FC_OK;
@@ -252,9 +252,9 @@ static fc_status run(job *j, int32_t skip, fc_err *err)
     return status;
 }
 
-static void open_job(job *j, fc_engine *engine, const fc_hooks *hooks)
+static void open_job(job *j, fc_engine *engine, const fc_config *config, const fc_hooks *hooks)
 {
-    *j = (job){.engine = engine, .hooks = hooks};
+    *j = (job){.config = config, .engine = engine, .hooks = hooks};
     fc_arena_init(&j->arena, JOB_MEMORY);
     fc_progress_init(&j->progress, hooks, 0, 0, fc_now);
 }
@@ -268,11 +268,11 @@ static void close_job(job *j)
     fc_arena_fini(&j->arena);
 }
 
-static fc_status generate(fc_engine *engine, const fc_request *request, int32_t skip, bool warns_notice,
-                          const fc_hooks *hooks, fc_err *err)
+static fc_status generate(fc_engine *engine, const fc_config *config, const fc_request *request, int32_t skip,
+                          bool warns_notice, const fc_hooks *hooks, fc_err *err)
 {
     job j;
-    open_job(&j, engine, hooks);
+    open_job(&j, engine, config, hooks);
     j.warns_notice = warns_notice;
     fc_status status = prepare(&j, request, err);
     if (status != FC_OK) goto out;
@@ -282,24 +282,46 @@ out:
     return status;
 }
 
-fc_status fc_generate_from(fc_engine *engine, const fc_request *request, int32_t skip, const fc_hooks *hooks,
-                           fc_err *err)
+fc_status fc_generate_from(fc_engine *engine, const fc_config *config, const fc_request *request,
+                           int32_t skip, const fc_hooks *hooks, fc_err *err)
 {
-    return generate(engine, request, skip, false, hooks, err);
+    return generate(engine, config, request, skip, false, hooks, err);
 }
 
-fc_status fc_generate_check(const fc_request *request, fc_err *err)
+fc_status fc_generate_check(const fc_config *config, const fc_request *request, fc_err *err)
 {
     job j;
-    open_job(&j, NULL, NULL);
+    open_job(&j, NULL, config, NULL);
     fc_status status = prepare(&j, request, err);
     close_job(&j);
+    return status;
+}
+
+fc_status fc_generate_with(fc_engine *engine, const fc_config *config, const fc_request *request,
+                           const fc_hooks *hooks, fc_err *err)
+{
+    return generate(engine, config, request, 0, true, hooks, err);
+}
+
+/* The configuration of the home folder that the request names. */
+static fc_status open_config(const fc_request *request, fc_config **config, fc_err *err)
+{
+    fc_arena arena;
+    fc_params params;
+    *config = NULL;
+    fc_arena_init(&arena, JOB_MEMORY);
+    fc_status status = fc_request_resolve(request, &arena, &params, err);
+    if (status != FC_OK) goto out;
+    status = fc_config_open(config, params.home, NULL, (fc_warn){0}, err);
+out:
+    fc_arena_fini(&arena);
     return status;
 }
 
 fc_status fc_generate(fc_engine *engine, const fc_request *request, const fc_hooks *hooks, fc_err *err)
 {
     fc_hooks own = {0};
+    fc_config *config;
     size_t size = hooks && hooks->size ? hooks->size : sizeof own; /* 0: that of version 0.1 */
     if (!engine || !request) return fc_fail(err, FC_ARG, "fc_generate: engine and request must not be NULL");
     if (hooks) memcpy(&own, hooks, size < sizeof own ? size : sizeof own);
@@ -307,5 +329,9 @@ fc_status fc_generate(fc_engine *engine, const fc_request *request, const fc_hoo
         own.cancel = fc_engine_cancel_flag(engine);
         __atomic_store_n(own.cancel, FC_RUN, __ATOMIC_RELAXED);
     }
-    return generate(engine, request, 0, true, &own, err);
+    fc_status status = open_config(request, &config, err);
+    if (status != FC_OK) return status;
+    status = fc_generate_with(engine, config, request, &own, err);
+    fc_config_close(config);
+    return status;
 }

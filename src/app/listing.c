@@ -1,7 +1,6 @@
 /* What there is, for programs that draw a form: the listings of fooocus.h. */
 #include <stdio.h>
 #include <string.h>
-#include "app/common/home.h"
 #include "app/models/files.h"
 #include "app/settings/params.h"
 
@@ -41,10 +40,14 @@ fc_status fc_models_list(const char *home, const char *kind,
     fc_arena arena;
     fc_model_folder folder;
     if (!kind || !visit) return fc_fail(err, FC_ARG, "fc_models_list: kind and visit must not be NULL");
+    fc_config *config;
+    fc_status status = fc_config_open(&config, home, NULL, (fc_warn){0}, err);
+    if (status != FC_OK) return status;
     fc_arena_init(&arena, LIST_MEMORY);
-    fc_status status = fc_model_folder_open(fc_home_dir(home), kind, &arena, &folder, err);
+    status = fc_model_folder_open(config, kind, &arena, &folder, err);
     for (size_t i = 0; status == FC_OK && i < folder.names.count; i++)
         visit(user, folder.names.items[i], folder.paths.items[i]);
     fc_arena_fini(&arena);
+    fc_config_close(config);
     return status;
 }

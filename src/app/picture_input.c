@@ -157,11 +157,11 @@ fc_work_picture fc_picture_input_size(const fc_picture_input *in)
 
 /* ---- files ---- */
 
-static fc_status find_upscaler(const fc_params *params, const char *home, fc_arena *arena, fc_warn warn,
-                               fc_model_choice *models, fc_err *err)
+static fc_status find_upscaler(const fc_params *params, const fc_config *config, fc_arena *arena,
+                               fc_warn warn, fc_model_choice *models, fc_err *err)
 {
     fc_model_folder folder;
-    fc_status status = fc_model_folder_open(home, "upscale_models", arena, &folder, err);
+    fc_status status = fc_model_folder_open(config, "upscale_models", arena, &folder, err);
     if (status) return status;
     if (*params->upscaler && fc_path_exists(params->upscaler) && strchr(params->upscaler, '/')) {
         models->upscaler = params->upscaler;
@@ -178,11 +178,11 @@ static fc_status find_upscaler(const fc_params *params, const char *home, fc_are
     return FC_OK;
 }
 
-static fc_status find_inpaint_engine(const char *home, fc_arena *arena, fc_warn warn, fc_model_choice *models,
-                                     fc_err *err)
+static fc_status find_inpaint_engine(const fc_config *config, fc_arena *arena, fc_warn warn,
+                                     fc_model_choice *models, fc_err *err)
 {
     fc_model_folder folder;
-    fc_status status = fc_model_folder_open(home, "inpaint", arena, &folder, err);
+    fc_status status = fc_model_folder_open(config, "inpaint", arena, &folder, err);
     if (status) return status;
     models->inpaint_head = fc_model_folder_path(&folder, HEAD);
     for (size_t i = 0; i < folder.paths.count; i++)
@@ -197,14 +197,14 @@ static fc_status find_inpaint_engine(const char *home, fc_arena *arena, fc_warn 
     return FC_OK;
 }
 
-fc_status fc_picture_files_find(const fc_params *params, const char *home, const fc_image_work *work,
+fc_status fc_picture_files_find(const fc_params *params, const fc_config *config, const fc_image_work *work,
                                 fc_arena *arena, fc_warn warn, fc_model_choice *models, fc_err *err)
 {
     bool enlarges = work->kind == FC_WORK_UPSCALE || work->kind == FC_WORK_ENLARGE;
     fc_status status = FC_OK;
-    if (enlarges || *params->upscaler) status = find_upscaler(params, home, arena, warn, models, err);
+    if (enlarges || *params->upscaler) status = find_upscaler(params, config, arena, warn, models, err);
     if (status != FC_OK) return status;
     if (work->kind == FC_WORK_INPAINT && work->engine)
-        status = find_inpaint_engine(home, arena, warn, models, err);
+        status = find_inpaint_engine(config, arena, warn, models, err);
     return status;
 }

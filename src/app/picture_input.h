@@ -2,6 +2,7 @@
 #ifndef FC_APP_PICTURE_INPUT_H
 #define FC_APP_PICTURE_INPUT_H
 
+#include "app/settings/config.h"
 #include "app/plan/work.h"
 #include "picture/mask.h"
 
@@ -24,7 +25,7 @@ fc_work_picture fc_picture_input_size(const fc_picture_input *in);
 /* The files that such work needs, as far as they are there: the upscaler that params or the folder
  * upscale_models name, and the two files of the inpainting engine in the folder inpaint. Warns of what is
  * missing. */
-fc_status fc_picture_files_find(const fc_params *params, const char *home, const fc_image_work *work,
+fc_status fc_picture_files_find(const fc_params *params, const fc_config *config, const fc_image_work *work,
                                 fc_arena *arena, fc_warn warn, fc_model_choice *models,
                                 fc_err *err) FC_MUST_USE;
 

@@ -32,7 +32,7 @@ enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
 /* ---- files ---- */
 
 /* A path, or a name in any of the model folders; the first folder's error when it is in none. */
-static fc_status find_file(const char *home, const char *name, fc_arena *arena, const char **path,
+static fc_status find_file(const fc_config *config, const char *name, fc_arena *arena, const char **path,
                            fc_err *err)
 {
     fc_status first = FC_OK;
@@ -41,7 +41,7 @@ static fc_status find_file(const char *home, const char *name, fc_arena *arena, 
     for (int i = 0; i < KIND_COUNT; i++) {
         fc_model_folder folder;
         fc_err own = {0};
-        fc_status status = fc_model_folder_open(home, kinds[i], arena, &folder, &own);
+        fc_status status = fc_model_folder_open(config, kinds[i], arena, &folder, &own);
         if (status == FC_OK) status = fc_model_folder_find(&folder, "doctor", name, path, &own);
         if (status == FC_OK) return FC_OK;
         if (first == FC_OK) first = fc_fail(err, status, "%s", own.message);
@@ -49,14 +49,14 @@ static fc_status find_file(const char *home, const char *name, fc_arena *arena, 
     return fc_path_basename(name) == name ? first : fc_fail(err, FC_NOT_FOUND, "there is no file %s", name);
 }
 
-static fc_status report_file(const char *home, const char *name, fc_err *err)
+static fc_status report_file(const fc_config *config, const char *name, fc_err *err)
 {
     fc_arena arena;
     fc_buf text;
     const char *path;
     fc_arena_init(&arena, JOB_MEMORY);
     fc_buf_init(&text, MAX_REPORT);
-    fc_status status = find_file(home, name, &arena, &path, err);
+    fc_status status = find_file(config, name, &arena, &path, err);
     if (status != FC_OK) goto out;
     status = fc_model_report(path, &text, err);
     if (status == FC_OK) fputs(fc_buf_cstr(&text), stdout);
@@ -91,7 +91,7 @@ static void check_file(report *r, const char *path, json_t *files)
     if (r->print) printf("%-12s %s\n", "", why.message);
 }
 
-static fc_status report_models(report *r, const char *home, fc_err *err)
+static fc_status report_models(report *r, const fc_config *config, fc_err *err)
 {
     fc_status status = FC_OK;
     char text[4400];
@@ -100,7 +100,7 @@ static fc_status report_models(report *r, const char *home, fc_err *err)
         fc_model_folder folder;
         fc_arena arena;
         fc_arena_init(&arena, JOB_MEMORY);
-        status = fc_model_folder_open(home, kinds[i], &arena, &folder, err);
+        status = fc_model_folder_open(config, kinds[i], &arena, &folder, err);
         if (status == FC_OK) {
             json_t *files = json_array();
             snprintf(text, sizeof text, "%s: %zu file%s", folder.dir, folder.own, folder.own == 1 ? "" : "s");
@@ -137,13 +137,13 @@ static void report_memory(report *r)
         json_pack("{s:I, s:I}", "total", (json_int_t)m.total, "available", (json_int_t)m.available));
 }
 
-static fc_status report_disk(report *r, const char *home, fc_err *err)
+static fc_status report_disk(report *r, const fc_config *config, fc_err *err)
 {
     char size[32], text[4400];
     fc_arena arena;
     fc_model_folder folder;
     fc_arena_init(&arena, JOB_MEMORY);
-    fc_status status = fc_model_folder_open(home, "checkpoints", &arena, &folder, err);
+    fc_status status = fc_model_folder_open(config, "checkpoints", &arena, &folder, err);
     if (status == FC_OK) {
         uint64_t room = fc_machine_disk_free(folder.dir);
         models_size(room, size);
@@ -203,32 +203,26 @@ static void print_json(const json_t *json)
 }
 
 /* Settings are read once more, so that what is wrong in config.txt is told here, too. */
-static fc_status report_settings(report *r, const char *home, fc_err *err)
+static void report_settings(report *r, const fc_config *config)
 {
-    fc_config *config;
-    fc_status status = fc_config_open(&config, home, NULL, models_warn(), err);
-    if (status != FC_OK) return status;
     const char *file = fc_config_file(config);
     char text[4400];
     snprintf(text, sizeof text, "%s%s", file,
              fc_path_exists(file) ? "" : " (does not exist, none is needed)");
     say(r, "settings", text);
     json_object_set_new(r->json, "config", json_string(file));
-    fc_config_close(config);
-    return FC_OK;
 }
 
-static fc_status report_machine(const models_args *a, const char *home, fc_err *err)
+static fc_status report_machine(const models_args *a, const fc_config *config, fc_err *err)
 {
     report r = {.json = json_object(), .print = !a->json};
     say(&r, "fooocus", fc_version());
     json_object_set_new(r.json, "version", json_string(fc_version()));
-    fc_status status = report_settings(&r, home, err);
+    report_settings(&r, config);
     report_memory(&r);
+    fc_status status = report_disk(&r, config, err);
     if (status != FC_OK) goto out;
-    status = report_disk(&r, home, err);
-    if (status != FC_OK) goto out;
-    status = report_models(&r, home, err);
+    status = report_models(&r, config, err);
     if (status != FC_OK) goto out;
     fflush(stdout);
     status = report_engine(&r, err);
@@ -250,15 +244,17 @@ int cli_doctor(int argc, char **argv)
     int code = 0;
     if (models_args_parse(&a, argc, argv, &err) != FC_OK) return cli_fail(&err);
     if (a.help) return cli_print_help("doctor");
-    const char *home = fc_home_dir(a.home);
+    fc_config *config;
     if (a.name_count && a.json) {
         fc_fail(&err, FC_ARG, "--json is for the report about the machine, without FILE");
         return cli_fail(&err);
     }
-    if (a.name_count == 0 && report_machine(&a, home, &err) != FC_OK) code = cli_fail(&err);
+    if (fc_config_open(&config, a.home, NULL, models_warn(), &err) != FC_OK) return cli_fail(&err);
+    if (a.name_count == 0 && report_machine(&a, config, &err) != FC_OK) code = cli_fail(&err);
     for (int i = 0; i < a.name_count; i++) {
         if (i) putchar('\n');
-        if (report_file(home, a.names[i], &err) != FC_OK) code = cli_fail(&err);
+        if (report_file(config, a.names[i], &err) != FC_OK) code = cli_fail(&err);
     }
+    fc_config_close(config);
     return code;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "app/common/home.h"
 #include "app/common/json_text.h"
+#include "app/generate.h"
 #include "app/output/metadata.h"
 #include "app/output/record.h"
 #include "app/settings/config.h"
@@ -172,26 +173,37 @@ out:
     return status;
 }
 
-/* config.txt, the preset and the environment fill what no flag sets. */
-static fc_status apply_config(cli_args *args, screen *s, fc_err *err)
+/* The configuration of the home folder, without a preset. */
+static fc_status open_config(const cli_args *args, screen *s, fc_config **config, fc_err *err)
 {
-    fc_config *config = NULL;
     fc_params params;
     fc_arena arena;
+    *config = NULL;
     fc_arena_init(&arena, 1 << 20);
+    fc_status status = fc_request_resolve(args->request, &arena, &params, err);
+    if (status != FC_OK) goto out;
+    status =
+        fc_config_open(config, params.home, NULL, args->from ? (fc_warn){0} : (fc_warn){on_warning, s}, err);
+out:
+    fc_arena_fini(&arena);
+    return status;
+}
+
+/* config.txt, the preset and the environment fill what no flag sets. */
+static fc_status apply_config(cli_args *args, const fc_config *config, screen *s, fc_err *err)
+{
+    const fc_warn warn = {on_warning, s};
+    fc_config *with_preset;
     models_args fetching = {.yes = args->yes,
                             .quiet = args->quiet || args->json,
                             .fetch = {.offline = args->offline, .mirror = args->mirror}};
-    fc_status status = fc_request_resolve(args->request, &arena, &params, err);
+    fc_status status = fc_config_with_preset(&with_preset, config, args->preset, warn, err);
+    if (status != FC_OK) return status;
+    status = fc_config_apply(with_preset, args->request, warn, err);
     if (status != FC_OK) goto out;
-    status = fc_config_open(&config, fc_home_dir(params.home), args->preset, (fc_warn){on_warning, s}, err);
-    if (status != FC_OK) goto out;
-    status = fc_config_apply(config, args->request, (fc_warn){on_warning, s}, err);
-    if (status != FC_OK) goto out;
-    if (args->preset) status = models_fetch_for(args->request, config, &fetching, err);
+    if (args->preset) status = models_fetch_for(args->request, with_preset, &fetching, err);
 out:
-    fc_config_close(config);
-    fc_arena_fini(&arena);
+    fc_config_close(with_preset);
     return status;
 }
 
@@ -207,27 +219,38 @@ static void print_profile(const fc_engine *engine)
     fc_buf_fini(&text);
 }
 
+/* What the flags, a picture's settings and the configuration say together. */
+static fc_status complete(cli_args *args, const fc_config *config, screen *s, fc_err *err)
+{
+    if (args->from) return merge_picture(args, s, err);
+    fc_status status = apply_config(args, config, s, err);
+    if (status == FC_OK && !fc_request_is_set(args->request, FC_P_prompt))
+        return fc_fail(err, FC_ARG, "there is no prompt, write fooocus generate \"a fox in the snow\"");
+    return status;
+}
+
 static fc_status generate(cli_args *args, screen *s, fc_err *err)
 {
     fc_engine *engine = NULL;
+    fc_config *config;
     const fc_hooks hooks = {.user = s, .on_event = on_event, .cancel = &stop_request};
     if (args->from && args->preset)
         return fc_fail(err, FC_ARG, "--from takes all settings from the picture: leave --preset out");
-    fc_status status = args->from ? merge_picture(args, s, err) : FC_OK;
+    fc_status status = open_config(args, s, &config, err);
     if (status != FC_OK) return status;
-    if (!args->from) status = apply_config(args, s, err);
-    if (status != FC_OK) return status;
-    if (!args->from && !fc_request_is_set(args->request, FC_P_prompt))
-        status = fc_fail(err, FC_ARG, "there is no prompt, write fooocus generate \"a fox in the snow\"");
-    if (status != FC_OK) return status;
+    status = complete(args, config, s, err);
+    if (status != FC_OK) goto out;
     status = fc_engine_open(&args->engine, &engine, err);
-    if (status != FC_OK) return status;
+    if (status != FC_OK) goto out;
     catch_signals();
-    status = fc_generate(engine, args->request, &hooks, err);
+    status = fc_generate_with(engine, config, args->request, &hooks, err);
     print_profile(engine);
+    if (status != FC_OK) goto out;
+    if (fflush(stdout) != 0 || ferror(stdout))
+        status = fc_fail(err, FC_IO, "the pictures are saved, but standard output does not take their names");
+out:
     fc_engine_close(engine);
-    if (status == FC_OK && (fflush(stdout) != 0 || ferror(stdout)))
-        return fc_fail(err, FC_IO, "the pictures are saved, but standard output does not take their names");
+    fc_config_close(config);
     return status;
 }
 

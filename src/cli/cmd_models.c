@@ -54,7 +54,7 @@ static fc_status each_of(const store *s, const char *kind, visit *fn, void *user
     fc_arena arena;
     fc_model_folder folder;
     fc_arena_init(&arena, 64 << 20);
-    fc_status status = fc_model_folder_open(fc_home_dir(s->args->home), kind, &arena, &folder, err);
+    fc_status status = fc_model_folder_open(s->config, kind, &arena, &folder, err);
     for (size_t i = 0; status == FC_OK && i < folder.own; i++) {
         const char *name = folder.names.items[i];
         const model_file f = {kind, name, folder.paths.items[i],
@@ -136,7 +136,7 @@ static fc_status list_kind(const store *s, const char *kind, listing *l, fc_err 
     for (size_t i = 0; i < s->catalog.count && s->args->all && status == FC_OK; i++) {
         const fc_catalog_model *m = &s->catalog.models[i];
         if (strcmp(fc_catalog_kind(m), kind) != 0) continue;
-        status = fc_modelstore_path(s->args->home, m, path, sizeof path, &there, err);
+        status = fc_modelstore_path(s->config, m, path, sizeof path, &there, err);
         if (status == FC_OK && !there) print_row(l, kind, m->name, fc_catalog_bytes(m), NULL, m->note);
     }
     return status;
@@ -169,7 +169,7 @@ static fc_status list(const store *s, fc_err *err)
 static fc_status get_one(const store *s, const fc_catalog_model *m, fc_err *err)
 {
     char path[4096];
-    fc_status status = models_fetch(s->args, m, path, sizeof path, err);
+    fc_status status = models_fetch(s->args, s->config, m, path, sizeof path, err);
     if (status == FC_OK) puts(path);
     fflush(stdout); /* scripts read it while the next one comes */
     return status;
@@ -382,7 +382,7 @@ static fc_status keep_missing(const store *s, const fc_catalog_model **models, s
     bool there;
     size_t left = 0;
     for (size_t i = 0; i < *count; i++) {
-        fc_status status = fc_modelstore_path(s->args->home, models[i], path, sizeof path, &there, err);
+        fc_status status = fc_modelstore_path(s->config, models[i], path, sizeof path, &there, err);
         if (status != FC_OK) return status;
         if (!there)
             models[left++] = models[i];

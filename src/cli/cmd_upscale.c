@@ -201,16 +201,19 @@ static fc_status open_engine(upscale *u, fc_arena *arena, fc_err *err)
 {
     fc_params params;
     fc_model_choice models = {0};
+    fc_config *config = NULL;
     const fc_image_work work = {.kind = FC_WORK_ENLARGE, .factor = u->factor};
     fc_status status = fc_request_resolve(u->request, arena, &params, err);
     if (status != FC_OK) goto out;
-    status = fc_picture_files_find(&params, fc_home_dir(params.home), &work, arena, (fc_warn){on_warning, u},
-                                   &models, err);
+    status = fc_config_open(&config, params.home, NULL, (fc_warn){0}, err);
+    if (status != FC_OK) goto out;
+    status = fc_picture_files_find(&params, config, &work, arena, (fc_warn){on_warning, u}, &models, err);
     if (status != FC_OK) goto out;
     if (u->folder) status = fc_mkdir_all(u->folder, err);
     if (status != FC_OK) goto out;
     status = fc_engine_open(&u->config, &u->engine, err);
 out:
+    fc_config_close(config);
     return status || !models.upscaler ? status : fc_engine_load(u->engine, &models, NULL, err);
 }
 

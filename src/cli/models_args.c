@@ -217,11 +217,12 @@ static void end_bar(const bar *b)
     if (b->terminal && b->shown) fprintf(stderr, "\r\033[K");
 }
 
-fc_status models_fetch(const models_args *a, const fc_catalog_model *m, char *path, size_t size, fc_err *err)
+fc_status models_fetch(const models_args *a, const fc_config *config, const fc_catalog_model *m, char *path,
+                       size_t size, fc_err *err)
 {
     bar b = {.name = m->name, .terminal = isatty(STDERR_FILENO)};
     fc_fetch_options o = with_bar(a, &b);
-    fc_status status = fc_modelstore_get(a->home, m, &o, path, size, err);
+    fc_status status = fc_modelstore_get(config, m, &o, path, size, err);
     end_bar(&b);
     return status;
 }
@@ -262,9 +263,9 @@ fc_status models_fetch_for(const fc_request *request, const fc_config *config, m
     fc_status status = fc_request_resolve(request, &arena, &params, err);
     if (status != FC_OK) goto out;
     status = fc_catalog_open(&catalog, params.home, config, models_warn(), err);
-out:
-    size_t count = status == FC_OK ? fc_modelstore_missing(&catalog, &params, models) : 0;
-    a->home = status == FC_OK ? params.home : "";
+    if (status != FC_OK) goto out;
+    size_t count = fc_modelstore_missing(&catalog, config, &params, models);
+    a->home = params.home;
     if (count > 0 && !a->quiet) {
         fprintf(stderr, "The preset needs models that are not here:\n");
         models_announce(models, count, params.home);
@@ -272,7 +273,8 @@ out:
     if (count > 0 && !a->fetch.offline && can_ask() && !models_ask(a, "Fetch them now?"))
         status = fc_fail(err, FC_CANCELLED, "nothing was fetched");
     for (size_t i = 0; i < count && status == FC_OK; i++)
-        status = models_fetch(a, models[i], path, sizeof path, err);
+        status = models_fetch(a, config, models[i], path, sizeof path, err);
+out:
     fc_catalog_close(&catalog);
     fc_arena_fini(&arena);
     return status;

@@ -35,8 +35,8 @@ void models_size(uint64_t bytes, char out[32]);
 /* Lists models with size and licence on stderr, and what they are together. */
 void models_announce(const fc_catalog_model *const *models, size_t count, const char *home);
 /* Fetches one model with a bar on stderr; ctrl-C stops and keeps what has arrived. */
-fc_status models_fetch(const models_args *a, const fc_catalog_model *model, char *path, size_t size,
-                       fc_err *err) FC_MUST_USE;
+fc_status models_fetch(const models_args *a, const fc_config *config, const fc_catalog_model *model,
+                       char *path, size_t size, fc_err *err) FC_MUST_USE;
 /* Checks one file, model may be NULL, with the same bar. */
 fc_status models_verify(const models_args *a, const char *path, const fc_catalog_model *model,
                         fc_verify_result *result, fc_err *err) FC_MUST_USE;

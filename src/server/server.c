@@ -254,6 +254,7 @@ static void on_completed(void *user, struct MHD_Connection *connection, void **s
     fc_buf_fini(&h->body);
     json_decref(h->warnings);
     json_decref(h->form);
+    fc_config_close(h->settings);
     fc_arena_fini(&h->arena);
     fc_free(h);
     *state = NULL;
@@ -401,7 +402,11 @@ static fc_status make_folders(fc_server *s, fc_err *err)
     fc_status status = fc_mkdir_all(home, err);
     if (status != FC_OK) return status;
     if (!realpath(home, s->home)) return fc_fail_errno(err, errno, "cannot use the folder %s", home);
-    status = fc_config_outputs(s->home, s->outputs, sizeof s->outputs, err);
+    status = fc_live_config_open(&s->settings, s->home, s->config.preset, err);
+    if (status != FC_OK) return status;
+    fc_config *config = fc_live_config_take(s->settings);
+    status = fc_config_outputs(config, s->outputs, sizeof s->outputs, err);
+    fc_config_close(config);
     if (status != FC_OK) return status;
     if (fc_path_join(folder, sizeof folder, s->outputs, ".library") != FC_OK)
         return fc_fail(err, FC_LIMIT, "the path of the home folder is too long");
@@ -434,7 +439,7 @@ static fc_status open_parts(fc_server *s, fc_err *err)
         status = fc_jobs_open(&jobs, &s->jobs, err);
     }
     if (status != FC_OK) return status;
-    return fc_downloads_open(s->home, s->events, &s->downloads, err);
+    return fc_downloads_open(s->settings, s->events, &s->downloads, err);
 }
 
 fc_status fc_server_open(const fc_server_config *config, fc_server **server, fc_err *err)
@@ -491,6 +496,7 @@ void fc_server_close(fc_server *s)
     fc_auth_close(s->auth);
     json_decref(s->options);
     fc_engine_close(s->engine);
+    fc_live_config_close(s->settings);
     fc_free(s->tls_cert);
     fc_free(s->tls_key);
     pthread_cond_destroy(&s->tick);

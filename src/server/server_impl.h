@@ -6,6 +6,7 @@
 #include "app/models/downloads.h"
 #include "app/output/path.h"
 #include "app/queue/jobs.h"
+#include "app/settings/live_config.h"
 #include "engine/engine.h"
 #include "server/access/access.h"
 #include "server/access/auth.h"
@@ -34,6 +35,7 @@ struct fc_server {
     int port;
     struct MHD_Daemon *daemon;
     char *tls_cert, *tls_key; /* contents */
+    fc_live_config *settings;
     fc_library *library;
     fc_events *events;
     fc_jobs *jobs;

@@ -68,3 +68,13 @@ fc_warn app_warn(app_warnings *w)
     *w = (app_warnings){.count = 0};
     return (fc_warn){.fn = collect, .user = w};
 }
+
+const fc_config *app_config(const char *folder)
+{
+    static fc_config *kept;
+    fc_err err = {0};
+    fc_config_close(kept);
+    kept = NULL;
+    assert_ok(fc_config_open(&kept, folder, NULL, (fc_warn){0}, &err), &err);
+    return kept;
+}

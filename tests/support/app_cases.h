@@ -3,6 +3,7 @@
 #define FC_TESTS_APP_CASES_H
 
 #include "app/common/warn.h"
+#include "app/settings/config.h"
 #include "base/arena.h"
 #include "support/support.h"
 
@@ -17,6 +18,9 @@ const char *app_write(const char *relative, const char *content);
 int app_home_new(void **state);
 const char *app_home(void);
 void app_home_write(const char *name, const char *content);
+
+/* The configuration of a home folder as it is now; lives until the next call. */
+const fc_config *app_config(const char *folder);
 
 /* Collects warnings; one per line. */
 typedef struct app_warnings {

@@ -25,7 +25,7 @@ typedef struct download {
 } download;
 
 struct fc_downloads {
-    const char *home;
+    fc_live_config *settings;
     fc_events *events;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -101,18 +101,15 @@ static void no_warning(void *user, const char *text)
 static fc_status fetch(fc_downloads *d, fc_err *err)
 {
     fc_catalog catalog = {0};
-    fc_config *config = NULL;
     const fc_warn warn = {no_warning, NULL};
+    fc_config *config = fc_live_config_take(d->settings);
     const fc_fetch_options options = {.on_progress = on_progress, .user = d, .cancel = &d->cancel};
-    fc_status status = fc_config_open(&config, d->home, NULL, warn, err);
-    if (status != FC_OK) goto out;
-    status = fc_catalog_open(&catalog, d->home, config, warn, err);
+    fc_status status = fc_catalog_open(&catalog, fc_config_home(config), config, warn, err);
     if (status == FC_OK) {
         const fc_catalog_model *model = fc_catalog_exact(&catalog, d->current->folder, d->current->name);
-        status = model ? fc_modelstore_get(d->home, model, &options, NULL, 0, err)
+        status = model ? fc_modelstore_get(config, model, &options, NULL, 0, err)
                        : fc_fail(err, FC_NOT_FOUND, "%s is no longer in the catalogue", d->current->name);
     }
-out:
     fc_catalog_close(&catalog);
     fc_config_close(config);
     return status;
@@ -162,11 +159,12 @@ static void *work(void *user)
 
 /* ---- opening, adding, stopping ---- */
 
-fc_status fc_downloads_open(const char *home, fc_events *events, fc_downloads **downloads, fc_err *err)
+fc_status fc_downloads_open(fc_live_config *settings, fc_events *events, fc_downloads **downloads,
+                            fc_err *err)
 {
     fc_downloads *d = *downloads = fc_calloc(1, sizeof *d);
     if (!d) return fc_fail(err, FC_NOMEM, "out of memory");
-    d->home = home;
+    d->settings = settings;
     d->events = events;
     pthread_mutex_init(&d->lock, NULL);
     pthread_cond_init(&d->wake, NULL);

@@ -7,12 +7,13 @@
 
 #include <jansson.h>
 #include "app/common/events.h"
+#include "app/settings/live_config.h"
 #include "app/models/catalog.h"
 
 typedef struct fc_downloads fc_downloads;
 
 /* home and events must outlive the downloads. */
-fc_status fc_downloads_open(const char *home, fc_events *events, fc_downloads **downloads,
+fc_status fc_downloads_open(fc_live_config *settings, fc_events *events, fc_downloads **downloads,
                             fc_err *err) FC_MUST_USE;
 /* Stops the running one. */
 void fc_downloads_close(fc_downloads *d);

@@ -63,7 +63,7 @@ static fc_status add_dir(fc_model_folder *folder, const char *dir, fc_err *err)
 }
 
 /* The files of a kind that are the user's own. */
-static fc_status open_own(const char *home, const char *kind, fc_arena *arena, fc_model_folder *folder,
+static fc_status open_own(const fc_config *config, const char *kind, fc_arena *arena, fc_model_folder *folder,
                           fc_err *err)
 {
     fc_lines dirs;
@@ -71,34 +71,35 @@ static fc_status open_own(const char *home, const char *kind, fc_arena *arena, f
     fc_lines_init(&dirs, arena);
     fc_lines_init(&folder->names, arena);
     fc_lines_init(&folder->paths, arena);
-    fc_status status = fc_config_read_folders(home, kind, &dirs, err);
+    fc_status status = FC_OK;
+    fc_config_folders(config, kind, &dirs);
     for (size_t i = 0; i < dirs.count && status == FC_OK; i++) status = add_dir(folder, dirs.items[i], err);
     folder->dir = dirs.count ? dirs.items[0] : NULL;
     return status;
 }
 
 /* Files of the demo model, while the user has no checkpoint. */
-static fc_status add_demo(const char *home, const char *kind, fc_model_folder *folder, fc_err *err)
+static fc_status add_demo(const fc_config *config, const char *kind, fc_model_folder *folder, fc_err *err)
 {
     char dir[4096], demo[4096];
     fc_model_folder checkpoints = *folder;
     bool is_checkpoints = strcmp(kind, "checkpoints") == 0;
     if (!fc_demo_dir(demo, sizeof demo) || fc_path_join(dir, sizeof dir, demo, kind) != FC_OK) return FC_OK;
     fc_status status =
-        is_checkpoints ? FC_OK : open_own(home, "checkpoints", folder->names.arena, &checkpoints, err);
+        is_checkpoints ? FC_OK : open_own(config, "checkpoints", folder->names.arena, &checkpoints, err);
     if (status != FC_OK || checkpoints.names.count > 0) return status;
     status = add_dir(folder, dir, err);
     folder->demo = true;
     return status;
 }
 
-fc_status fc_model_folder_open(const char *home, const char *kind, fc_arena *arena, fc_model_folder *folder,
-                               fc_err *err)
+fc_status fc_model_folder_open(const fc_config *config, const char *kind, fc_arena *arena,
+                               fc_model_folder *folder, fc_err *err)
 {
-    fc_status status = open_own(home, kind, arena, folder, err);
+    fc_status status = open_own(config, kind, arena, folder, err);
     folder->own = folder->names.count;
     if (status != FC_OK) return status;
-    status = add_demo(home, kind, folder, err);
+    status = add_demo(config, kind, folder, err);
     if (status == FC_OK && arena->status != FC_OK)
         return fc_fail(err, arena->status, "out of memory for the list of model files");
     return status;
@@ -195,10 +196,8 @@ const char *fc_model_folder_path(const fc_model_folder *folder, const char *name
 /* ---- the files of a request ---- */
 
 /* The model that lends what a base's file lacks: default_model of the settings, else the plain SDXL model. */
-static const char *find_fallback(const char *home, const fc_model_folder *folder, const char *base)
+static const char *find_fallback(const fc_config *config, const fc_model_folder *folder, const char *base)
 {
-    fc_config *config;
-    if (fc_config_open(&config, home, NULL, (fc_warn){0}, NULL) != FC_OK) return NULL;
     const char *preferred = json_string_value(fc_config_get(config, "default_model"));
     const char *names[] = {preferred ? preferred : "", "sd_xl_base_1.0_0.9vae", "sd_xl_base_1.0"},
                *fallback = NULL;
@@ -207,7 +206,6 @@ static const char *find_fallback(const char *home, const fc_model_folder *folder
         const char *path = found ? path_in(folder, found) : NULL;
         if (path && strcmp(path, base) != 0) fallback = path;
     }
-    fc_config_close(config);
     return fallback;
 }
 
@@ -229,7 +227,7 @@ typedef struct finder {
     const fc_request *request;               /* tells what was given */
     const own_set *own;                      /* NULL: another model is used */
     const char *card_refiner, *card_decoder; /* names; NULL: the base's card has none */
-    const char *home;
+    const fc_config *config;
     bool names_only;
     fc_arena *arena;
     fc_model_files *files;
@@ -238,7 +236,7 @@ typedef struct finder {
 
 static fc_status open_folder(const finder *f, const char *kind, fc_model_folder *folder)
 {
-    return fc_model_folder_open(f->home, kind, f->arena, folder, f->err);
+    return fc_model_folder_open(f->config, kind, f->arena, folder, f->err);
 }
 
 static fc_status find_file(const finder *f, const fc_model_folder *folder, fc_param_id id, const char *name,
@@ -282,7 +280,7 @@ static fc_status find_checkpoints(finder *f)
     f->files->checkpoints = (fc_string_list){folder.paths.items, (int32_t)folder.paths.count};
     if (*params->model) {
         status = find_file(f, &folder, FC_P_model, params->model, &f->files->base);
-        if (status == FC_OK) f->files->fallback = find_fallback(f->home, &folder, f->files->base);
+        if (status == FC_OK) f->files->fallback = find_fallback(f->config, &folder, f->files->base);
         return status;
     }
     if (folder.names.count == 0)
@@ -297,7 +295,7 @@ static fc_status find_checkpoints(finder *f)
     else
         f->files->base = first_model(&folder);
     f->files->other_bases = other_models(f, &folder);
-    f->files->fallback = find_fallback(f->home, &folder, f->files->base);
+    f->files->fallback = find_fallback(f->config, &folder, f->files->base);
     return FC_OK;
 }
 
@@ -377,12 +375,12 @@ static fc_status find_loras(finder *f)
     return status == FC_OK ? find_mode_lora(f, &folder) : status;
 }
 
-fc_status fc_model_files_find(const fc_params *params, const fc_request *request, fc_arena *arena,
-                              fc_model_files *files, fc_err *err)
+fc_status fc_model_files_find(const fc_config *config, const fc_params *params, const fc_request *request,
+                              fc_arena *arena, fc_model_files *files, fc_err *err)
 {
     finder f = {.params = params,
                 .request = request,
-                .home = fc_home_dir(params->home),
+                .config = config,
                 .names_only = fc_request_from_network(request),
                 .arena = arena,
                 .files = files,

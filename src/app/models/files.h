@@ -3,6 +3,7 @@
 #define FC_APP_MODELS_FILES_H
 
 #include "app/common/lines.h"
+#include "app/settings/config.h"
 #include "app/settings/params.h"
 #include "app/settings/request.h"
 
@@ -33,8 +34,8 @@ typedef struct fc_model_files {
 /* kind: "checkpoints", "loras", "vae", "vae_approx" ... The folders are those of config.txt (path_KIND), else
  * home/models/KIND. One that does not exist is empty. A model of many files is one name, that of its folder.
  * While no checkpoint is there, the demo model's files stand in (app/common/demo.h). */
-fc_status fc_model_folder_open(const char *home, const char *kind, fc_arena *arena, fc_model_folder *folder,
-                               fc_err *err) FC_MUST_USE;
+fc_status fc_model_folder_open(const fc_config *config, const char *kind, fc_arena *arena,
+                               fc_model_folder *folder, fc_err *err) FC_MUST_USE;
 /* The path of a file chosen by name (relative, file name or stem) in the folder. DENIED: `name` is a path;
  * NOT_FOUND says what is near. field: what errors begin with. */
 fc_status fc_model_folder_find(const fc_model_folder *folder, const char *field, const char *name,
@@ -45,8 +46,8 @@ const char *fc_model_folder_path(const fc_model_folder *folder, const char *name
  * (app/models/card.h). params: of request, resolved. Without a choice the files that the recipe was made with
  * are taken when its model is there - model, refiner and LoRA; else the first model found. In requests from
  * the network paths are refused. NOT_FOUND errors say where was looked and what is near. */
-fc_status fc_model_files_find(const fc_params *params, const fc_request *request, fc_arena *arena,
-                              fc_model_files *files, fc_err *err) FC_MUST_USE;
+fc_status fc_model_files_find(const fc_config *config, const fc_params *params, const fc_request *request,
+                              fc_arena *arena, fc_model_files *files, fc_err *err) FC_MUST_USE;
 
 /* Whether path is a model of the many-files layout (diffusers): a folder with model_index.json. */
 bool fc_path_is_model_folder(const char *path);

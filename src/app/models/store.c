@@ -31,15 +31,17 @@ static bool find_below(const char *folder, const char *name, fc_arena *arena, ch
     return false;
 }
 
-fc_status fc_modelstore_path(const char *home, const fc_catalog_model *m, char *path, size_t size,
+fc_status fc_modelstore_path(const fc_config *config, const fc_catalog_model *m, char *path, size_t size,
                              bool *there, fc_err *err)
 {
     fc_arena arena;
     fc_lines folders;
     fc_arena_init(&arena, 16 << 20);
     fc_lines_init(&folders, &arena);
-    fc_status status = fc_config_read_folders(home, fc_catalog_kind(m), &folders, err);
+    fc_status status = FC_OK;
     *there = false;
+    fc_config_folders(config, fc_catalog_kind(m), &folders);
+    if (folders.count == 0) status = fc_fail(err, FC_NOMEM, "out of memory for folder names");
     for (size_t i = 0; i < folders.count && status == FC_OK && !*there; i++)
         *there = find_below(folders.items[i], m->name, &arena, path, size);
     if (status != FC_OK) goto out;
@@ -105,14 +107,15 @@ static void remember(const char *home, const char *name, const char *hash)
     close(fd);
 }
 
-fc_status fc_modelstore_get(const char *home, const fc_catalog_model *m, const fc_fetch_options *options,
-                            char *path, size_t size, fc_err *err)
+fc_status fc_modelstore_get(const fc_config *config, const fc_catalog_model *m,
+                            const fc_fetch_options *options, char *path, size_t size, fc_err *err)
 {
     char own[4096], name[4096], known[HASH_DIGITS + 1];
     fc_fetch_result result;
     bool there;
+    const char *home = fc_config_home(config);
     if (!path) path = own, size = sizeof own;
-    fc_status status = fc_modelstore_path(home, m, path, size, &there, err);
+    fc_status status = fc_modelstore_path(config, m, path, size, &there, err);
     if (status != FC_OK || there) return status;
     const fc_fetch_item item = {m->url, path, m->sha256, m->size};
     status = fc_fetch(&item, options, &result, err);
@@ -124,7 +127,7 @@ fc_status fc_modelstore_get(const char *home, const fc_catalog_model *m, const f
 
 typedef struct missing {
     const fc_catalog *catalog;
-    const fc_params *params;
+    const fc_config *config;
     const fc_catalog_model **models;
     size_t count;
 } missing;
@@ -135,16 +138,16 @@ static void miss(missing *m, const char *folder, const char *name)
     bool there = true;
     const fc_catalog_model *model = name ? fc_catalog_exact(m->catalog, folder, name) : NULL;
     if (!model || m->count == FC_CATALOG_MAX_NEEDED || fc_path_exists(name)) return;
-    if (fc_modelstore_path(m->params->home, model, path, sizeof path, &there, NULL) != FC_OK || there) return;
+    if (fc_modelstore_path(m->config, model, path, sizeof path, &there, NULL) != FC_OK || there) return;
     for (size_t i = 0; i < m->count; i++)
         if (m->models[i] == model) return;
     m->models[m->count++] = model;
 }
 
-size_t fc_modelstore_missing(const fc_catalog *catalog, const fc_params *params,
+size_t fc_modelstore_missing(const fc_catalog *catalog, const fc_config *config, const fc_params *params,
                              const fc_catalog_model **models)
 {
-    missing m = {catalog, params, models, 0};
+    missing m = {catalog, config, models, 0};
     miss(&m, "checkpoints", params->model);
     miss(&m, "checkpoints", params->refiner);
     miss(&m, "vae", params->vae);

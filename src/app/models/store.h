@@ -9,15 +9,16 @@
 
 /* Where the model is, in whichever folder of its kind or sub-folder, or (*there false) would be put: directly
  * into the first folder. */
-fc_status fc_modelstore_path(const char *home, const fc_catalog_model *model, char *path, size_t size,
+fc_status fc_modelstore_path(const fc_config *config, const fc_catalog_model *model, char *path, size_t size,
                              bool *there, fc_err *err) FC_MUST_USE;
 /* Fetches the model unless it is there, and remembers the hash. The path goes to `path` (may be NULL). */
-fc_status fc_modelstore_get(const char *home, const fc_catalog_model *model, const fc_fetch_options *options,
-                            char *path, size_t size, fc_err *err) FC_MUST_USE;
+fc_status fc_modelstore_get(const fc_config *config, const fc_catalog_model *model,
+                            const fc_fetch_options *options, char *path, size_t size,
+                            fc_err *err) FC_MUST_USE;
 
 /* The models of the catalogue that a resolved request names (base, refiner, VAE, LoRAs, the LoRA of its mode)
  * and that are nowhere on this machine. models: at least FC_CATALOG_MAX_NEEDED. -> how many */
-size_t fc_modelstore_missing(const fc_catalog *catalog, const fc_params *params,
+size_t fc_modelstore_missing(const fc_catalog *catalog, const fc_config *config, const fc_params *params,
                              const fc_catalog_model **models);
 
 typedef enum fc_verified {

@@ -101,7 +101,7 @@ static fc_status open_latent(fc_out *out, const char *path, fc_err *err)
     return check_folder_of(path, err);
 }
 
-fc_status fc_out_open(fc_out *out, const fc_params *params, const char *home, fc_err *err)
+fc_status fc_out_open(fc_out *out, const fc_params *params, const fc_config *config, fc_err *err)
 {
     const char *target = params->output;
     *out = (fc_out){.kind = FC_OUT_DAY, .format = params->format};
@@ -112,7 +112,7 @@ fc_status fc_out_open(fc_out *out, const fc_params *params, const char *home, fc
         out->kind = FC_OUT_FOLDER;
         status = copy_path(out->base, target, err);
     } else {
-        status = fc_config_outputs(home, out->base, sizeof out->base, err);
+        status = fc_config_outputs(config, out->base, sizeof out->base, err);
     }
     return status == FC_OK ? check_folder_to_be(out->base, err) : status;
 }

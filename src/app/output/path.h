@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
+#include "app/settings/config.h"
 #include "app/settings/params.h"
 
 enum { FC_PATH_SIZE = 4096 };
@@ -26,7 +27,7 @@ typedef struct fc_out {
 
 /* Decides, and finds out early what would fail after minutes of work: folders that cannot be made or written.
  */
-fc_status fc_out_open(fc_out *out, const fc_params *params, const char *home, fc_err *err) FC_MUST_USE;
+fc_status fc_out_open(fc_out *out, const fc_params *params, const fc_config *config, fc_err *err) FC_MUST_USE;
 /* Writes picture `image` of `images` (1-based). path: the name it got. */
 fc_status fc_out_save(const fc_out *out, int32_t image, int32_t images, const void *data, size_t size,
                       char path[FC_PATH_SIZE], fc_err *err) FC_MUST_USE;

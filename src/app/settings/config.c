@@ -2,6 +2,7 @@
 #include "app/common/home.h"
 #include "app/settings/config_impl.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ typedef struct value {
 } value;
 
 struct fc_config {
+    atomic_int users; /* an open one never changes, so any number of threads may read it */
     char home[PATH_SIZE], file[PATH_SIZE], preset[256];
     value *values; /* one per row */
     fc_warn warn;
@@ -99,6 +101,7 @@ static bool is_nowhere(const fc_config *c, size_t row, const json_t *json)
 
 static void set(fc_config *c, size_t row, json_t *given, fc_config_source source)
 {
+    if (c->values[row].source > source) return;
     if (is_unset(&fc_config_table[row], given)) return;
     json_t *json = normalised(&fc_config_table[row], given);
     if (json && fc_config_is_valid(&fc_config_table[row], json) && is_nowhere(c, row, json)) {
@@ -270,26 +273,23 @@ static fc_status fill(fc_config *c, const char *preset, fc_err *err)
     return status;
 }
 
-fc_status fc_config_open(fc_config **config, const char *home, const char *preset, fc_warn warn, fc_err *err)
+static fc_config *new_config(fc_warn warn)
 {
-    *config = NULL;
     fc_config *c = fc_calloc(1, sizeof *c);
     value *values = fc_calloc(fc_config_table_size, sizeof *values);
     if (!c || !values) {
         fc_free(c);
         fc_free(values);
-        return fc_fail(err, FC_NOMEM, "out of memory for the settings");
+        return NULL;
     }
+    atomic_init(&c->users, 1);
     c->values = values;
     c->warn = warn;
-    const char *named = getenv("config_path");
-    snprintf(c->home, sizeof c->home, "%s", fc_home_dir(home));
-    snprintf(c->preset, sizeof c->preset, "%s", preset ? preset : "");
-    if (named && *named)
-        snprintf(c->file, sizeof c->file, "%s", named);
-    else
-        snprintf(c->file, sizeof c->file, "%.4000s/config.txt", c->home);
-    fc_status status = fill(c, preset, err);
+    return c;
+}
+
+static fc_status finish(fc_config *c, fc_status status, fc_config **config)
+{
     c->warn = (fc_warn){0};
     if (status == FC_OK)
         *config = c;
@@ -298,12 +298,53 @@ fc_status fc_config_open(fc_config **config, const char *home, const char *prese
     return status;
 }
 
+fc_status fc_config_open(fc_config **config, const char *home, const char *preset, fc_warn warn, fc_err *err)
+{
+    *config = NULL;
+    fc_config *c = new_config(warn);
+    if (!c) return fc_fail(err, FC_NOMEM, "out of memory for the settings");
+    const char *named = getenv("config_path");
+    snprintf(c->home, sizeof c->home, "%s", fc_home_dir(home));
+    snprintf(c->preset, sizeof c->preset, "%s", preset ? preset : "");
+    if (named && *named)
+        snprintf(c->file, sizeof c->file, "%s", named);
+    else
+        snprintf(c->file, sizeof c->file, "%.4000s/config.txt", c->home);
+    return finish(c, fill(c, preset, err), config);
+}
+
+fc_status fc_config_with_preset(fc_config **config, const fc_config *base, const char *preset, fc_warn warn,
+                                fc_err *err)
+{
+    *config = NULL;
+    fc_config *c = new_config(warn);
+    if (!c) return fc_fail(err, FC_NOMEM, "out of memory for the settings");
+    memcpy(c->home, base->home, sizeof c->home);
+    memcpy(c->file, base->file, sizeof c->file);
+    snprintf(c->preset, sizeof c->preset, "%s", preset ? preset : "");
+    for (size_t i = 0; i < fc_config_table_size; i++)
+        c->values[i] = (value){json_incref(base->values[i].json), base->values[i].source};
+    return finish(c, preset ? use_preset(c, preset, FC_CONFIG_PRESET, err) : FC_OK, config);
+}
+
+fc_config *fc_config_retain(const fc_config *config)
+{
+    fc_config *c = (fc_config *)(uintptr_t)config; /* only the count of its users changes */
+    atomic_fetch_add(&c->users, 1);
+    return c;
+}
+
 void fc_config_close(fc_config *c)
 {
-    if (!c) return;
+    if (!c || atomic_fetch_sub(&c->users, 1) > 1) return;
     for (size_t i = 0; i < fc_config_table_size; i++) json_decref(c->values[i].json);
     fc_free(c->values);
     fc_free(c);
+}
+
+const char *fc_config_home(const fc_config *c)
+{
+    return c->home;
 }
 
 /* ---- reading ---- */
@@ -371,28 +412,17 @@ void fc_config_folders(const fc_config *c, const char *kind, fc_lines *folders)
     add_folder(c, key, folders);
 }
 
-fc_status fc_config_read_folders(const char *home, const char *kind, fc_lines *folders, fc_err *err)
-{
-    fc_config *c;
-    fc_status status = fc_config_open(&c, home, NULL, (fc_warn){0}, err);
-    if (status != FC_OK) return status;
-    fc_config_folders(c, kind, folders);
-    fc_config_close(c);
-    return folders->arena->status == FC_OK ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory for folder names");
-}
-
-fc_status fc_config_outputs(const char *home, char *path, size_t size, fc_err *err)
+fc_status fc_config_outputs(const fc_config *c, char *path, size_t size, fc_err *err)
 {
     fc_arena arena;
     fc_lines folders;
     fc_arena_init(&arena, 1 << 20);
     fc_lines_init(&folders, &arena);
-    fc_status status = fc_config_read_folders(home, "outputs", &folders, err);
-    int n = status == FC_OK ? snprintf(path, size, "%s", folders.items[0]) : 0;
-    if (n < 0 || (size_t)n >= size)
-        status = fc_fail(err, FC_LIMIT, "the path of the folder for pictures is too long");
+    fc_config_folders(c, "outputs", &folders);
+    int n = folders.count ? snprintf(path, size, "%s", folders.items[0]) : -1;
     fc_arena_fini(&arena);
-    return status;
+    if (n >= 0 && (size_t)n < size) return FC_OK;
+    return fc_fail(err, FC_LIMIT, "the path of the folder for pictures is too long");
 }
 
 /* ---- presets ---- */

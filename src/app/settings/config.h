@@ -1,7 +1,8 @@
 /* Configuration: config.txt, presets and environment variables under Fooocus's keys. Later sources
  * win key by key: built-in defaults, preset "default", config.txt, the chosen preset, environment. A value
  * that does not pass its check is warned about with its range, and the source below it counts. Nothing is
- * ever written. */
+ * ever written. An open configuration is a value: it never changes, is handed down to whoever needs it, and a
+ * process reads the files once (a server again when they have changed: live_config.h). */
 #ifndef FC_APP_SETTINGS_CONFIG_H
 #define FC_APP_SETTINGS_CONFIG_H
 
@@ -26,7 +27,15 @@ typedef struct fc_config fc_config;
  * broken config.txt is a warning that names the line. */
 fc_status fc_config_open(fc_config **config, const char *home, const char *preset, fc_warn warn,
                          fc_err *err) FC_MUST_USE;
+/* The same with a preset besides; the files that base was made from are not read again. preset NULL: a copy.
+ */
+fc_status fc_config_with_preset(fc_config **config, const fc_config *base, const char *preset, fc_warn warn,
+                                fc_err *err) FC_MUST_USE;
+/* One more user, who closes it too. */
+fc_config *fc_config_retain(const fc_config *config);
 void fc_config_close(fc_config *config);
+
+const char *fc_config_home(const fc_config *config);
 
 /* Keys in the order of the table; NULL behind the last. */
 const char *fc_config_key(size_t index);
@@ -42,12 +51,8 @@ void fc_config_describe_allowed(const char *key, fc_buf *out);
 /* Adds the folders of a kind ("checkpoints", "loras", "outputs", "wildcards" ...), home put in front of
  * relative ones. At least one. */
 void fc_config_folders(const fc_config *config, const char *kind, fc_lines *folders);
-/* The same when only the folders are wanted: config.txt and environment are read, silently. */
-fc_status fc_config_read_folders(const char *home, const char *kind, fc_lines *folders,
-                                 fc_err *err) FC_MUST_USE;
-
 /* The folder for pictures: path_outputs, else home/outputs. */
-fc_status fc_config_outputs(const char *home, char *path, size_t size, fc_err *err) FC_MUST_USE;
+fc_status fc_config_outputs(const fc_config *config, char *path, size_t size, fc_err *err) FC_MUST_USE;
 
 /* Sets the fields of request that config.txt, a preset or the environment speak of and that are not set yet.
  * default_model gives way to one of previous_default_models that is there when it is not. */

@@ -17,7 +17,11 @@ static fc_status resolve(bench *b, fc_err *err)
     fc_params params;
     fc_status status = fc_request_resolve(b->args.request, &b->arena, &params, err);
     if (status != FC_OK) return status;
-    status = fc_model_files_find(&params, b->args.request, &b->arena, &b->files, err);
+    fc_config *config;
+    status = fc_config_open(&config, params.home, NULL, (fc_warn){0}, err);
+    if (status != FC_OK) return status;
+    status = fc_model_files_find(config, &params, b->args.request, &b->arena, &b->files, err);
+    fc_config_close(config);
     if (status != FC_OK) return status;
     bool sized = fc_request_is_set(b->args.request, FC_P_width);
     b->width = sized ? params.width : DEFAULT_SIZE;

@@ -148,7 +148,7 @@ void fc_api_styles(fc_http *h)
 static json_t *files_of(fc_http *h, const char *kind, fc_err *err)
 {
     fc_model_folder folder;
-    if (fc_model_folder_open(h->server->home, kind, &h->arena, &folder, err) != FC_OK) return NULL;
+    if (fc_model_folder_open(fc_http_settings(h), kind, &h->arena, &folder, err) != FC_OK) return NULL;
     json_t *list = json_array();
     for (size_t i = 0; i < folder.names.count; i++) {
         struct stat info;

@@ -8,12 +8,9 @@
 
 fc_status fc_server_fill(const fc_server *s, fc_request *request, fc_err *err)
 {
-    fc_config *config = NULL;
     bool chosen = fc_request_is_set(request, FC_P_model);
-    fc_status status = fc_config_open(&config, s->home, s->config.preset, (fc_warn){0}, err);
-    if (status != FC_OK) goto out;
-    status = fc_config_apply(config, request, (fc_warn){0}, err);
-out:
+    fc_config *config = fc_live_config_take_preset(s->settings);
+    fc_status status = fc_config_apply(config, request, (fc_warn){0}, err);
     fc_config_close(config);
     if (!chosen && s->config.model) fc_request_unset(request, FC_P_model); /* --model beats config.txt */
     return status;
@@ -24,7 +21,9 @@ static const char *usual_model(fc_http *h, const fc_request *request, const fc_p
 {
     fc_model_files files = {0};
     if (h->server->config.model) return h->server->config.model;
-    return fc_model_files_find(params, request, &h->arena, &files, NULL) == FC_OK ? files.base : NULL;
+    return fc_model_files_find(fc_http_settings(h), params, request, &h->arena, &files, NULL) == FC_OK
+               ? files.base
+               : NULL;
 }
 
 static json_t *member_or_empty(const fc_model_card *card, const char *key)

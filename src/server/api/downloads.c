@@ -17,17 +17,18 @@ static void no_warning(void *user, const char *text)
 static fc_status open_catalog(fc_server *s, fc_config **config, fc_catalog *catalog, fc_err *err)
 {
     const fc_warn warn = {no_warning, NULL};
-    *config = NULL;
     *catalog = (fc_catalog){0};
-    fc_status status = fc_config_open(config, s->home, FIRST_SET, warn, err);
+    fc_config *plain = fc_live_config_take(s->settings);
+    fc_status status = fc_config_with_preset(config, plain, FIRST_SET, warn, err);
+    fc_config_close(plain);
     return status == FC_OK ? fc_catalog_open(catalog, s->home, *config, warn, err) : status;
 }
 
-static bool is_there(const fc_server *s, const fc_catalog_model *model)
+static bool is_there(const fc_config *config, const fc_catalog_model *model)
 {
     char path[FC_PATH_SIZE];
     bool there = false;
-    return fc_modelstore_path(s->home, model, path, sizeof path, &there, NULL) == FC_OK && there;
+    return fc_modelstore_path(config, model, path, sizeof path, &there, NULL) == FC_OK && there;
 }
 
 void fc_api_catalog(fc_http *h)
@@ -44,11 +45,11 @@ void fc_api_catalog(fc_http *h)
         const fc_catalog_model *m = &catalog.models[i];
         bool recommended = false;
         for (size_t k = 0; k < count; k++) recommended |= needed[k] == m;
-        json_array_append_new(
-            list, json_pack("{s:o, s:o, s:I, s:o, s:o, s:b, s:b}", "name", fc_json_text(m->name), "folder",
-                            fc_json_text(m->folder), "bytes", (json_int_t)fc_catalog_bytes(m), "licence",
-                            fc_json_text(m->licence), "note", fc_json_text(m->note), "installed",
-                            is_there(h->server, m), "recommended", recommended));
+        json_array_append_new(list, json_pack("{s:o, s:o, s:I, s:o, s:o, s:b, s:b}", "name",
+                                              fc_json_text(m->name), "folder", fc_json_text(m->folder),
+                                              "bytes", (json_int_t)fc_catalog_bytes(m), "licence",
+                                              fc_json_text(m->licence), "note", fc_json_text(m->note),
+                                              "installed", is_there(config, m), "recommended", recommended));
     }
     fc_catalog_close(&catalog);
     fc_config_close(config);
@@ -83,7 +84,7 @@ static fc_status start_all(fc_http *h, const json_t *names, fc_err *err)
         if (status == FC_OK) status = fc_catalog_find(&catalog, json_string_value(name), &models[i], err);
     }
     for (i = 0; i < count && status == FC_OK; i++)
-        if (!is_there(h->server, models[i])) status = fc_downloads_add(h->server->downloads, models[i], err);
+        if (!is_there(config, models[i])) status = fc_downloads_add(h->server->downloads, models[i], err);
     fc_catalog_close(&catalog);
     fc_config_close(config);
     return status;

@@ -35,28 +35,28 @@ static bool is_server_model(const fc_server *s, const char *name)
     return s->config.model && (!*name || strcmp(name, fc_path_basename(s->config.model)) == 0);
 }
 
-static fc_status find_model(const fc_server *s, fc_param_id id, const char *kind, const char *name,
-                            fc_arena *arena, fc_request *request, fc_err *err)
+static fc_status find_model(const fc_server *s, const fc_config *config, fc_param_id id, const char *kind,
+                            const char *name, fc_arena *arena, fc_request *request, fc_err *err)
 {
     fc_model_folder folder;
     const char *path = s->config.model;
     fc_status status = FC_OK;
     if (id != FC_P_model || !is_server_model(s, name)) {
         if (!*name) return FC_OK;
-        status = fc_model_folder_open(s->home, kind, arena, &folder, err);
+        status = fc_model_folder_open(config, kind, arena, &folder, err);
         if (status == FC_OK)
             status = fc_model_folder_find(&folder, fc_param_table[id].name, name, &path, err);
     }
     return status == FC_OK ? fc_request_set(request, fc_param_table[id].name, path, err) : status;
 }
 
-static fc_status find_loras(const fc_server *s, const fc_params *params, fc_arena *arena, fc_request *request,
-                            fc_err *err)
+static fc_status find_loras(const fc_config *config, const fc_params *params, fc_arena *arena,
+                            fc_request *request, fc_err *err)
 {
     fc_model_folder folder;
     if (params->loras.count == 0) return FC_OK;
     fc_request_unset(request, FC_P_loras);
-    fc_status status = fc_model_folder_open(s->home, "loras", arena, &folder, err);
+    fc_status status = fc_model_folder_open(config, "loras", arena, &folder, err);
     for (int32_t i = 0; i < params->loras.count && status == FC_OK; i++) {
         const char *path;
         char weight[FC_NUMTEXT_SIZE];
@@ -69,7 +69,8 @@ static fc_status find_loras(const fc_server *s, const fc_params *params, fc_aren
     return status;
 }
 
-static fc_status make_request(const fc_server *s, const char *parameters, fc_request *request, fc_err *err)
+static fc_status make_request(const fc_server *s, const fc_config *config, const char *parameters,
+                              fc_request *request, fc_err *err)
 {
     fc_arena arena;
     fc_params params;
@@ -80,10 +81,10 @@ static fc_status make_request(const fc_server *s, const char *parameters, fc_req
     if (status != FC_OK) goto out;
     status = fc_request_resolve(request, &arena, &params, err);
     for (size_t i = 0; i < sizeof model_fields / sizeof model_fields[0] && status == FC_OK; i++)
-        status = find_model(s, model_fields[i].id, model_fields[i].kind, text_of(&params, model_fields[i].id),
-                            &arena, request, err);
+        status = find_model(s, config, model_fields[i].id, model_fields[i].kind,
+                            text_of(&params, model_fields[i].id), &arena, request, err);
     if (status != FC_OK) goto out;
-    status = find_loras(s, &params, &arena, request, err);
+    status = find_loras(config, &params, &arena, request, err);
 out:
     fc_arena_fini(&arena);
     return status;
@@ -128,12 +129,14 @@ fc_status fc_engine_job(void *server, const fc_job_work *work, const fc_hooks *h
                           .finish = hooks->finish};
     fc_request *request = fc_request_new();
     if (!request) return fc_fail(err, FC_NOMEM, "out of memory");
-    fc_status status = make_request(s, work->parameters, request, err);
+    fc_config *config = fc_live_config_take(s->settings);
+    fc_status status = make_request(s, config, work->parameters, request, err);
     if (status != FC_OK) goto out;
-    status = fc_generate_from(s->engine, request, work->first_image, &own, err);
+    status = fc_generate_from(s->engine, config, request, work->first_image, &own, err);
 out:
     if (status != FC_OK) fc_server_hide_paths(s, err->message);
     keep_report(s);
+    fc_config_close(config);
     fc_request_free(request);
     return status;
 }
@@ -142,11 +145,13 @@ fc_status fc_engine_job_check(fc_server *s, const char *parameters, fc_err *err)
 {
     fc_request *request = fc_request_new();
     if (!request) return fc_fail(err, FC_NOMEM, "out of memory");
-    fc_status status = make_request(s, parameters, request, err);
+    fc_config *config = fc_live_config_take(s->settings);
+    fc_status status = make_request(s, config, parameters, request, err);
     if (status != FC_OK) goto out;
-    status = fc_generate_check(request, err);
+    status = fc_generate_check(config, request, err);
 out:
     if (status != FC_OK) fc_server_hide_paths(s, err->message);
+    fc_config_close(config);
     fc_request_free(request);
     return status;
 }

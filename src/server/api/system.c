@@ -57,7 +57,8 @@ void fc_api_system(fc_http *h)
         return;
     }
     bool found =
-        fc_model_folder_open(s->home, "checkpoints", &h->arena, &folder, NULL) == FC_OK && folder.own > 0;
+        fc_model_folder_open(fc_http_settings(h), "checkpoints", &h->arena, &folder, NULL) == FC_OK &&
+        folder.own > 0;
     json_t *out = json_pack(
         "{s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:I, s:{s:i, s:o}, s:{s:b, s:o}, "
         "s:I}",

@@ -29,7 +29,7 @@ void fc_a1111_models(fc_http *h)
     fc_err err = {0};
     fc_model_folder folder;
     const char *own = h->server->config.model;
-    if (fc_model_folder_open(h->server->home, "checkpoints", &h->arena, &folder, &err) != FC_OK) {
+    if (fc_model_folder_open(fc_http_settings(h), "checkpoints", &h->arena, &folder, &err) != FC_OK) {
         fc_a1111_error(h, 0, &err);
         return;
     }
@@ -52,7 +52,7 @@ const char *fc_a1111_find_model(fc_http *h, const char *title)
     if (own && strcmp(fc_path_basename(own), name) == 0) return name;
     if (own && strlen(name) == (fc_path_stem(own, &stem), stem) && fc_str_starts(fc_path_basename(own), name))
         return fc_path_basename(own);
-    if (fc_model_folder_open(h->server->home, "checkpoints", &h->arena, &folder, NULL) != FC_OK ||
+    if (fc_model_folder_open(fc_http_settings(h), "checkpoints", &h->arena, &folder, NULL) != FC_OK ||
         fc_model_folder_find(&folder, "model", name, &path, NULL) != FC_OK)
         return NULL;
     return name;
@@ -62,7 +62,7 @@ static void list_files(fc_http *h, const char *kind, json_t *(*row)(const char *
 {
     fc_err err = {0};
     fc_model_folder folder;
-    if (fc_model_folder_open(h->server->home, kind, &h->arena, &folder, &err) != FC_OK) {
+    if (fc_model_folder_open(fc_http_settings(h), kind, &h->arena, &folder, &err) != FC_OK) {
         fc_a1111_error(h, 0, &err);
         return;
     }
@@ -98,7 +98,7 @@ void fc_a1111_embeddings(fc_http *h)
 {
     fc_model_folder folder;
     json_t *loaded = json_object();
-    if (fc_model_folder_open(h->server->home, "embeddings", &h->arena, &folder, NULL) == FC_OK)
+    if (fc_model_folder_open(fc_http_settings(h), "embeddings", &h->arena, &folder, NULL) == FC_OK)
         for (size_t i = 0; i < folder.names.count; i++) {
             size_t n;
             const char *stem = fc_path_stem(folder.names.items[i], &n);
@@ -132,7 +132,7 @@ void fc_a1111_upscalers(fc_http *h)
     json_t *list = json_array();
     json_array_append_new(list, json_pack("{s:s, s:n, s:n, s:n, s:i}", "name", "None", "model_name",
                                           "model_path", "model_url", "scale", 4));
-    if (fc_model_folder_open(h->server->home, "upscale_models", &h->arena, &folder, NULL) == FC_OK)
+    if (fc_model_folder_open(fc_http_settings(h), "upscale_models", &h->arena, &folder, NULL) == FC_OK)
         for (size_t i = 0; i < folder.names.count; i++)
             json_array_append_new(list, json_pack("{s:o, s:o, s:n, s:n, s:i}", "name",
                                                   fc_json_text(folder.names.items[i]), "model_name",
@@ -157,7 +157,7 @@ bool fc_a1111_has_vae(fc_http *h, const char *name)
     fc_model_folder folder;
     const char *path;
     if (!*name || fc_str_eq_nocase(name, "None") || fc_str_eq_nocase(name, "Automatic")) return true;
-    return fc_model_folder_open(h->server->home, "vae", &h->arena, &folder, NULL) == FC_OK &&
+    return fc_model_folder_open(fc_http_settings(h), "vae", &h->arena, &folder, NULL) == FC_OK &&
            fc_model_folder_find(&folder, "vae", name, &path, NULL) == FC_OK;
 }
 

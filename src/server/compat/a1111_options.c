@@ -37,7 +37,8 @@ static void first_model(fc_http *h, json_t *options)
     const char *name = json_string_value(json_object_get(options, "sd_model_checkpoint"));
     if (name && *name) return;
     const char *first = s->config.model ? fc_path_basename(s->config.model) : "";
-    if (!*first && fc_model_folder_open(s->home, "checkpoints", &h->arena, &folder, NULL) == FC_OK &&
+    if (!*first &&
+        fc_model_folder_open(fc_http_settings(h), "checkpoints", &h->arena, &folder, NULL) == FC_OK &&
         folder.names.count)
         first = folder.names.items[0];
     json_object_set_new(options, "sd_model_checkpoint", fc_json_text(first));

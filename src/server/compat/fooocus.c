@@ -112,7 +112,7 @@ static bool is_installed(translation *w, const char *kind, const char *name)
     fc_model_folder folder;
     const char *path;
     if (!is_named(name)) return false;
-    return fc_model_folder_open(w->h->server->home, kind, &w->h->arena, &folder, NULL) == FC_OK &&
+    return fc_model_folder_open(fc_http_settings(w->h), kind, &w->h->arena, &folder, NULL) == FC_OK &&
            fc_model_folder_find(&folder, "model", name, &path, NULL) == FC_OK;
 }
 
@@ -549,7 +549,7 @@ static json_t *names_of(fc_http *h, const char *kind)
 {
     fc_model_folder folder;
     json_t *list = json_array();
-    if (fc_model_folder_open(h->server->home, kind, &h->arena, &folder, NULL) == FC_OK)
+    if (fc_model_folder_open(fc_http_settings(h), kind, &h->arena, &folder, NULL) == FC_OK)
         for (size_t i = 0; i < folder.names.count; i++)
             json_array_append_new(list, fc_json_text(folder.names.items[i]));
     return list;

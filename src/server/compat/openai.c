@@ -374,7 +374,8 @@ static json_t *list_models(fc_http *h)
     json_t *list = json_array();
     if (h->server->config.model)
         json_array_append_new(list, model_object(fc_path_basename(h->server->config.model)));
-    if (fc_model_folder_open(h->server->home, "checkpoints", &h->arena, &folder, NULL) != FC_OK) return list;
+    if (fc_model_folder_open(fc_http_settings(h), "checkpoints", &h->arena, &folder, NULL) != FC_OK)
+        return list;
     for (size_t i = 0; i < folder.names.count; i++)
         json_array_append_new(list, model_object(folder.names.items[i]));
     return list;

@@ -13,6 +13,12 @@
 
 enum { MAX_ANSWER = 256 << 20, MAX_WARNINGS = 50 };
 
+const fc_config *fc_http_settings(fc_http *h)
+{
+    if (!h->settings) h->settings = fc_live_config_take(h->server->settings);
+    return h->settings;
+}
+
 /* ---- reading ---- */
 
 const char *fc_http_query(fc_http *h, const char *name)

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <microhttpd.h>
 #include <stdbool.h>
+#include "app/settings/config.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/embed.h"
@@ -42,9 +43,10 @@ typedef struct fc_http {
     bool begun, body_too_large, waiting;
     void (*tell_problem)(struct fc_http *h, unsigned http, const fc_err *err); /* NULL: as problem+json */
     fc_waiter waiter;
-    json_t *form;     /* the body as compat/pictures_in.h reads it; NULL: not yet */
-    json_t *warnings; /* what was not done as it was asked for: texts; NULL: nothing */
-    void *state;      /* a handler's own, in the arena, kept while it waits; NULL at first */
+    json_t *form;        /* the body as compat/pictures_in.h reads it; NULL: not yet */
+    json_t *warnings;    /* what was not done as it was asked for: texts; NULL: nothing */
+    fc_config *settings; /* see fc_http_settings; NULL: not asked for yet */
+    void *state;         /* a handler's own, in the arena, kept while it waits; NULL at first */
     void (*on_gone)(struct fc_http *h); /* the client hung up before there was an answer; NULL: never mind */
     bool answered;
     struct MHD_Response *response;
@@ -61,6 +63,9 @@ typedef struct fc_route {
     fc_handler handler;
     unsigned flags;
 } fc_route;
+
+/* The configuration as it was when this request first asked for it. */
+const fc_config *fc_http_settings(fc_http *h);
 
 /* ---- reading ---- */
 

@@ -125,7 +125,7 @@ static void test_sub_folders(void **state)
         fc_err err = {0};
         const fc_catalog_model *m = fc_catalog_exact(&c, "checkpoints", right[i]);
         assert_non_null(m);
-        assert_ok(fc_modelstore_path(app_home(), m, path, sizeof path, &there, &err), &err);
+        assert_ok(fc_modelstore_path(app_config(app_home()), m, path, sizeof path, &there, &err), &err);
         assert_non_null(strstr(path, i < 2 ? "models/checkpoints/XL/x.safetensors"
                                            : "models/checkpoints/deep/down/y.safetensors"));
     }
@@ -155,10 +155,11 @@ static void test_get_and_verify(void **state)
     app_home_write("config.txt", "{\"path_vae\": [\"models/my_vae\", \"models/vae\"]}");
     fc_catalog_model m = {.name = "x.bin", .folder = "vae", .url = httpd_url(&server, "x.bin")};
     fc_fetch_options o = {.mirror = "", .token = "", .attempts = 2, .pause_seconds = 0.01};
-    assert_ok(fc_modelstore_get(app_home(), &m, &o, path, sizeof path, &err), &err);
+    assert_ok(fc_modelstore_get(app_config(app_home()), &m, &o, path, sizeof path, &err), &err);
     assert_non_null(strstr(path, "models/my_vae/x.bin"));
     httpd_stop(&server);
-    assert_ok(fc_modelstore_get(app_home(), &m, &o, path, sizeof path, &err), &err); /* it is here */
+    assert_ok(fc_modelstore_get(app_config(app_home()), &m, &o, path, sizeof path, &err),
+              &err); /* it is here */
     assert_ok(fc_modelstore_verify(app_home(), path, &m, NULL, &r, &err), &err);
     assert_int_equal(r.verdict, FC_VERIFIED_GOOD);
     app_home_write("models/my_vae/x.bin", "content of a mobel");
@@ -179,7 +180,7 @@ static void test_get_and_verify(void **state)
     assert_int_equal(r.verdict, FC_VERIFIED_GOOD);
     /* a file of the second folder is found there and not fetched again */
     m.name = "own.pt";
-    assert_ok(fc_modelstore_path(app_home(), &m, path, sizeof path, &there, &err), &err);
+    assert_ok(fc_modelstore_path(app_config(app_home()), &m, path, sizeof path, &there, &err), &err);
     assert_true(there);
     assert_non_null(strstr(path, "models/vae/own.pt"));
 }

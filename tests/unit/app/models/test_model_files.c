@@ -54,7 +54,8 @@ static fc_status find(lookup *l, const char *json, bool names_only)
               &l->err);
     assert_ok(fc_request_set(request, "home", home(), &l->err), &l->err);
     assert_ok(fc_request_resolve(request, &l->arena, &params, &l->err), &l->err);
-    fc_status status = fc_model_files_find(&params, request, &l->arena, &l->files, &l->err);
+    fc_status status =
+        fc_model_files_find(app_config(home()), &params, request, &l->arena, &l->files, &l->err);
     fc_request_free(request);
     return status;
 }
@@ -119,7 +120,7 @@ static void test_demo(void **state)
     assert_string_equal(fc_path_basename(l.files.preview_decoder), "quick.safetensors");
     assert_string_equal(l.files.notice, "small");
     assert_int_equal(l.files.loras.count, 2);
-    assert_ok(fc_model_folder_open(bare, "loras", &l.arena, &loras, &l.err), &l.err);
+    assert_ok(fc_model_folder_open(app_config(bare), "loras", &l.arena, &loras, &l.err), &l.err);
     assert_true(loras.demo);
     assert_int_equal(loras.own, 1);
     assert_int_equal(loras.names.count, 2);
@@ -285,8 +286,8 @@ static void test_no_models(void **state)
     fc_arena_init(&arena, 1 << 20);
     assert_ok(fc_request_set(request, "home", fc_test_tmp_path("nowhere"), &err), &err);
     assert_ok(fc_request_resolve(request, &arena, &params, &err), &err);
-    assert_fails(fc_model_files_find(&params, request, &arena, &files, &err), FC_NOT_FOUND, &err,
-                 "--model FILE");
+    assert_fails(fc_model_files_find(app_config(params.home), &params, request, &arena, &files, &err),
+                 FC_NOT_FOUND, &err, "--model FILE");
     fc_request_free(request);
     fc_arena_fini(&arena);
 }

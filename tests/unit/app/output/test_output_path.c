@@ -1,5 +1,6 @@
 /* Names of pictures, folders that cannot be used, and that nothing broken or foreign ends up under a final
  * name. */
+#include "support/app_cases.h"
 #include "support/support.h"
 
 #include <signal.h>
@@ -45,7 +46,7 @@ static void test_day_folder(void **state)
     char path[FC_PATH_SIZE], other[FC_PATH_SIZE], home[256];
     fc_buf content;
     snprintf(home, sizeof home, "%s/home", fc_test_tmpdir());
-    assert_ok(fc_out_open(&out, &params, home, &err), &err);
+    assert_ok(fc_out_open(&out, &params, app_config(home), &err), &err);
     assert_ok(fc_out_save(&out, 1, 2, "abc", 3, path, &err), &err);
     assert_ok(fc_out_save(&out, 2, 2, "de", 2, other, &err), &err);
     assert_true(matches(path + strlen(home), "/outputs/DDDD-DD-DD/DDDD-DD-DD_DD-DD-DD_DDDD.webp"));
@@ -65,7 +66,7 @@ static void test_many_in_one_second(void **state)
     fc_err err = {0};
     char path[FC_PATH_SIZE];
     fc_buf content;
-    assert_ok(fc_out_open(&out, &params, "", &err), &err);
+    assert_ok(fc_out_open(&out, &params, app_config(""), &err), &err);
     assert_int_equal(out.kind, FC_OUT_FOLDER);
     fc_buf_init(&content, 100);
     for (int i = 0; i < 400;
@@ -87,7 +88,7 @@ static void test_new_folder(void **state)
     char path[FC_PATH_SIZE], target[256];
     snprintf(target, sizeof target, "%s/not/there/yet/", fc_test_tmpdir());
     const fc_params params = params_with(target, "png", "");
-    assert_ok(fc_out_open(&out, &params, "", &err), &err);
+    assert_ok(fc_out_open(&out, &params, app_config(""), &err), &err);
     assert_false(fc_path_exists(fc_test_tmp_path("not")));
     assert_ok(fc_out_save(&out, 1, 1, "a", 1, path, &err), &err);
     assert_true(fc_path_exists(path));
@@ -102,7 +103,7 @@ static void test_named_file(void **state)
     char path[FC_PATH_SIZE], target[256];
     snprintf(target, sizeof target, "%s/my.fox.JPG", fc_test_tmpdir());
     const fc_params params = params_with(target, "png", "");
-    assert_ok(fc_out_open(&out, &params, "", &err), &err);
+    assert_ok(fc_out_open(&out, &params, app_config(""), &err), &err);
     assert_string_equal(out.format, "jpeg");
     assert_ok(fc_out_save(&out, 1, 1, "a", 1, path, &err), &err);
     assert_string_equal(path, target);
@@ -119,7 +120,7 @@ static void test_latent_names(void **state)
     char path[FC_PATH_SIZE], target[256];
     snprintf(target, sizeof target, "%s/l.safetensors", fc_test_tmpdir());
     const fc_params params = params_with(fc_test_tmp_path("x.png"), "png", target);
-    assert_ok(fc_out_open(&out, &params, "", &err), &err);
+    assert_ok(fc_out_open(&out, &params, app_config(""), &err), &err);
     assert_ok(fc_out_latent_path(&out, 1, 1, path, &err), &err);
     assert_string_equal(path, target);
     assert_ok(fc_out_latent_path(&out, 3, 3, path, &err), &err);
@@ -132,16 +133,17 @@ static void test_wrong_outputs(void **state)
     fc_out out;
     fc_err err = {0};
     fc_params params = params_with(fc_test_tmp_path("a.gif"), "png", "");
-    assert_fails(fc_out_open(&out, &params, "", &err), FC_ARG, &err, "ends in none of .png");
+    assert_fails(fc_out_open(&out, &params, app_config(""), &err), FC_ARG, &err, "ends in none of .png");
     params = params_with(fc_test_tmp_path("nodir/a.png"), "png", "");
-    assert_fails(fc_out_open(&out, &params, "", &err), FC_NOT_FOUND, &err, "no folder");
+    assert_fails(fc_out_open(&out, &params, app_config(""), &err), FC_NOT_FOUND, &err, "no folder");
     params = params_with(fc_test_tmp_path("x.png"), "png", fc_test_tmp_path("latent.bin"));
-    assert_fails(fc_out_open(&out, &params, "", &err), FC_ARG, &err, "does not end in .safetensors");
+    assert_fails(fc_out_open(&out, &params, app_config(""), &err), FC_ARG, &err,
+                 "does not end in .safetensors");
     params = params_with(fc_test_tmp_path("x.png"), "png", fc_test_tmp_path("nodir/l.safetensors"));
-    assert_fails(fc_out_open(&out, &params, "", &err), FC_NOT_FOUND, &err, "no folder");
+    assert_fails(fc_out_open(&out, &params, app_config(""), &err), FC_NOT_FOUND, &err, "no folder");
     assert_ok(fc_file_write_atomic(fc_test_tmp_path("plain"), "", 0, &err), &err);
     params = params_with("", "png", "");
-    assert_int_not_equal(fc_out_open(&out, &params, fc_test_tmp_path("plain"), &err), FC_OK);
+    assert_int_not_equal(fc_out_open(&out, &params, app_config(fc_test_tmp_path("plain")), &err), FC_OK);
     assert_non_null(strstr(err.message, "plain"));
 }
 
@@ -155,7 +157,7 @@ static void test_read_only_folder(void **state)
     if (geteuid() == 0) folder = "/proc"; /* root may write anywhere else */
     params.output = folder;
     if (geteuid() != 0) assert_int_equal(mkdir(folder, 0500), 0);
-    fc_status status = fc_out_open(&out, &params, "", &err);
+    fc_status status = fc_out_open(&out, &params, app_config(""), &err);
     char path[FC_PATH_SIZE];
     if (status == FC_OK) status = fc_out_save(&out, 1, 1, "a", 1, path, &err);
     assert_int_not_equal(status, FC_OK);
@@ -172,7 +174,7 @@ static void test_refused_write(void **state)
     fc_out out;
     fc_err err = {0};
     char path[FC_PATH_SIZE], data[1000] = {0};
-    assert_ok(fc_out_open(&out, &params, "", &err), &err);
+    assert_ok(fc_out_open(&out, &params, app_config(""), &err), &err);
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &former);
     setrlimit(RLIMIT_FSIZE, &(struct rlimit){100, former.rlim_max});
