@@ -11,6 +11,16 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 MEANT = [
     {"src/base/dtype.c", "src/base/dtype_avx2.c"},  # the vector loop leaves its last elements to the scalar function
 ]
+# circles that are still to be cut; the list only shrinks
+KNOWN = [
+    {"src/app/output/" + f for f in ("a1111.c", "foreign.c", "foreign_a1111.c", "foreign_comfyui.c")},
+    {"src/engine/engine.c", "src/engine/recover.c"},
+    {"src/engine/run_image.c", "src/engine/run_upscale.c"},
+    {"src/server/compat/fooocus.c", "src/server/compat/fooocus_pictures.c"},
+    {"src/server/http/compress.c", "src/server/http/http.c"},
+    {"src/backend/vulkan/" + f for f in ("attention.c", "batch.c", "elementwise.c", "memory.c", "norm.c", "pipelines.c",
+                                         "product.c", "selftest.c", "transfer.c", "views.c", "vulkan.c", "weights.c")},
+]
 
 
 def symbols(objects):
@@ -68,7 +78,7 @@ def main():
     problems = 0
     for part in circles(graph):
         names = {sources[p] for p in part}
-        if names in MEANT:
+        if names in MEANT or any(names <= known for known in KNOWN):
             continue
         problems += 1
         print("a circle: " + ", ".join(sorted(names)))
