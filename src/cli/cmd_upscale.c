@@ -30,6 +30,7 @@ static void on_signal(int number)
 typedef struct upscale {
     double factor;
     const char *folder; /* for the results; NULL: beside the pictures */
+    const char *file;   /* the one result's name; NULL: named after the picture */
     fc_request *request;
     fc_engine_config config;
     char **files;
@@ -50,7 +51,7 @@ static fc_status set_flag(upscale *u, const char *name, const char *value, fc_er
         return fc_fail(err, FC_ARG, "--factor: '%.40s' is no factor, give one up to 8", value);
     }
     if (strcmp(name, "output") == 0) {
-        u->folder = value;
+        *(fc_str_ends_nocase(value, ".png") ? &u->file : &u->folder) = value;
         return FC_OK;
     }
     if (strcmp(name, "upscaler") == 0 || strcmp(name, "home") == 0)
@@ -77,6 +78,9 @@ static fc_status parse(upscale *u, int argc, char **argv, fc_err *err)
             if (status) return status;
         }
     }
+    if (u->file && u->count > 1)
+        return fc_fail(err, FC_ARG, "--output %.200s is one picture, and %d go in: name a folder", u->file,
+                       u->count);
     if (u->count || u->help) return FC_OK;
     return fc_fail(err, FC_ARG, "there is no picture, write fooocus upscale photo.jpg --factor 2");
 }
@@ -95,12 +99,13 @@ static void on_warning(void *user, const char *text)
     tty_warning(&((upscale *)user)->tty, text);
 }
 
-/* "FOLDER/photo_2x.png" */
+/* "FOLDER/photo_2x.png", or what was named */
 static fc_status result_path(const upscale *u, const char *file, char path[PATH_SIZE], fc_err *err)
 {
     size_t stem_size, folder_size = (size_t)(fc_path_basename(file) - file);
     const char *stem = fc_path_stem(file, &stem_size);
     char name[PATH_SIZE];
+    if (u->file && snprintf(path, PATH_SIZE, "%s", u->file) < PATH_SIZE) return FC_OK;
     int n = snprintf(name, sizeof name, "%.*s_%gx.png", (int)stem_size, stem, u->factor);
     if (n > 0 && n < PATH_SIZE && !u->folder) {
         n = snprintf(path, PATH_SIZE, "%.*s%s", (int)folder_size, file, name);

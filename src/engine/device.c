@@ -41,7 +41,8 @@ static fc_status open_on(fc_engine *e, const fc_backend *backend, const char *de
 static fc_status open_card(fc_engine *e, const fc_backend *cards, const fc_engine_config *c, fc_err *err)
 {
     fc_device_info list[FC_ENGINE_MAX_DEVICES];
-    int32_t count = fc_engine_devices(list, FC_ENGINE_MAX_DEVICES);
+    bool present = !cards->present || cards->present();
+    int32_t count = present ? fc_engine_devices(list, FC_ENGINE_MAX_DEVICES) : 0;
     fc_status status = fc_fail(err, FC_NOT_FOUND,
                                "there is no graphics card that this program can use; "
                                "`fooocus devices` tells what it finds");

@@ -175,6 +175,9 @@ typedef struct fc_backend {
     /* Fills at most `room` of the devices that there are, the best first, and returns how many it filled.
      * NULL: there is one, the machine's processor. Opens nothing that stays open. */
     int32_t (*devices)(fc_device_info *out, int32_t room);
+    /* Whether the system shows a real device of this kind, seen without loading a driver: drivers take time
+     * and memory also where there is no device. NULL: only `devices` can tell. */
+    bool (*present)(void);
     fc_status (*open)(const fc_backend_opts *opts, fc_dev **dev, fc_err *err);
     void (*close)(fc_dev *dev); /* waits for nothing that is not needed to free; NULL is fine */
     void (*info)(const fc_dev *dev, fc_backend_info *out);

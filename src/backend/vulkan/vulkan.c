@@ -9,6 +9,7 @@
 #include "backend/host.h"
 #include "backend/vulkan/ops.h"
 #include "backend/vulkan/selftest.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -79,6 +80,20 @@ static int32_t vk_devices(fc_device_info *out, int32_t room)
     vk_instance_close(&in);
     fc_free(caps);
     return count;
+}
+
+/* What the kernels of Linux and of Windows below it show of graphics cards; other systems are asked. */
+static bool vk_present(void)
+{
+#ifdef __linux__
+    static const char *const nodes[] = {"/dev/dri", "/dev/nvidiactl", "/dev/dxg", "/dev/kgsl-3d0",
+                                        "/dev/mali0"};
+    for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
+        if (fc_path_exists(nodes[i])) return true;
+    return vk_switch("FC_VK_AS_CARD") != 0;
+#else
+    return true;
+#endif
 }
 
 static bool contains(const char *text, const char *part)
@@ -288,6 +303,7 @@ static void vk_watch(fc_dev *dev, const int *cancel)
 const fc_backend fc_backend_vulkan = {
     .name = "vulkan",
     .devices = vk_devices,
+    .present = vk_present,
     .open = vk_open,
     .close = vk_close,
     .info = vk_info,
