@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "diffusion/solvers/solvers.h"
 #include "picture/fit.h"
 #include "picture/inpaint.h"
 
@@ -168,6 +169,15 @@ fc_status fc_work_make(const fc_params *params, const fc_request *request, const
             err, FC_ARG,
             "image: say what to do with the picture: --vary subtle or strong, --upscale 2, --mask FILE or "
             "--outpaint SIDES");
+    bool old = fc_recipe_from_name(params->recipe) == FC_RECIPE_1_0;
+    const fc_recipe *recipe = old ? &fc_recipe_1_0 : &fc_recipe_2_5;
+    const fc_sampler *sampler = fc_sampler_find(params->sampler, recipe);
+    if (paints && sampler && (sampler->flags & FC_SAMPLER_UNMASKED))
+        fc_warn_emit(
+            warn,
+            "the sampler %s does not see the mask while it draws; dpmpp_2m_sde_gpu does, and what is "
+            "painted fits better",
+            sampler->name);
     if (params->count > 1 && (out->kind == FC_WORK_ENLARGE))
         fc_warn_emit(warn, "enlarging alone gives one picture, count was not used");
     return FC_OK;

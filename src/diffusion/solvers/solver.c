@@ -47,7 +47,8 @@ static void call_model_masked(fc_solver *s, const float *x, float sigma, float *
 void fc_solver_denoise(fc_solver *s, const float *x, float sigma, float *denoised)
 {
     if (s->status) return;
-    bool masked = s->job->mask && !(s->job->sampler->flags & FC_SAMPLER_OWN_SPACE);
+    const unsigned own_rules = FC_SAMPLER_OWN_SPACE | FC_SAMPLER_UNMASKED;
+    bool masked = s->job->mask && !(s->job->sampler->flags & own_rules);
     if (masked)
         call_model_masked(s, x, sigma, denoised);
     else

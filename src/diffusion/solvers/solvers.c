@@ -9,7 +9,8 @@ enum {
     RANDOM = FC_SAMPLER_RANDOM,
     PATH = FC_SAMPLER_PATH,
     DISCARD = FC_SAMPLER_DISCARD_PENULTIMATE,
-    OWN = FC_SAMPLER_OWN_SPACE
+    OWN = FC_SAMPLER_OWN_SPACE,
+    UNMASKED = FC_SAMPLER_UNMASKED
 };
 
 static const fc_sampler samplers[] = {
@@ -39,9 +40,11 @@ static const fc_sampler samplers[] = {
     {"ddim", FC_IN_1_0, RANDOM | OWN, "DDIM", fc_solve_ddim},
     {"ddim", FC_IN_2_5, 0, "the same as euler", fc_solve_euler},
     {"uni_pc", FC_IN_1_0, OWN, "UniPC, predictor and corrector of order 3", fc_solve_uni_pc_bh1},
-    {"uni_pc", FC_IN_2_5, DISCARD, "UniPC, predictor and corrector of order 3", fc_solve_uni_pc_sigma_bh1},
+    {"uni_pc", FC_IN_2_5, DISCARD | UNMASKED, "UniPC, predictor and corrector of order 3",
+     fc_solve_uni_pc_sigma_bh1},
     {"uni_pc_bh2", FC_IN_1_0, OWN, "UniPC with another step weight", fc_solve_uni_pc_bh2},
-    {"uni_pc_bh2", FC_IN_2_5, DISCARD, "UniPC with another step weight", fc_solve_uni_pc_sigma_bh2},
+    {"uni_pc_bh2", FC_IN_2_5, DISCARD | UNMASKED, "UniPC with another step weight",
+     fc_solve_uni_pc_sigma_bh2},
 };
 enum { SAMPLERS = sizeof samplers / sizeof samplers[0] };
 

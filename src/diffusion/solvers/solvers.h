@@ -29,7 +29,8 @@ enum {
     FC_SAMPLER_RANDOM = 1,              /* draws noise from the job's generator during the run */
     FC_SAMPLER_PATH = 2,                /* draws noise from a Brownian path */
     FC_SAMPLER_DISCARD_PENULTIMATE = 4, /* wants fc_schedule_request.discard_penultimate */
-    FC_SAMPLER_OWN_SPACE = 8            /* starts and masks by its own rules (variance-preserving space) */
+    FC_SAMPLER_OWN_SPACE = 8,           /* starts and masks by its own rules (variance-preserving space) */
+    FC_SAMPLER_UNMASKED = 16            /* looks at no mask: so does the reference, which pastes back alone */
 };
 
 typedef struct fc_sampler {
