@@ -294,6 +294,7 @@ static void any_number_of_steps_ends_clean(void **state)
 
 static void check_mask(any_run *r)
 {
+    if (fc_sampler_find(r->sampler, r->recipe)->flags & FC_SAMPLER_UNMASKED) return; /* as the reference */
     r->masked = true;
     assert_int_equal(run_any(r), FC_OK);
 }
