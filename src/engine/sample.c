@@ -39,9 +39,9 @@ typedef struct run {
     int32_t step_base; /* steps done by an earlier part of this picture's run */
 } run;
 
-static const fc_recipe *recipe_of(const fc_task *task)
+const fc_recipe *fc_recipe_of(fc_recipe_id id)
 {
-    return task->recipe == FC_RECIPE_1_0 ? &fc_recipe_1_0 : &fc_recipe_2_5;
+    return id == FC_RECIPE_1_0 ? &fc_recipe_1_0 : &fc_recipe_2_5;
 }
 
 /* ---- conditions ---- */
@@ -420,7 +420,8 @@ fc_status fc_engine_sample(fc_engine *e, const fc_task *task, const fc_hooks *ho
 {
     run *r = fc_arena_alloc(arena, sizeof *r);
     if (!r) return fc_fail(err, FC_NOMEM, "out of memory");
-    *r = (run){.engine = e, .task = task, .hooks = hooks, .arena = arena, .recipe = recipe_of(task)};
+    *r = (run){
+        .engine = e, .task = task, .hooks = hooks, .arena = arena, .recipe = fc_recipe_of(task->recipe)};
     r->h = task->height / 8;
     r->w = task->width / 8;
     r->count = (size_t)r->h * (size_t)r->w * FC_LATENT_CHANNELS;

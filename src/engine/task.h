@@ -9,6 +9,8 @@
 
 /* Which Fooocus is followed where the two differ in arithmetic: 1.0.43 or 2.5.5. */
 typedef enum fc_recipe_id { FC_RECIPE_1_0, FC_RECIPE_2_5 } fc_recipe_id;
+/* Its numbers; never NULL. */
+const struct fc_recipe *fc_recipe_of(fc_recipe_id id);
 
 typedef enum fc_swap_method { FC_SWAP_JOINT, FC_SWAP_SEPARATE } fc_swap_method;
 

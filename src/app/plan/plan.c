@@ -96,7 +96,7 @@ static void apply_mode(planner *p)
 
 static fc_status check_sampler(const planner *p)
 {
-    const fc_recipe *recipe = p->recipe == FC_RECIPE_1_0 ? &fc_recipe_1_0 : &fc_recipe_2_5;
+    const fc_recipe *recipe = fc_recipe_of(p->recipe);
     const char *name = p->plan->params.sampler;
     if (fc_sampler_find(name, recipe)) return FC_OK;
     return fc_fail(p->err, FC_ARG, "sampler: recipe %s has no %s, see fooocus generate --help all",

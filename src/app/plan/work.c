@@ -169,8 +169,7 @@ fc_status fc_work_make(const fc_params *params, const fc_request *request, const
             err, FC_ARG,
             "image: say what to do with the picture: --vary subtle or strong, --upscale 2, --mask FILE or "
             "--outpaint SIDES");
-    bool old = fc_recipe_from_name(params->recipe) == FC_RECIPE_1_0;
-    const fc_recipe *recipe = old ? &fc_recipe_1_0 : &fc_recipe_2_5;
+    const fc_recipe *recipe = fc_recipe_of(fc_recipe_from_name(params->recipe));
     const fc_sampler *sampler = fc_sampler_find(params->sampler, recipe);
     if (paints && sampler && (sampler->flags & FC_SAMPLER_UNMASKED))
         fc_warn_emit(
