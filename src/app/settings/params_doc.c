@@ -162,7 +162,7 @@ void fc_params_markdown(fc_buf *out)
     fc_buf_puts(
         out,
         "# Settings\n\nWritten by `fooocus --settings` from `src/app/settings/params.def`; do not edit.\n\n"
-        "Every setting has one name in requests (`fc_request_set`, JSON) and mostly a flag of "
+        "Every setting has one name in requests (`fc_request_set`, JSON) and mostly a flag of\n"
         "`fooocus generate`.\n");
     for (int g = 0; g < FC_GROUP_COUNT; g++) {
         fc_buf_printf(out, "\n## %s\n\n", fc_param_group_title((fc_param_group)g));
