@@ -11,6 +11,7 @@ RULES = [  # regular expression on the text of a function's body, advice
     (r"\n +fc_err \w+;", "= {0}: not every caller looks at the status first"),
     (r"\n    if \((status == FC_OK|!status)\b[^;{]*\)\s*status = [^;]*;\n(?!\s*else)", "return early, or goto out, instead of a ladder"),
     (r"\n(?!out:)\w+:", "the one label of a function is out"),
+    (r"\nout:\n +(?!return\b|goto\b)(const |struct |enum )?\w+ \*?\w+( =|;|,|\[)", "no declaration behind a label: C11 has none there"),
 ]
 
 

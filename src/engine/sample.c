@@ -73,12 +73,12 @@ static void step_dry(fc_cx *dry, void *user)
     if (r->seen) adds.first = look(dry, r);
     fc_predictor_extra extra = r->extra;
     extra.unet = &adds;
+    uint8_t *rgb = fc_arena_array(&arena, r->count, 4 * 3);
     fc_status status =
         fc_predictor_init(&p, dry, d->unet, r->h, r->w, d->positive, d->negative, &extra, &arena, NULL);
     if (status != FC_OK) goto out;
     status = fc_predictor_eval(&p, r->scaled, 500, false, r->positive, r->negative, NULL);
 out:
-    uint8_t *rgb = fc_arena_array(&arena, r->count, 4 * 3);
     if (!status && preview && rgb) fc_taesd_preview(dry, preview->taesd, r->scaled, r->h, r->w, rgb);
     if (status || !rgb) fc_cx_fail(dry, status ? status : FC_NOMEM, "out of memory");
     fc_leave(dry, m);

@@ -45,11 +45,12 @@ static fc_status run_attention(const trial *t)
  * makes single ones slow. */
 static fc_status measure(const trial *t, run_fn *run, double flop, double *rate)
 {
+    double begin, best = 1e9;
     fc_status status = run(t);
     if (status != FC_OK) goto out;
     status = t->backend->wait(t->dev);
 out:
-    double begin = fc_now(), best = 1e9;
+    begin = fc_now();
     while (status == FC_OK && fc_now() - begin < MEASURE_SECONDS) {
         double start = fc_now();
         status = run(t);

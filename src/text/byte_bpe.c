@@ -11,9 +11,17 @@
 
 enum { BYTES = 256, MAX_DEPTH = 512 };
 
+static bool ends_word(uint32_t id)
+{
+    return id >= BYTES && id < FC_CLIP_FIRST_MERGED;
+}
+
 fc_status fc_byte_bpe_init(fc_byte_bpe *b, const fc_clip_vocab *vocab, fc_err *err)
 {
     *b = (fc_byte_bpe){0};
+    for (uint32_t i = 0; i < vocab->merge_count; i++)
+        if (ends_word(vocab->pairs[i] >> 16) || ends_word(vocab->pairs[i] & 0xffff))
+            return fc_fail(err, FC_FORMAT, "merges: tokens that end a word (</w>) are CLIP's, not GPT-2's");
     fc_clip_bpe_init(&b->merger, vocab, (fc_clean_rule){0});
     b->pairs = fc_calloc(vocab->merge_count + 1, sizeof *b->pairs);
     if (!b->pairs) return fc_fail(err, FC_NOMEM, "out of memory for the words of GPT-2");

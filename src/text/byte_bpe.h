@@ -14,7 +14,7 @@ typedef struct fc_byte_bpe {
     uint32_t *pairs; /* [merges]: what merge k joins, as in fc_clip_vocab */
 } fc_byte_bpe;
 
-/* vocab is borrowed. */
+/* vocab is borrowed. FORMAT for one with tokens that end a word. */
 fc_status fc_byte_bpe_init(fc_byte_bpe *b, const fc_clip_vocab *vocab, fc_err *err) FC_MUST_USE;
 void fc_byte_bpe_fini(fc_byte_bpe *b);
 

@@ -228,13 +228,13 @@ static fc_status call(const op *o)
 /* Seconds of one call: the median. */
 static fc_status measure(const bench *b, const op *o, double *times, double *seconds)
 {
-    double start = b->now();
+    double warm, start = b->now();
+    int batch = 1, n = 0;
     fc_status status = call(o);
     if (status != FC_OK) goto out;
     status = o->be->wait(o->dev);
 out:
-    double warm = b->now() - start;
-    int batch = 1, n = 0;
+    warm = b->now() - start;
     while (batch < MAX_BATCH && batch * warm < BATCH_SECONDS) batch *= 2;
     start = b->now();
     while (status == FC_OK && n < b->args.repeat && (n < MIN_RUNS || b->now() - start < ENOUGH_SECONDS)) {

@@ -83,6 +83,21 @@ static void test_any_bytes(void **state)
     fc_byte_bpe_fini(&b);
 }
 
+/* Merges of another kind are refused, instead of looked up where nothing is. */
+static void test_clips_merges(void **state)
+{
+    (void)state;
+    static const char *const merges[] = {"a b</w>\n", "a</w> b\n", "a b\nab c</w>\n"};
+    for (size_t i = 0; i < 3; i++) {
+        fc_clip_vocab vocab;
+        fc_byte_bpe b;
+        fc_err err = {0};
+        assert_ok(fc_clip_vocab_init(&vocab, merges[i], strlen(merges[i]), &err), &err);
+        assert_fails(fc_byte_bpe_init(&b, &vocab, &err), FC_FORMAT, &err, "not GPT-2's");
+        fc_clip_vocab_fini(&vocab);
+    }
+}
+
 static fc_status encode_once(void *user)
 {
     fc_byte_bpe b;
@@ -107,6 +122,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reference),
         cmocka_unit_test(test_any_bytes),
+        cmocka_unit_test(test_clips_merges),
         cmocka_unit_test(test_torture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
