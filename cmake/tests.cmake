@@ -43,6 +43,7 @@ if(NOT FC_FUZZ)
       set_tests_properties(${short} PROPERTIES LABELS full TIMEOUT 3000)
     endif()
   endforeach()
+  set_tests_properties(store_pg PROPERTIES SKIP_RETURN_CODE 77) # without PostgreSQL
   # The ops of the graphics backend on Mesa's software driver: skipped, with a word, where it is not
   # installed.
   function(fc_vulkan_test name program)

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 build="gcc cmake ninja-build pkg-config libc6-dev libdnnl-dev libjansson-dev libpng-dev libjpeg62-turbo-dev libwebp-dev
   libcurl4-openssl-dev libssl-dev libsqlite3-dev libutf8proc-dev libmicrohttpd-dev zlib1g-dev libvulkan-dev"
-test="mesa-vulkan-drivers glslang-tools libcmocka-dev python3 chromium nginx-light"
+test="mesa-vulkan-drivers glslang-tools libcmocka-dev python3 chromium nginx-light postgresql"
 lint="clang-format python3"
 fuzz="clang libomp-dev"
 deb="dpkg-dev file"
@@ -76,8 +76,9 @@ if [ -n "$missing" ]; then
         explain "These packages could not be installed:$missing." \
             "Behind a proxy, apt needs: echo 'Acquire::http::Proxy \"http://HOST:PORT\";' > /etc/apt/apt.conf.d/proxy"
     }
-    # the tests start their own nginx; the package's service is not wanted
+    # the tests start their own servers; the packages' services are not wanted
     case "$missing" in *nginx*) $as_root systemctl disable --now nginx >/dev/null 2>&1 || true ;; esac
+    case "$missing" in *postgresql*) $as_root systemctl disable --now postgresql >/dev/null 2>&1 || true ;; esac
 fi
 
 omit=

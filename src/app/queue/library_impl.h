@@ -9,9 +9,11 @@ enum { FC_LIB_MAX_ROWS = 500 };
 
 struct fc_library {
     fc_lib_conn writer, reader;
-    int lock_fd; /* of the file that keeps a second program away */
+    int lock_fd; /* of the file that keeps a second program away; -1: there is none */
 };
 
+/* Make the tables, or bring them up to date. */
 fc_status fc_lib_migrate(fc_lib_conn *conn, const char *path, fc_err *err) FC_MUST_USE;
+fc_status fc_lib_migrate_pg(fc_lib_conn *conn, fc_err *err) FC_MUST_USE;
 
 #endif

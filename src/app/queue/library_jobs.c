@@ -40,8 +40,7 @@ static fc_status status_from_name(const char *name)
 static void read_row(fc_query *q, fc_arena *arena, fc_job_row *job)
 {
     *job = (fc_job_row){0};
-    const char *id = fc_query_get_text(q, 0, arena);
-    snprintf(job->id, sizeof job->id, "%s", id);
+    fc_query_copy_text(q, 0, job->id, sizeof job->id);
     if (!fc_job_state_from_name(fc_query_get_text(q, 1, arena), &job->state)) job->state = FC_JOB_FAILED;
     job->place = fc_query_get_int(q, 2);
     job->parameters = fc_query_get_text(q, 3, arena);
@@ -104,8 +103,7 @@ fc_status fc_library_queue(fc_library *l, char (*ids)[FC_JOB_ID_SIZE], size_t ma
     fc_query_begin(&q, &l->reader, "SELECT id FROM jobs WHERE state = 'queued' ORDER BY place, id LIMIT ?",
                    err);
     fc_query_int(&q, (int64_t)max);
-    while (fc_query_row(&q))
-        snprintf(ids[(*count)++], FC_JOB_ID_SIZE, "%s", (const char *)sqlite3_column_text(q.stmt, 0));
+    while (fc_query_row(&q)) fc_query_copy_text(&q, 0, ids[(*count)++], FC_JOB_ID_SIZE);
     return fc_query_end(&q, NULL);
 }
 
@@ -157,7 +155,10 @@ fc_status fc_library_job_advance(fc_library *l, const char *id, int32_t next_ima
 {
     fc_query q;
     fc_query_begin(&q, &l->writer,
-                   "UPDATE jobs SET next_image = max(next_image, ?), attempts = 1 WHERE id = ?", err);
+                   fc_sql(&l->writer,
+                          "UPDATE jobs SET next_image = max(next_image, ?), attempts = 1 WHERE id = ?",
+                          "UPDATE jobs SET next_image = greatest(next_image, ?), attempts = 1 WHERE id = ?"),
+                   err);
     fc_query_int(&q, next_image);
     fc_query_text(&q, id);
     return end_one(&q, id);

@@ -66,8 +66,9 @@ fc_status fc_library_picture_by_path(fc_library *l, const char *path, fc_arena *
 
 /* ---- search ---- */
 
-/* A text of the search cut at white space. Words of three letters and more go to the trigram index, as one
- * MATCH expression of quoted words; shorter ones are looked for letter by letter. */
+/* A text of the search cut at white space. In SQLite words of three letters and more go to the trigram index,
+ * as one MATCH expression of quoted words; shorter ones are looked for letter by letter. PostgreSQL finds all
+ * words with the same operator, and uses its trigram index where that helps. */
 typedef struct words {
     fc_buf match;
     char likes[MAX_WORDS][2 * MAX_WORD + 3];
@@ -106,7 +107,8 @@ static void make_like(char *out, const char *word, size_t size)
     *out = '\0';
 }
 
-static void cut_words(const char *text, words *w)
+/* indexed: words of three letters and more go to match. */
+static void cut_words(const char *text, bool indexed, words *w)
 {
     static const char blanks[] = " \t\r\n\f\v";
     fc_buf_init(&w->match, (size_t)MAX_WORDS * (2 * MAX_WORD + 4));
@@ -117,7 +119,7 @@ static void cut_words(const char *text, words *w)
         if (!size) break;
         size_t used = size < MAX_WORD ? size : MAX_WORD;
         while (used < size && used > 0 && (text[used] & 0xc0) == 0x80) used--; /* not inside a letter */
-        if (letters(text, used) >= TRIGRAM)
+        if (indexed && letters(text, used) >= TRIGRAM)
             add_match(&w->match, text, used);
         else
             make_like(w->likes[w->like_count++], text, used);
@@ -126,7 +128,7 @@ static void cut_words(const char *text, words *w)
     }
 }
 
-static void write_where(const fc_picture_filter *f, const words *w, fc_buf *sql)
+static void write_where(const fc_picture_filter *f, const words *w, const char *like, fc_buf *sql)
 {
     fc_buf_puts(sql, f->trash ? " WHERE p.deleted > 0" : " WHERE p.deleted = 0");
     if (f->favourites) fc_buf_puts(sql, " AND p.favourite = 1");
@@ -138,7 +140,7 @@ static void write_where(const fc_picture_filter *f, const words *w, fc_buf *sql)
     if (f->style) fc_buf_puts(sql, " AND p.id IN (SELECT picture FROM picture_styles WHERE style = ?)");
     if (w->match.len)
         fc_buf_puts(sql, " AND p.id IN (SELECT rowid FROM picture_words WHERE picture_words MATCH ?)");
-    for (int i = 0; i < w->like_count; i++) fc_buf_puts(sql, " AND p.prompt LIKE ? ESCAPE '\\'");
+    for (int i = 0; i < w->like_count; i++) fc_buf_puts(sql, like);
 }
 
 /* In the order of write_where. */
@@ -161,10 +163,12 @@ fc_status fc_library_pictures(fc_library *l, const fc_picture_filter *filter, fc
     fc_buf sql;
     words w;
     *count = 0;
-    cut_words(filter->text, &w);
+    cut_words(filter->text, fc_sql(&l->reader, "indexed", NULL), &w);
     fc_buf_init(&sql, MAX_SQL);
     fc_buf_puts(&sql, "SELECT " SHORT_COLUMNS ", '{}' FROM pictures p");
-    write_where(filter, &w, &sql);
+    const char *like =
+        fc_sql(&l->reader, " AND p.prompt LIKE ? ESCAPE '\\'", " AND p.prompt ILIKE ? ESCAPE '\\'");
+    write_where(filter, &w, like, &sql);
     fc_buf_puts(&sql, filter->job ? " ORDER BY p.number LIMIT ?" : " ORDER BY p.id DESC LIMIT ?");
     fc_status status = sql.status != FC_OK ? sql.status : w.match.status;
     if (status == FC_OK) {
@@ -183,13 +187,13 @@ fc_status fc_library_pictures(fc_library *l, const fc_picture_filter *filter, fc
 
 /* ---- writing ---- */
 
-static fc_status insert_picture(fc_library *l, const fc_picture_row *p, fc_err *err)
+static fc_status insert_picture(fc_library *l, const fc_picture_row *p, int64_t *id, fc_err *err)
 {
     fc_query q;
     fc_query_begin(&q, &l->writer,
                    "INSERT INTO pictures (job, number, path, seed, width, height, bytes, created, format,"
                    " prompt, negative_prompt, model, styles, parameters)"
-                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
                    err);
     fc_query_text(&q, p->job);
     fc_query_int(&q, p->index);
@@ -205,6 +209,7 @@ static fc_status insert_picture(fc_library *l, const fc_picture_row *p, fc_err *
     fc_query_text(&q, p->model);
     fc_query_text(&q, p->styles);
     fc_query_text(&q, p->parameters);
+    *id = fc_query_row(&q) ? fc_query_get_int(&q, 0) : 0;
     return fc_query_end(&q, NULL);
 }
 
@@ -214,7 +219,8 @@ static fc_status insert_styles(fc_library *l, const fc_picture_row *p, int64_t i
     json_t *styles = json_loads(p->styles, 0, NULL);
     for (size_t i = 0; i < json_array_size(styles) && status == FC_OK; i++) {
         fc_query q;
-        fc_query_begin(&q, &l->writer, "INSERT OR IGNORE INTO picture_styles (style, picture) VALUES (?, ?)",
+        fc_query_begin(&q, &l->writer,
+                       "INSERT INTO picture_styles (style, picture) VALUES (?, ?) ON CONFLICT DO NOTHING",
                        err);
         fc_query_text(&q, json_string_value(json_array_get(styles, i)));
         fc_query_int(&q, id);
@@ -228,8 +234,7 @@ fc_status fc_library_picture_add(fc_library *l, const fc_picture_row *picture, i
 {
     fc_status status = fc_lib_begin(&l->writer, err);
     if (status != FC_OK) return status;
-    status = insert_picture(l, picture, err);
-    *id = status == FC_OK ? sqlite3_last_insert_rowid(l->writer.db) : 0;
+    status = insert_picture(l, picture, id, err);
     if (status != FC_OK) goto out;
     status = insert_styles(l, picture, *id, err);
     if (status != FC_OK) goto out;
@@ -316,9 +321,10 @@ fc_status fc_library_count(fc_library *l, fc_library_counts *out, fc_err *err)
     if (status != FC_OK) return status;
     fc_query_begin(&q, &l->reader, "SELECT state, count(*) FROM jobs GROUP BY state", err);
     while (fc_query_row(&q)) {
+        char name[16];
         fc_job_state state;
-        if (fc_job_state_from_name((const char *)sqlite3_column_text(q.stmt, 0), &state))
-            out->jobs[state] = fc_query_get_int(&q, 1);
+        fc_query_copy_text(&q, 0, name, sizeof name);
+        if (fc_job_state_from_name(name, &state)) out->jobs[state] = fc_query_get_int(&q, 1);
     }
     return fc_query_end(&q, NULL);
 }

@@ -1,40 +1,59 @@
-/* One statement of SQLite from begin to end, with errors that stick, and transactions. */
+/* One statement of SQL from begin to end, with errors that stick, and transactions. What runs it is a store:
+ * SQLite (store_sqlite.c) or PostgreSQL (store_pg.c). Statements are written in what both understand, with ?
+ * for parameters; where their words differ, fc_sql chooses. */
 #ifndef FC_APP_QUEUE_QUERY_H
 #define FC_APP_QUEUE_QUERY_H
 
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/arena.h"
 #include "base/status.h"
 
-enum { FC_LIB_STATEMENTS = 48 };
+enum { FC_QUERY_PARAMS = 24, FC_QUERY_NUMBER = 24 };
 
-typedef struct fc_lib_statement {
-    const char *sql; /* a literal: compared by address */
-    sqlite3_stmt *stmt;
-} fc_lib_statement;
+typedef struct fc_lib_store fc_lib_store;
 
 typedef struct fc_lib_conn {
+    const fc_lib_store *store;
+    void *link;           /* the store's own */
     pthread_mutex_t lock; /* recursive: a transaction holds it around its queries */
-    sqlite3 *db;
-    double deadline; /* fc_now() when the running query is given up; 0: never */
-    double seconds;  /* what a query may take; 0: no limit */
-    fc_lib_statement kept[FC_LIB_STATEMENTS];
-    int kept_count;
+    double seconds;       /* what a query may take; 0: no limit */
+    bool in_transaction;
 } fc_lib_conn;
 
 /* One statement from begin to end; holds the connection's mutex meanwhile. After the first failure the other
  * calls are no-ops and end returns it. */
 typedef struct fc_query {
     fc_lib_conn *conn;
-    sqlite3_stmt *stmt;
-    bool kept;
-    int bound;
     fc_status status;
     fc_err *err;
+    const char *sql;
+    bool keep; /* sql is a literal: its statement is kept for the next time */
+    int bound;
+    void *handle; /* the store's: sqlite3_stmt, or PGresult after the first row was asked for */
+    int row;      /* PostgreSQL: the current one; its parameters as text */
+    const char *values[FC_QUERY_PARAMS];
+    char numbers[FC_QUERY_PARAMS][FC_QUERY_NUMBER];
 } fc_query;
+
+/* What a store does; after a failure it sets q->status and tells q->err. */
+struct fc_lib_store {
+    const char *begin; /* begins a transaction that writes */
+    void (*prepare)(fc_query *q);
+    void (*bind_text)(fc_query *q, const char *value);
+    void (*bind_int)(fc_query *q, int64_t value);
+    bool (*row)(fc_query *q);
+    int (*end)(fc_query *q); /* behind the last row: how many were changed */
+    int64_t (*get_int)(const fc_query *q, int column);
+    const char *(*get_text)(const fc_query *q, int column); /* NULL for NULL; gone with the row */
+    void (*close)(fc_lib_conn *conn);
+};
+
+fc_status fc_lib_conn_init(fc_lib_conn *conn, fc_err *err) FC_MUST_USE;
+void fc_lib_conn_fini(fc_lib_conn *conn);
+/* The one of two wordings that conn's store understands. */
+const char *fc_sql(const fc_lib_conn *conn, const char *sqlite, const char *postgresql);
 
 /* sql is a literal; its statement is kept for the next time. */
 void fc_query_begin(fc_query *q, fc_lib_conn *conn, const char *sql, fc_err *err);
@@ -49,6 +68,8 @@ fc_status fc_query_end(fc_query *q, int *changes) FC_MUST_USE;
 int64_t fc_query_get_int(const fc_query *q, int column);
 /* A copy in the arena; "" for NULL. A full arena makes q fail. */
 const char *fc_query_get_text(fc_query *q, int column, fc_arena *arena);
+/* Into out, cut at its size. */
+void fc_query_copy_text(const fc_query *q, int column, char *out, size_t size);
 bool fc_query_is_null(const fc_query *q, int column);
 
 /* begin locks the connection; end commits when *status is OK, else rolls back, and unlocks. */
@@ -56,7 +77,5 @@ fc_status fc_lib_begin(fc_lib_conn *conn, fc_err *err) FC_MUST_USE;
 fc_status fc_lib_end(fc_lib_conn *conn, fc_status status, fc_err *err) FC_MUST_USE;
 /* A statement without parameters and rows. */
 fc_status fc_lib_run(fc_lib_conn *conn, const char *sql, fc_err *err) FC_MUST_USE;
-/* The failure that a code of SQLite means; db may be NULL. */
-fc_status fc_lib_failed(sqlite3 *db, int code, fc_err *err);
 
 #endif

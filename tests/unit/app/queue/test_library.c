@@ -1,4 +1,4 @@
-/* app/library: jobs and pictures in SQLite. */
+/* app/queue: the library, the same tests on SQLite and on PostgreSQL. */
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include "app/queue/library.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "support/postgres.h"
 #include "support/support.h"
 
 enum { MANY = 64 };
@@ -18,16 +19,28 @@ typedef struct fixture {
     char path[300];
 } fixture;
 
-static int open_fixture(void **state)
+static int open_at(void **state, const char *path)
 {
-    static int number;
     fixture *f = fc_calloc(1, sizeof *f);
     fc_err err;
-    snprintf(f->path, sizeof f->path, "%s/library%d.sqlite3", fc_test_tmpdir(), number++);
+    snprintf(f->path, sizeof f->path, "%s", path);
     fc_arena_init(&f->arena, 64 << 20);
     assert_ok(fc_library_open(f->path, &f->library, &err), &err);
     *state = f;
     return 0;
+}
+
+static int open_fixture(void **state)
+{
+    static int number;
+    char name[40];
+    snprintf(name, sizeof name, "library%d.sqlite3", number++);
+    return open_at(state, fc_test_tmp_path(name));
+}
+
+static int open_postgres(void **state)
+{
+    return open_at(state, postgres_database());
 }
 
 static int close_fixture(void **state)
@@ -428,22 +441,26 @@ static void threads_share_it(void **state)
     assert_int_equal(counts.pictures, 80);
 }
 
+#define TESTS_OF_BOTH(X)                                                                                     \
+    X(jobs_go_through_their_states), X(an_idempotency_key_is_unique), X(the_queue_survives),                 \
+        X(jobs_are_listed_newest_first), X(a_picture_keeps_what_it_is_told),                                 \
+        X(a_failed_addition_leaves_nothing), X(the_search_finds), X(long_searches_are_cut),                  \
+        X(trash_and_favourites), X(threads_share_it)
+
 int main(void)
 {
-#define WITH_LIBRARY(test) cmocka_unit_test_setup_teardown(test, open_fixture, close_fixture)
-    const struct CMUnitTest tests[] = {
-        WITH_LIBRARY(jobs_go_through_their_states),
-        WITH_LIBRARY(an_idempotency_key_is_unique),
-        WITH_LIBRARY(the_queue_survives),
-        WITH_LIBRARY(jobs_are_listed_newest_first),
-        WITH_LIBRARY(a_picture_keeps_what_it_is_told),
-        WITH_LIBRARY(a_failed_addition_leaves_nothing),
-        WITH_LIBRARY(the_search_finds),
-        WITH_LIBRARY(long_searches_are_cut),
-        WITH_LIBRARY(trash_and_favourites),
-        WITH_LIBRARY(only_one_program_at_a_time),
+#define ON_SQLITE(test)   cmocka_unit_test_setup_teardown(test, open_fixture, close_fixture)
+#define ON_POSTGRES(test) cmocka_unit_test_setup_teardown(test, open_postgres, close_fixture)
+    const struct CMUnitTest sqlite[] = {
+        TESTS_OF_BOTH(ON_SQLITE),
+        ON_SQLITE(only_one_program_at_a_time),
         cmocka_unit_test(foreign_and_damaged_files_are_refused),
-        WITH_LIBRARY(threads_share_it),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest postgres[] = {TESTS_OF_BOTH(ON_POSTGRES)};
+    int failed = cmocka_run_group_tests(sqlite, NULL, NULL);
+    if (!postgres_is_installed()) {
+        print_message("left out: PostgreSQL is not installed (apt-get install postgresql)\n");
+        return failed;
+    }
+    return failed + cmocka_run_group_tests(postgres, NULL, NULL);
 }
