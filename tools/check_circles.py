@@ -18,8 +18,6 @@ KNOWN = [
     {"src/engine/run_image.c", "src/engine/run_upscale.c"},
     {"src/server/compat/fooocus.c", "src/server/compat/fooocus_pictures.c"},
     {"src/server/http/compress.c", "src/server/http/http.c"},
-    {"src/backend/vulkan/" + f for f in ("attention.c", "batch.c", "elementwise.c", "memory.c", "norm.c", "pipelines.c",
-                                         "product.c", "selftest.c", "transfer.c", "views.c", "vulkan.c", "weights.c")},
 ]
 
 

@@ -2,7 +2,7 @@
 #include "backend/vulkan/batch.h"
 
 #include <string.h>
-#include "backend/vulkan/memory.h"
+#include "backend/vulkan/heap.h"
 #include "base/clock.h"
 
 #define WAIT_SLICE_NS 20000000u /* how long a stop may go unseen */
@@ -14,20 +14,6 @@
 #define FIRST_WORK_CPU   2e8 /* the same for drivers that compute on the CPU */
 #define MIN_WORK         2e7
 #define MAX_WORK         2e11
-
-/* ---- failures ---- */
-
-static bool is_call(const fc_dev *dev, const char *call)
-{
-    return strcmp(dev->fail_call, call) == 0;
-}
-
-VkResult vk_inject(fc_dev *dev, const char *call, VkResult r)
-{
-    if (dev->fail_at > 0 && is_call(dev, call) && --dev->fail_at == 0)
-        return dev->fail_lost ? VK_ERROR_DEVICE_LOST : VK_ERROR_OUT_OF_DEVICE_MEMORY;
-    return r;
-}
 
 /* ---- opening ---- */
 

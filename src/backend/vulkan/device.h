@@ -1,6 +1,7 @@
 /* An opened graphics device, and what the files of this folder share. Order of the layers here, each over the
- * one before: loader, caps, memory (device memory and addresses), batch (recording and waiting), pipelines,
- * transfer (uploads and downloads), weights, the ops. */
+ * one before: loader, caps, fail, heap (device memory), batch (recording and waiting), memory (what waits for
+ * device memory, and addresses), pipelines, transfer (uploads and downloads), weights, the ops, selftest, and
+ * vulkan, which opens it all. */
 #ifndef FC_BACKEND_VULKAN_DEVICE_H
 #define FC_BACKEND_VULKAN_DEVICE_H
 

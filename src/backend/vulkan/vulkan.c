@@ -2,7 +2,6 @@
 #include "backend/vulkan/vulkan.h"
 
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,29 +14,6 @@
 #include "base/str.h"
 
 #define SCRATCH_ADDRESSES ((size_t)64 << 30) /* address space; memory comes when an op asks */
-
-/* ---- failures ---- */
-
-fc_status vk_fail_text(fc_dev *dev, fc_status status, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(dev->why, sizeof dev->why, format, args);
-    va_end(args);
-    return status;
-}
-
-fc_status vk_fail(fc_dev *dev, VkResult r, const char *what)
-{
-    if (r == VK_ERROR_OUT_OF_DEVICE_MEMORY || r == VK_ERROR_OUT_OF_HOST_MEMORY)
-        return vk_fail_text(dev, FC_NOMEM, "%s: %s", what, vk_result_name(r));
-    if (r == VK_ERROR_DEVICE_LOST) {
-        (void)vk_fail_text(dev, FC_DEVICE, "the graphics card or its driver stopped answering (%s)", what);
-        dev->status = FC_DEVICE;
-        return FC_DEVICE;
-    }
-    return vk_fail_text(dev, FC_INTERNAL, "%s: %s (%d)", what, vk_result_name(r), (int)r);
-}
 
 /* ---- choosing ---- */
 
@@ -215,6 +191,7 @@ static void vk_close(fc_dev *dev)
         (void)dev->f.DeviceWaitIdle(dev->handle);
         vk_batches_close(dev);
         vk_pipelines_close(dev);
+        vk_addresses_close(dev);
         vk_heap_close(dev);
         dev->f.DestroyDevice(dev->handle, NULL);
     }
