@@ -103,6 +103,13 @@ static fc_model_files files_of(const json_t *files, const fc_params *params, fc_
     };
 }
 
+/* [width, height]: a picture that comes in, without a mask of its own. */
+static fc_work_picture picture_of(const json_t *size)
+{
+    return (fc_work_picture){.width = (int32_t)json_integer_value(json_array_get(size, 0)),
+                             .height = (int32_t)json_integer_value(json_array_get(size, 1))};
+}
+
 fc_status plan_request(planned *p, fc_request *request, const json_t *files, uint64_t random_seed,
                        fc_err *err)
 {
@@ -120,7 +127,8 @@ fc_status plan_request(planned *p, fc_request *request, const json_t *files, uin
                                  .styles = p->styles,
                                  .wildcards = p->wildcards,
                                  .files = &p->files,
-                                 .random_seed = random_seed};
+                                 .random_seed = random_seed,
+                                 .picture = picture_of(json_object_get(files, "picture"))};
     return fc_plan_make(&input, &p->arena, &p->plan, err);
 }
 

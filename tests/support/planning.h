@@ -17,8 +17,8 @@ typedef struct planned {
 
 /* Styles of tests/data/plan_styles come before the built-in ones, wildcards of tests/data/plan_wildcards too.
  * files: object with refiner, vae, preview_decoder, performance_lora, loras (paths of the request's LoRAs),
- * known_loras, embeddings (names, paths are d/NAME); NULL: none. The model is "b.safetensors". Takes request.
- * Call planned_fini whatever comes back. */
+ * known_loras, embeddings (names, paths are d/NAME), picture ([width, height] of one that comes in); NULL:
+ * none. The model is "b.safetensors". Takes request. Call planned_fini whatever comes back. */
 fc_status plan_request(planned *p, fc_request *request, const json_t *files, uint64_t random_seed,
                        fc_err *err);
 /* request: JSON text that must be right. */

@@ -13,37 +13,6 @@
 
 enum { MAX_TEXT = 1 << 20, MIN_PAIRS = 3, MAX_TRAILING_LINES = 8 };
 
-static const struct {
-    const char *label, *key;
-} pairs[] = {
-    /* in the order of writing */
-    {"Steps", "steps"},
-    {"Sampler", "sampler"},
-    {"Seed", "seed"},
-    {"Size", "resolution"},
-    {"CFG scale", "guidance_scale"},
-    {"Sharpness", "sharpness"},
-    {"ADM Guidance", "adm_guidance"},
-    {"Model", "base_model"},
-    {"Model hash", "base_model_hash"},
-    {"Performance", "performance"},
-    {"Scheduler", "scheduler"},
-    {"VAE", "vae"},
-    {"Raw prompt", "prompt"},
-    {"Raw negative prompt", "negative_prompt"},
-    {"Styles", "styles"}, /* Fooocus leaves them out and guesses them from the text */
-    {"Refiner", "refiner_model"},
-    {"Refiner hash", "refiner_model_hash"},
-    {"Refiner Switch", "refiner_switch"},
-    {"Adaptive CFG", "adaptive_cfg"},
-    {"Clip skip", "clip_skip"},
-    {"Overwrite Switch", "overwrite_switch"},
-    {"Refiner Swap Method", "refiner_swap_method"},
-    {"Recipe", "recipe"},
-    {"Raw", "raw"},
-    {"Fast VAE", "fast_vae"},
-};
-
 /* Names shown for samplers. The first id of a name is the one read back; the _gpu ones compute the same. */
 static const struct {
     const char *id, *shown;
@@ -102,7 +71,7 @@ static void put_value(fc_buf *out, const char *value)
 
 static void put_sampler(const json_t *record, const char *id, fc_buf *out)
 {
-    const char *scheduler = json_string_value(json_object_get(record, "scheduler"));
+    const char *scheduler = json_string_value(json_object_get(record, FC_RECORD_KEY(scheduler)));
     const char *shown = fc_a1111_sampler_shown(id);
     fc_buf_puts(out, shown);
     if (shown != id && scheduler && strcmp(scheduler, "karras") == 0) fc_buf_puts(out, karras_suffix);
@@ -124,34 +93,34 @@ static void put_stem(const char *name, fc_buf *out)
     fc_buf_append(out, stem, n);
 }
 
-static bool is_model_key(const char *key)
-{
-    return strcmp(key, "base_model") == 0 || strcmp(key, "refiner_model") == 0 || strcmp(key, "vae") == 0;
-}
-
 static bool has_refiner(const json_t *record)
 {
-    const char *name = json_string_value(json_object_get(record, "refiner_model"));
+    const char *name = json_string_value(json_object_get(record, FC_RECORD_KEY(refiner_model)));
     return name && !fc_str_eq_nocase(name, "none");
 }
 
-static void put_pair(const json_t *record, const char *label, const char *key, fc_buf *out)
+/* The value as this text has it. */
+static void put_shaped(const json_t *record, const fc_record_row *row, const char *plain, fc_buf *out)
+{
+    if (row->shape == FC_SHAPE_SAMPLER)
+        put_sampler(record, plain, out);
+    else if (row->shape == FC_SHAPE_SIZE)
+        put_size(plain, out);
+    else if (row->shape == FC_SHAPE_MODEL && strcmp(plain, row->nothing) != 0)
+        put_stem(plain, out);
+    else
+        fc_buf_puts(out, plain);
+}
+
+static void put_pair(const json_t *record, const fc_record_row *row, fc_buf *out)
 {
     fc_buf text, value;
     fc_buf_init(&text, MAX_TEXT);
     fc_buf_init(&value, MAX_TEXT);
-    bool refiner_less = fc_str_starts(label, "Refiner") && !has_refiner(record);
-    if (!refiner_less && fc_record_text(record, key, &text)) {
-        const char *plain = fc_buf_cstr(&text);
-        if (strcmp(key, "sampler") == 0)
-            put_sampler(record, plain, &value);
-        else if (strcmp(key, "resolution") == 0)
-            put_size(plain, &value);
-        else if (is_model_key(key))
-            put_stem(plain, &value);
-        else
-            fc_buf_puts(&value, plain);
-        fc_buf_printf(out, "%s: ", label);
+    bool of_refiner = row->when == FC_RECORD_REFINED || row->when == FC_RECORD_REFINED_CHANGED;
+    if ((!of_refiner || has_refiner(record)) && fc_record_text(record, row->key, &text)) {
+        put_shaped(record, row, fc_buf_cstr(&text), &value);
+        fc_buf_printf(out, "%s: ", row->plain);
         put_value(out, fc_buf_cstr(&value));
         fc_buf_puts(out, ", ");
     }
@@ -160,10 +129,21 @@ static void put_pair(const json_t *record, const char *label, const char *key, f
     fc_buf_fini(&value);
 }
 
+/* In the order of their places. */
+static void put_pairs(const json_t *record, fc_buf *out)
+{
+    for (int place = 1; place <= FC_RECORD_LAST; place++)
+        for (int i = 0; i < FC_RECORD_COUNT; i++)
+            if (fc_record_table[i].plain && fc_record_table[i].plain_place == place)
+                put_pair(record, &fc_record_table[i], out);
+}
+
+static const char lora_hashes[] = "Lora hashes", lora_weights[] = "Lora weights";
+
 /* One of two lists "name: x, name: y" in quotes: column 1 the weights, column 2 the hashes. */
 static void put_loras(const json_t *record, const char *label, size_t column, fc_buf *out)
 {
-    const json_t *list = json_object_get(record, "loras");
+    const json_t *list = json_object_get(record, FC_RECORD_KEY(loras));
     fc_buf text;
     fc_buf_init(&text, MAX_TEXT);
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -189,18 +169,18 @@ static void put_joined(const json_t *texts, fc_buf *out)
 
 void fc_a1111_write(const json_t *record, fc_buf *out)
 {
-    put_joined(json_object_get(record, "full_prompt"), out);
-    if (json_array_size(json_object_get(record, "full_negative_prompt")) > 0) {
+    const json_t *negative = json_object_get(record, FC_RECORD_KEY(full_negative_prompt));
+    put_joined(json_object_get(record, FC_RECORD_KEY(full_prompt)), out);
+    if (json_array_size(negative) > 0) {
         fc_buf_puts(out, "\nNegative prompt: ");
-        put_joined(json_object_get(record, "full_negative_prompt"), out);
+        put_joined(negative, out);
     }
     fc_buf_putc(out, '\n');
-    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
-        put_pair(record, pairs[i].label, pairs[i].key, out);
-    put_loras(record, "Lora hashes", 2, out);
-    put_loras(record, "Lora weights", 1, out);
+    put_pairs(record, out);
+    put_loras(record, lora_hashes, 2, out);
+    put_loras(record, lora_weights, 1, out);
     fc_buf_puts(out, "Version: ");
-    fc_record_text(record, "version", out);
+    fc_record_text(record, FC_RECORD_KEY(version), out);
 }
 
 /* ---- reading ---- */
@@ -268,11 +248,15 @@ static json_t *value_text(const span *value)
     return json_stringn(value->at, value->size);
 }
 
-static const char *key_of(const span *label)
+static bool is_label(const span *label, const char *text)
 {
-    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
-        if (strlen(pairs[i].label) == label->size && memcmp(pairs[i].label, label->at, label->size) == 0)
-            return pairs[i].key;
+    return strlen(text) == label->size && memcmp(text, label->at, label->size) == 0;
+}
+
+static const fc_record_row *row_of(const span *label)
+{
+    for (int i = 0; i < FC_RECORD_COUNT; i++)
+        if (fc_record_table[i].plain && is_label(label, fc_record_table[i].plain)) return &fc_record_table[i];
     return NULL;
 }
 
@@ -300,9 +284,9 @@ const char *fc_a1111_sampler_id(const char *shown, const char **scheduler)
 static void put_sampler_read(json_t *record, const char *text)
 {
     const char *scheduler, *id = fc_a1111_sampler_id(text, &scheduler);
-    if (scheduler && !json_object_get(record, "scheduler"))
-        json_object_set_new(record, "scheduler", json_string(scheduler));
-    json_object_set_new(record, "sampler", json_string(id ? id : text));
+    if (scheduler && !json_object_get(record, FC_RECORD_KEY(scheduler)))
+        json_object_set_new(record, FC_RECORD_KEY(scheduler), json_string(scheduler));
+    json_object_set_new(record, FC_RECORD_KEY(sampler), json_string(id ? id : text));
 }
 
 /* "a: 0.5, b: 1" -> [["a", 0.5], ["b", 1]] */
@@ -325,21 +309,26 @@ static json_t *read_loras(const char *text)
     return list;
 }
 
+static void take_row(json_t *record, const fc_record_row *row, const char *text)
+{
+    if (row->shape == FC_SHAPE_SAMPLER)
+        put_sampler_read(record, text);
+    else
+        json_object_set_new(record, row->key,
+                            row->shape == FC_SHAPE_SIZE ? read_size(text) : json_string(text));
+}
+
 static void take_pair(json_t *record, const span *label, const span *value)
 {
-    const char *key = key_of(label);
+    const fc_record_row *row = row_of(label);
     json_t *text = value_text(value);
     const char *plain = json_string_value(text);
     if (!plain) {
         /* not UTF-8: nothing to keep */
-    } else if (label->size == 12 && memcmp(label->at, "Lora weights", 12) == 0) {
-        json_object_set_new(record, "loras", read_loras(plain));
-    } else if (key && strcmp(key, "sampler") == 0) {
-        put_sampler_read(record, plain);
-    } else if (key && strcmp(key, "resolution") == 0) {
-        json_object_set_new(record, key, read_size(plain));
-    } else if (key) {
-        json_object_set(record, key, text);
+    } else if (is_label(label, lora_weights)) {
+        json_object_set_new(record, FC_RECORD_KEY(loras), read_loras(plain));
+    } else if (row) {
+        take_row(record, row, plain);
     } else {
         char name[80];
         snprintf(name, sizeof name, "%.*s", (int)(label->size < 79 ? label->size : 79), label->at);
@@ -375,15 +364,16 @@ static void take_texts(json_t *record, const char *text, const char *end)
     const char *positive_end = negative ? negative : end;
     while (positive_end > text && positive_end[-1] == '\n') positive_end--;
     while (end > text && end[-1] == '\n') end--;
-    json_object_set_new(record, "prompt", json_stringn(text, (size_t)(positive_end - text)));
+    json_object_set_new(record, FC_RECORD_KEY(prompt), json_stringn(text, (size_t)(positive_end - text)));
     if (negative && negative < end) {
         negative += sizeof mark - 1;
         while (negative < end && *negative == ' ') negative++;
-        json_object_set_new(record, "negative_prompt", json_stringn(negative, (size_t)(end - negative)));
+        json_object_set_new(record, FC_RECORD_KEY(negative_prompt),
+                            json_stringn(negative, (size_t)(end - negative)));
     } else {
-        json_object_set_new(record, "negative_prompt", json_string(""));
+        json_object_set_new(record, FC_RECORD_KEY(negative_prompt), json_string(""));
     }
-    json_object_set_new(record, "styles", json_string("[]"));
+    json_object_set_new(record, FC_RECORD_KEY(styles), json_string("[]"));
 }
 
 /* The line of settings: the last one, but for what extensions put behind it. *end becomes its end. */
@@ -414,7 +404,7 @@ json_t *fc_a1111_read(const char *text)
     json_t *record = json_object();
     if (!record) return NULL;
     read_pairs(last, end, record);
-    if (!json_object_get(record, "styles")) {
+    if (!json_object_get(record, FC_RECORD_KEY(styles))) {
         take_texts(record, text, last);
         fc_foreign_finish_labels(record);
     }

@@ -44,10 +44,10 @@ void fc_foreign_put_file(json_t *record, const char *key, const char *name)
 
 void fc_foreign_add_lora(json_t *record, const char *name, double weight)
 {
-    json_t *list = json_object_get(record, "loras"), *holder = json_object();
+    json_t *list = json_object_get(record, FC_RECORD_KEY(loras)), *holder = json_object();
     if (!json_is_array(list)) {
         list = json_array();
-        json_object_set_new(record, "loras", list);
+        json_object_set_new(record, FC_RECORD_KEY(loras), list);
     }
     fc_foreign_put_file(holder, "x", name);
     json_array_append_new(list, json_pack("[O?, f]", json_object_get(holder, "x"), weight));
@@ -56,7 +56,7 @@ void fc_foreign_add_lora(json_t *record, const char *name, double weight)
 
 void fc_foreign_put_size(json_t *record, long long width, long long height)
 {
-    json_object_set_new(record, "resolution", json_sprintf("(%lld, %lld)", width, height));
+    json_object_set_new(record, FC_RECORD_KEY(resolution), json_sprintf("(%lld, %lld)", width, height));
 }
 
 /* Schedules as AUTOMATIC1111, Forge, SwarmUI and others show them, in small letters without blanks and '_'.
@@ -125,12 +125,12 @@ static const char *sampler_id(const char *shown, const char **scheduler)
 void fc_foreign_put_sampler(json_t *record, const char *sampler, const char *scheduler)
 {
     const char *meant = NULL, *id = sampler ? sampler_id(sampler, &meant) : NULL;
-    if (sampler) json_object_set_new(record, "sampler", json_string(id ? id : sampler));
+    if (sampler) json_object_set_new(record, FC_RECORD_KEY(sampler), json_string(id ? id : sampler));
     if (scheduler && fc_str_eq_nocase(scheduler, "automatic"))
         meant = id && fc_str_starts(id, "dpmpp") ? "karras" : "normal";
     else if (scheduler && *scheduler)
         meant = schedule_id(scheduler) ? schedule_id(scheduler) : scheduler;
-    if (meant) json_object_set_new(record, "scheduler", json_string(meant));
+    if (meant) json_object_set_new(record, FC_RECORD_KEY(scheduler), json_string(meant));
 }
 
 /* ---- flat objects ---- */
@@ -185,9 +185,12 @@ static const struct {
     {"clipstopatlayer", SKIP},
 };
 
-static const char *const record_keys[] = {
-    [PROMPT] = "prompt", [NEGATIVE] = "negative_prompt", [SEED] = "seed",
-    [STEPS] = "steps",   [CFG] = "guidance_scale",       [SKIP] = "clip_skip"};
+/* Where a value goes as it is; FC_RECORD_COUNT: it needs more than that. */
+static const fc_record_id record_rows[] = {
+    [PROMPT] = FC_R_prompt,     [NEGATIVE] = FC_R_negative_prompt, [SEED] = FC_R_seed,
+    [STEPS] = FC_R_steps,       [CFG] = FC_R_guidance_scale,       [WIDTH] = FC_RECORD_COUNT,
+    [HEIGHT] = FC_RECORD_COUNT, [SAMPLER] = FC_RECORD_COUNT,       [SCHEDULE] = FC_RECORD_COUNT,
+    [MODEL] = FC_RECORD_COUNT,  [VAE] = FC_RECORD_COUNT,           [SKIP] = FC_R_clip_skip};
 
 typedef struct flat {
     const json_t *of[SKIP + 1]; /* by meaning; NULL: not there */
@@ -257,14 +260,14 @@ static void take_loras(const json_t *object, json_t *record)
 
 static json_t *new_record(void)
 {
-    return json_pack("{s:s, s:s}", "styles", "[]", "negative_prompt", "");
+    return json_pack("{s:s, s:s}", FC_RECORD_KEY(styles), "[]", FC_RECORD_KEY(negative_prompt), "");
 }
 
 static void take_flat(const flat *f, const json_t *object, json_t *record)
 {
     for (int i = PROMPT; i <= SKIP; i++)
-        if (f->of[i] && record_keys[i])
-            json_object_set(record, record_keys[i], (json_t *)(uintptr_t)f->of[i]);
+        if (f->of[i] && record_rows[i] != FC_RECORD_COUNT)
+            json_object_set(record, fc_record_table[record_rows[i]].key, (json_t *)(uintptr_t)f->of[i]);
     take_size(f, record);
     const char *sampler = json_string_value(f->of[SAMPLER]), *schedule = json_string_value(f->of[SCHEDULE]);
     /* programs with one name for both call it scheduler */
@@ -273,10 +276,11 @@ static void take_flat(const flat *f, const json_t *object, json_t *record)
     else
         fc_foreign_put_sampler(record, sampler, schedule);
     if (json_integer_value(f->of[SKIP]) < 0) /* counted from the end by some */
-        json_object_set_new(record, "clip_skip", json_integer(-json_integer_value(f->of[SKIP])));
-    if (model_name(f->of[MODEL])) fc_foreign_put_file(record, "base_model", model_name(f->of[MODEL]));
+        json_object_set_new(record, FC_RECORD_KEY(clip_skip), json_integer(-json_integer_value(f->of[SKIP])));
+    if (model_name(f->of[MODEL]))
+        fc_foreign_put_file(record, FC_RECORD_KEY(base_model), model_name(f->of[MODEL]));
     const char *vae = model_name(f->of[VAE]);
-    if (vae && !fc_str_eq_nocase(vae, "automatic")) fc_foreign_put_file(record, "vae", vae);
+    if (vae && !fc_str_eq_nocase(vae, "automatic")) fc_foreign_put_file(record, FC_RECORD_KEY(vae), vae);
     take_loras(object, record);
 }
 
@@ -285,20 +289,26 @@ static void take_flat(const flat *f, const json_t *object, json_t *record)
 /* Keys of records that other programs do not write. */
 static bool is_record(const json_t *object)
 {
-    static const char *const own[] = {"metadata_scheme", "performance",     "adm_guidance", "sharpness",
-                                      "resolution",      "lora_combined_1", "full_prompt",  "base_model_hash",
-                                      "refiner_switch",  "styles",          "recipe",       "guidance_scale"};
-    int found = 0;
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) found += json_object_get(object, own[i]) != NULL;
+    static const fc_record_id own[] = {FC_R_metadata_scheme, FC_R_performance,    FC_R_adm_guidance,
+                                       FC_R_sharpness,       FC_R_resolution,     FC_R_full_prompt,
+                                       FC_R_base_model_hash, FC_R_refiner_switch, FC_R_styles,
+                                       FC_R_recipe,          FC_R_guidance_scale};
+    char lora[32];
+    fc_record_lora_key(1, lora);
+    int found = json_object_get(object, lora) != NULL;
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        found += json_object_get(object, fc_record_table[own[i]].key) != NULL;
     return found >= 2;
 }
 
 /* "Guidance Scale" -> guidance_scale; NULL: no label of a record. */
 static const char *key_of_label(const char *label)
 {
-    const fc_record_row *row;
-    for (size_t i = 0; (row = fc_record_row_at(i)); i++)
-        if (fc_str_eq_nocase(row->label, label)) return row->key;
+    for (int i = 0; i < FC_RECORD_COUNT; i++) {
+        const fc_record_row *row = &fc_record_table[i];
+        bool has_row = row->label && row->shape != FC_SHAPE_LORAS && row->shape != FC_SHAPE_TEXTS;
+        if (has_row && fc_str_eq_nocase(row->label, label)) return row->key;
+    }
     return NULL;
 }
 
@@ -308,17 +318,20 @@ static json_t *read_labels(const json_t *object)
     const char *label;
     json_t *value, *record = new_record();
     int found = 0, lora = 0;
+    char lora_label[32];
+    snprintf(lora_label, sizeof lora_label, "%s ", fc_record_table[FC_R_loras].label);
     json_object_foreach((json_t *)(uintptr_t)object, label, value)
     {
         const char *key = key_of_label(label);
-        bool is_lora = fc_str_starts(label, "LoRA ") && json_is_string(value);
+        bool is_lora = fc_str_starts(label, lora_label) && json_is_string(value);
         char lora_key[32];
-        if (is_lora) snprintf(lora_key, sizeof lora_key, "lora_combined_%d", ++lora);
+        if (is_lora) fc_record_lora_key(++lora, lora_key);
         if (!key && !is_lora) continue;
         json_object_set(record, is_lora ? lora_key : key, value);
         found++;
     }
-    if (found >= 4 && is_record(record) && json_object_get(object, "Performance")) return record;
+    if (found >= 4 && is_record(record) && json_object_get(object, fc_record_table[FC_R_performance].label))
+        return record;
     json_decref(record);
     return NULL;
 }

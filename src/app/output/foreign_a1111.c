@@ -1,6 +1,7 @@
 /* Labels that AUTOMATIC1111, Forge and civitai.com put into the line of settings and Fooocus does not. */
 #include <string.h>
 #include "app/output/foreign.h"
+#include "app/output/record.h"
 #include "base/str.h"
 #include "format/json.h"
 
@@ -63,7 +64,8 @@ static void take_resources(json_t *record, const char *value)
 void fc_foreign_take_label(json_t *record, const char *label, const char *value)
 {
     if (strcmp(label, "Schedule type") == 0)
-        fc_foreign_put_sampler(record, json_string_value(json_object_get(record, "sampler")), value);
+        fc_foreign_put_sampler(record, json_string_value(json_object_get(record, FC_RECORD_KEY(sampler))),
+                               value);
     else if (strcmp(label, "Civitai resources") == 0)
         take_resources(record, value);
     else if (!is_description(label))
@@ -73,8 +75,9 @@ void fc_foreign_take_label(json_t *record, const char *label, const char *value)
 /* Their sampler without a schedule in its name has even timesteps. */
 void fc_foreign_finish_labels(json_t *record)
 {
-    const char *name = json_string_value(json_object_get(record, "base_model"));
-    if (name) fc_foreign_put_file(record, "base_model", name);
-    if (!json_object_get(record, "scheduler") && !json_object_get(record, "performance"))
-        json_object_set_new(record, "scheduler", json_string("normal"));
+    const char *name = json_string_value(json_object_get(record, FC_RECORD_KEY(base_model)));
+    if (name) fc_foreign_put_file(record, FC_RECORD_KEY(base_model), name);
+    if (!json_object_get(record, FC_RECORD_KEY(scheduler)) &&
+        !json_object_get(record, FC_RECORD_KEY(performance)))
+        json_object_set_new(record, FC_RECORD_KEY(scheduler), json_string("normal"));
 }

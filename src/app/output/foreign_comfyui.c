@@ -2,6 +2,7 @@
  * text nodes at its two inputs, the empty latent, the chain of LoRAs up to the checkpoint. */
 #include <string.h>
 #include "app/output/foreign.h"
+#include "app/output/record.h"
 #include "base/str.h"
 
 enum { MAX_HOPS = 32 };
@@ -96,7 +97,7 @@ static void take_models(const json_t *graph, const json_t *sampler, json_t *reco
             json_array_insert_new(loras, 0, json_pack("[s, f]", lora, json_number_value(weight)));
         else if (!model && !lora && fc_str_starts(class_of(node), "ModelSampling"))
             fc_foreign_note(record, "its node %.60s was left out", class_of(node));
-        if (model) fc_foreign_put_file(record, "base_model", model);
+        if (model) fc_foreign_put_file(record, FC_RECORD_KEY(base_model), model);
         node = model ? NULL : node_at(graph, input(node, "model"));
     }
     for (size_t i = 0; i < json_array_size(loras); i++) {
@@ -135,13 +136,13 @@ fc_status fc_comfyui_read(const json_t *graph, json_t **record, fc_err *err)
     const char *positive = text_at(graph, input(sampler, "positive"));
     const char *negative = text_at(graph, input(sampler, "negative"));
     if (!positive) return not_read(err, "its prompt does not come from a text node");
-    json_t *r = json_pack("{s:s, s:s, s:s}", "prompt", positive, "negative_prompt", negative ? negative : "",
-                          "styles", "[]");
+    json_t *r = json_pack("{s:s, s:s, s:s}", FC_RECORD_KEY(prompt), positive, FC_RECORD_KEY(negative_prompt),
+                          negative ? negative : "", FC_RECORD_KEY(styles), "[]");
     if (!r) return fc_fail(err, FC_NOMEM, "out of memory for the settings of the picture");
     if (!negative) fc_foreign_note(r, "its negative prompt does not come from a text node and was left out");
-    take_value(graph, sampler, input(sampler, "noise_seed") ? "noise_seed" : "seed", r, "seed");
-    take_value(graph, sampler, "steps", r, "steps");
-    take_value(graph, sampler, "cfg", r, "guidance_scale");
+    take_value(graph, sampler, input(sampler, "noise_seed") ? "noise_seed" : "seed", r, FC_RECORD_KEY(seed));
+    take_value(graph, sampler, "steps", r, FC_RECORD_KEY(steps));
+    take_value(graph, sampler, "cfg", r, FC_RECORD_KEY(guidance_scale));
     fc_foreign_put_sampler(r, json_string_value(value_of(graph, input(sampler, "sampler_name"))),
                            json_string_value(value_of(graph, input(sampler, "scheduler"))));
     take_size(graph, sampler, r);

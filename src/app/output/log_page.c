@@ -112,6 +112,30 @@ static void text_rows(fc_buf *out, const json_t *texts, const char *label)
         row(out, label, json_string_value(json_array_get(texts, i)));
 }
 
+static void lora_rows(fc_buf *out, const json_t *record, const char *label)
+{
+    for (int i = 1; i <= FC_RECORD_MAX_LORAS; i++) {
+        char key[32], numbered[32];
+        fc_record_lora_key(i, key);
+        snprintf(numbered, sizeof numbered, "%s %d", label, i);
+        record_row(out, record, key, numbered);
+    }
+}
+
+static void record_rows(fc_buf *out, const json_t *record)
+{
+    for (int i = 0; i < FC_RECORD_COUNT; i++) {
+        const fc_record_row *r = &fc_record_table[i];
+        if (!r->label) continue;
+        if (r->shape == FC_SHAPE_LORAS)
+            lora_rows(out, record, r->label);
+        else if (r->shape == FC_SHAPE_TEXTS)
+            text_rows(out, json_object_get(record, r->key), r->label);
+        else
+            record_row(out, record, r->key, r->label);
+    }
+}
+
 static void write_settings(fc_buf *out, const json_t *record)
 {
     fc_buf json;
@@ -138,16 +162,7 @@ static void write_entry(fc_buf *out, const char *name, const json_t *record)
     fc_buf_puts(out, "\" alt=\"\">");
     escape(out, name);
     fc_buf_puts(out, "</a>\n<dl>\n");
-    const fc_record_row *r;
-    for (size_t i = 0; (r = fc_record_row_at(i)); i++) record_row(out, record, r->key, r->label);
-    for (int i = 1; i <= FC_RECORD_MAX_LORAS; i++) {
-        char key[32], label[32];
-        snprintf(key, sizeof key, "lora_combined_%d", i);
-        snprintf(label, sizeof label, "LoRA %d", i);
-        record_row(out, record, key, label);
-    }
-    text_rows(out, json_object_get(record, "full_prompt"), "Encoded text");
-    text_rows(out, json_object_get(record, "full_negative_prompt"), "Encoded negative text");
+    record_rows(out, record);
     write_settings(out, record);
     fc_buf_puts(out, "</dl>\n</div>\n");
 }

@@ -12,13 +12,13 @@
 enum { MAX_TEXT = 4 << 20, MAX_PICTURE = 256 << 20 };
 
 /* Fooocus keeps stems of model files and finds the installed file again. */
-static void cut_to_stem(json_t *record, const char *key)
+static void cut_to_stem(json_t *record, const fc_record_row *row)
 {
-    const char *name = json_string_value(json_object_get(record, key));
+    const char *name = json_string_value(json_object_get(record, row->key));
     size_t n;
-    if (!name || strcmp(name, "Default (model)") == 0) return;
+    if (!name || strcmp(name, row->nothing) == 0) return;
     const char *stem = fc_path_stem(name, &n);
-    json_object_set_new(record, key, json_stringn(stem, n));
+    json_object_set_new(record, row->key, json_stringn(stem, n));
 }
 
 /* "sub/file.safetensors : 0.5" -> "file : 0.5" */
@@ -36,14 +36,14 @@ static void cut_lora_row(json_t *record, const char *key, const char *text)
 
 static void write_fooocus(const json_t *record, fc_buf *out)
 {
-    static const char *const models[] = {"base_model", "refiner_model", "vae"};
     json_t *copy = json_copy((json_t *)(uintptr_t)record),
            *value; /* members are shared, the copy's own keys change */
     const char *key;
-    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) cut_to_stem(copy, models[i]);
+    for (int i = 0; i < FC_RECORD_COUNT; i++)
+        if (fc_record_table[i].shape == FC_SHAPE_MODEL) cut_to_stem(copy, &fc_record_table[i]);
     json_object_foreach((json_t *)(uintptr_t)record, key, value)
     {
-        if (strncmp(key, "lora_combined_", 14) == 0 && json_is_string(value))
+        if (fc_record_is_lora_key(key) && json_is_string(value))
             cut_lora_row(copy, key, json_string_value(value));
     }
     fc_json_write(copy, JSON_SORT_KEYS | JSON_ENSURE_ASCII, out);
