@@ -14,10 +14,6 @@ MEANT = [
 # circles that are still to be cut; the list only shrinks
 KNOWN = [
     {"src/app/output/" + f for f in ("a1111.c", "foreign.c", "foreign_a1111.c", "foreign_comfyui.c")},
-    {"src/engine/engine.c", "src/engine/recover.c"},
-    {"src/engine/run_image.c", "src/engine/run_upscale.c"},
-    {"src/server/compat/fooocus.c", "src/server/compat/fooocus_pictures.c"},
-    {"src/server/http/compress.c", "src/server/http/http.c"},
 ]
 
 

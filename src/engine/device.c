@@ -88,3 +88,39 @@ fc_status fc_engine_open_device(fc_engine *e, const fc_engine_config *c, fc_err 
     snprintf(e->passed_over, sizeof e->passed_over, "%.199s", why.message);
     return open_on(e, processor, NULL, c, err);
 }
+
+/* ---- what follows from it ---- */
+
+const char *fc_engine_type_name(fc_dtype act)
+{
+    return act == FC_F16 ? "f16" : act == FC_BF16 ? "bf16" : "f32";
+}
+
+/* The types of activations: what was asked for, or what the device is best at. f16 is too narrow for a VAE.
+ */
+static fc_status choose_types(fc_engine *e, fc_precision precision, fc_err *err)
+{
+    static const fc_dtype named[] = {
+        [FC_PRECISION_F32] = FC_F32, [FC_PRECISION_BF16] = FC_BF16, [FC_PRECISION_F16] = FC_F16};
+    e->act = precision == FC_PRECISION_AUTO ? e->info.best : named[precision];
+    e->act_wide = precision == FC_PRECISION_AUTO || e->act == FC_F16 ? e->info.best_wide : e->act;
+    if (e->info.dtypes & FC_DTYPE_BIT(e->act)) return FC_OK;
+    return fc_fail(err, FC_ARG, "%s does not compute in %s: choose another --precision, or auto",
+                   e->backend->name, fc_engine_type_name(e->act));
+}
+
+fc_status fc_engine_use_device(fc_engine *e, fc_err *err)
+{
+    struct fc_profile *profile = e->profile;
+    e->backend->info(e->dev, &e->info);
+    fc_cx_init(&e->cx, &(fc_cx_opts){.backend = e->backend, .dev = e->dev});
+    e->cx.profile = profile;
+    e->budget = fc_engine_budget(e, &e->config);
+    for (int i = 0; i < FC_ROLE_COUNT; i++) {
+        if (!e->model[i]) continue;
+        bool int8 = e->model[i]->packs.int8;
+        fc_packcache_init(&e->model[i]->packs, e->backend, e->dev, SIZE_MAX);
+        e->model[i]->packs.int8 = int8;
+    }
+    return choose_types(e, e->config.precision, err);
+}

@@ -46,6 +46,8 @@ fc_status fc_engine_open_with(const fc_backend *backend, const fc_engine_config 
 fc_status fc_engine_open_device(fc_engine *e, const fc_engine_config *config, fc_err *err) FC_MUST_USE;
 /* What follows from which device was opened: types, budget, the context, the models' caches. */
 fc_status fc_engine_use_device(fc_engine *e, fc_err *err) FC_MUST_USE;
+/* "bf16" */
+const char *fc_engine_type_name(fc_dtype act);
 
 /* recover.c */
 /* After a run that failed: whether it is worth another try, for which the device is ready then; hooks are
@@ -77,8 +79,6 @@ fc_status fc_engine_reserve(fc_engine *e, void (*run)(fc_cx *dry, void *user), v
                             fc_err *err) FC_MUST_USE;
 /* Clears what an earlier run left in cx; from now on the hooks' cancel flag stops it. NULL: nothing does. */
 void fc_engine_begin(fc_engine *e, const fc_hooks *hooks);
-/* "bf16" */
-const char *fc_engine_type_name(fc_dtype act);
 /* The model whose VAE is used; NULL before one is loaded. It may lack a VAE. */
 fc_model *fc_engine_vae_model(const fc_engine *e);
 /* Drops the packed weights of the text encoders, 1.6 GB of SDXL's 6.9: packing them anew for the next prompt
@@ -128,7 +128,7 @@ fc_status fc_engine_run_upscale(fc_engine *e, const fc_task *task, const fc_hook
 /* The picture drawn anew from its latent, at work.denoise. */
 fc_status fc_engine_redraw(fc_engine *e, const fc_task *task, const fc_pixels *picture, const fc_hooks *hooks,
                            fc_arena *arena, fc_picture *out, fc_err *err) FC_MUST_USE;
-/* src times the upscaler's scale (4 without an upscaler, by interpolation). */
+/* upscaler.c: src times the upscaler's scale (4 without an upscaler, by interpolation). */
 fc_status fc_engine_upscale(fc_engine *e, const fc_pixels *src, const fc_task *task, const fc_hooks *hooks,
                             fc_pixels *dst, fc_err *err) FC_MUST_USE;
 /* Samples and decodes: what every kind of run ends with. task: with its final size and start. */

@@ -4,14 +4,13 @@
 #include <zlib.h>
 #include "base/mem.h"
 #include "base/str.h"
-#include "server/server_impl.h"
+#include "server/http/http.h"
 
 enum { SMALL = 1400, /* fits into one packet anyway */ LARGE = 2 << 20, GZIP = 16, LEVEL = 5 };
 
 /* "gzip", "gzip;q=0.5", "*": yes; "gzip;q=0": no. */
-static bool reads_gzip(fc_http *h)
+static bool reads_gzip(const char *at)
 {
-    const char *at = fc_http_header(h, "Accept-Encoding");
     while (at && *at) {
         at += strspn(at, " \t,");
         size_t name = strcspn(at, " \t,;"), whole = strcspn(at, ",");
@@ -34,9 +33,9 @@ static bool is_text(const char *type)
     return type && (fc_str_starts(type, "text/") || strstr(type, "json") || strstr(type, "svg"));
 }
 
-bool fc_http_can_compress(fc_http *h, const char *type, size_t size)
+bool fc_http_can_compress(const char *accepted, const char *type, size_t size)
 {
-    return size >= SMALL && size <= LARGE && is_text(type) && reads_gzip(h);
+    return size >= SMALL && size <= LARGE && is_text(type) && reads_gzip(accepted);
 }
 
 bool fc_gzip(const void *data, size_t size, fc_buf *out)

@@ -115,7 +115,7 @@ void fc_http_add_header(fc_http *h, const char *name, const char *value)
 static bool set_compressed(fc_http *h, unsigned status, const char *type, const void *data, size_t size)
 {
     fc_buf small;
-    if (!fc_http_can_compress(h, type, size)) return false;
+    if (!fc_http_can_compress(fc_http_header(h, "Accept-Encoding"), type, size)) return false;
     fc_buf_init(&small, MAX_ANSWER);
     bool done = fc_gzip(data, size, &small) && small.len < size;
     if (done) set(h, status, MHD_create_response_from_buffer(small.len, small.data, MHD_RESPMEM_MUST_COPY));

@@ -126,7 +126,8 @@ bool fc_head_check(fc_http *h);
 
 /* ---- compress.c ---- */
 
-bool fc_http_can_compress(fc_http *h, const char *type, size_t size);
+/* accepted: the client's Accept-Encoding; NULL: it has none. */
+bool fc_http_can_compress(const char *accepted, const char *type, size_t size);
 bool fc_gzip(const void *data, size_t size, fc_buf *out); /* false: out of memory */
 
 /* ---- the page (assets.c) ---- */
