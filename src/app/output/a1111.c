@@ -8,46 +8,11 @@
 #include "app/common/number_text.h"
 #include "app/output/foreign.h"
 #include "app/output/record.h"
+#include "app/output/sampler_name.h"
 #include "base/file.h"
 #include "base/str.h"
 
 enum { MAX_TEXT = 1 << 20, MIN_PAIRS = 3, MAX_TRAILING_LINES = 8 };
-
-/* Names shown for samplers. The first id of a name is the one read back; the _gpu ones compute the same. */
-static const struct {
-    const char *id, *shown;
-} samplers[] = {
-    {"euler", "Euler"},
-    {"euler_ancestral", "Euler a"},
-    {"heun", "Heun"},
-    {"dpm_2", "DPM2"},
-    {"dpm_2_ancestral", "DPM2 a"},
-    {"lms", "LMS"},
-    {"dpm_fast", "DPM fast"},
-    {"dpm_adaptive", "DPM adaptive"},
-    {"dpmpp_2s_ancestral", "DPM++ 2S a"},
-    {"dpmpp_sde", "DPM++ SDE"},
-    {"dpmpp_sde_gpu", "DPM++ SDE"},
-    {"dpmpp_2m", "DPM++ 2M"},
-    {"dpmpp_2m_sde", "DPM++ 2M SDE"},
-    {"dpmpp_2m_sde_gpu", "DPM++ 2M SDE"},
-    {"dpmpp_3m_sde", "DPM++ 3M SDE"},
-    {"dpmpp_3m_sde_gpu", "DPM++ 3M SDE"},
-    {"lcm", "LCM"},
-    {"tcd", "TCD"},
-    {"restart", "Restart"},
-    {"ddim", "DDIM"},
-    {"uni_pc", "UniPC"},
-};
-
-static const char karras_suffix[] = " Karras";
-
-const char *fc_a1111_sampler_shown(const char *id)
-{
-    for (size_t i = 0; i < sizeof samplers / sizeof samplers[0]; i++)
-        if (strcmp(samplers[i].id, id) == 0) return samplers[i].shown;
-    return id;
-}
 
 /* ---- writing ---- */
 
@@ -72,9 +37,9 @@ static void put_value(fc_buf *out, const char *value)
 static void put_sampler(const json_t *record, const char *id, fc_buf *out)
 {
     const char *scheduler = json_string_value(json_object_get(record, FC_RECORD_KEY(scheduler)));
-    const char *shown = fc_a1111_sampler_shown(id);
+    const char *shown = fc_sampler_shown(id);
     fc_buf_puts(out, shown);
-    if (shown != id && scheduler && strcmp(scheduler, "karras") == 0) fc_buf_puts(out, karras_suffix);
+    if (shown != id && scheduler && strcmp(scheduler, "karras") == 0) fc_buf_puts(out, FC_KARRAS_SUFFIX);
 }
 
 /* "(1152, 896)" -> "1152x896" */
@@ -268,22 +233,10 @@ static json_t *read_size(const char *text)
     return json_sprintf("(%.*s, %s)", (int)(x - text), text, x + 1);
 }
 
-const char *fc_a1111_sampler_id(const char *shown, const char **scheduler)
-{
-    char name[64];
-    const char *id = NULL;
-    snprintf(name, sizeof name, "%s", shown);
-    *scheduler = fc_str_ends(name, karras_suffix) ? "karras" : NULL;
-    if (*scheduler) name[strlen(name) - strlen(karras_suffix)] = '\0';
-    for (size_t i = sizeof samplers / sizeof samplers[0]; i-- > 0;)
-        if (fc_str_eq_nocase(samplers[i].shown, name)) id = samplers[i].id;
-    return id ? id : fc_choice_find(fc_choice_sampler, name);
-}
-
 /* Unknown names stay, so that the request can name them in a warning. */
 static void put_sampler_read(json_t *record, const char *text)
 {
-    const char *scheduler, *id = fc_a1111_sampler_id(text, &scheduler);
+    const char *scheduler, *id = fc_sampler_id(text, &scheduler);
     if (scheduler && !json_object_get(record, FC_RECORD_KEY(scheduler)))
         json_object_set_new(record, FC_RECORD_KEY(scheduler), json_string(scheduler));
     json_object_set_new(record, FC_RECORD_KEY(sampler), json_string(id ? id : text));

@@ -11,11 +11,4 @@ void fc_a1111_write(const json_t *record, fc_buf *out);
  * know ("DPM++ 2M SDE Karras") becomes ours. */
 json_t *fc_a1111_read(const char *text);
 
-/* The name that programs of that family show for a sampler: "DPM++ 2M SDE"; the id itself when it has none.
- */
-const char *fc_a1111_sampler_shown(const char *id);
-/* The other way: the id, and *scheduler "karras" when the name ends so, else NULL. NULL: no such name. Ids
- * are names too. */
-const char *fc_a1111_sampler_id(const char *shown, const char **scheduler);
-
 #endif

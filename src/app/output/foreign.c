@@ -1,137 +1,11 @@
 /* See foreign.h. One table of names serves all flat objects. */
 #include "app/output/foreign.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include "app/common/number_text.h"
-#include "app/output/a1111.h"
 #include "app/output/record.h"
-#include "app/settings/params.h"
-#include "base/buf.h"
+#include "app/output/sampler_name.h"
 #include "base/str.h"
-#include "format/json.h"
-
-enum { MAX_TEXT = 1 << 20, MAX_NOTES = 20 };
-
-/* ---- for readers ---- */
-
-void fc_foreign_note(json_t *record, const char *format, ...)
-{
-    char text[400];
-    json_t *notes = json_object_get(record, FC_FOREIGN_NOTES);
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    if (!notes) {
-        notes = json_array();
-        json_object_set_new(record, FC_FOREIGN_NOTES, notes);
-    }
-    size_t n = strlen(text);
-    while (n > 0 && !fc_utf8_valid(text, n)) text[--n] = '\0'; /* cut in the middle of a character */
-    if (json_array_size(notes) < MAX_NOTES) json_array_append_new(notes, json_string(text));
-}
-
-void fc_foreign_put_file(json_t *record, const char *key, const char *name)
-{
-    char path[4096];
-    size_t n = strlen(name);
-    if (n >= sizeof path) return;
-    for (size_t i = 0; i <= n; i++) path[i] = name[i] == '\\' ? '/' : name[i];
-    json_object_set_new(record, key, json_string(path));
-}
-
-void fc_foreign_add_lora(json_t *record, const char *name, double weight)
-{
-    json_t *list = json_object_get(record, FC_RECORD_KEY(loras)), *holder = json_object();
-    if (!json_is_array(list)) {
-        list = json_array();
-        json_object_set_new(record, FC_RECORD_KEY(loras), list);
-    }
-    fc_foreign_put_file(holder, "x", name);
-    json_array_append_new(list, json_pack("[O?, f]", json_object_get(holder, "x"), weight));
-    json_decref(holder);
-}
-
-void fc_foreign_put_size(json_t *record, long long width, long long height)
-{
-    json_object_set_new(record, FC_RECORD_KEY(resolution), json_sprintf("(%lld, %lld)", width, height));
-}
-
-/* Schedules as AUTOMATIC1111, Forge, SwarmUI and others show them, in small letters without blanks and '_'.
- */
-static const struct {
-    const char *shown, *id;
-} schedules[] = {
-    {"karras", "karras"},
-    {"exponential", "exponential"},
-    {"sgmuniform", "sgm_uniform"},
-    {"simple", "simple"},
-    {"normal", "normal"},
-    {"uniform", "normal"},
-    {"ddim", "ddim_uniform"},
-    {"ddimuniform", "ddim_uniform"},
-    {"alignyoursteps", "align_your_steps"},
-    {"ays", "align_your_steps"},
-    {"turbo", "turbo"},
-    {"lcm", "lcm"},
-    {"tcd", "tcd"},
-};
-
-static void squeeze(const char *name, char out[40])
-{
-    size_t n = 0;
-    for (; *name && n < 39; name++)
-        if (*name != ' ' && *name != '_' && *name != '-')
-            out[n++] = *name >= 'A' && *name <= 'Z' ? (char)(*name + 32) : *name;
-    out[n] = '\0';
-}
-
-static const char *schedule_id(const char *shown)
-{
-    char name[40];
-    squeeze(shown, name);
-    for (size_t i = 0; i < sizeof schedules / sizeof schedules[0]; i++)
-        if (strcmp(schedules[i].shown, name) == 0) return schedules[i].id;
-    return NULL;
-}
-
-/* "k_euler_a", "sample_dpmpp_2m", "dpmpp_2m_k" -> an id of ours, with the schedule that the ending means. */
-static const char *sampler_id(const char *shown, const char **scheduler)
-{
-    static const char *const prefixes[] = {"k_", "sample_", ""};
-    static const char *const others[][2] = {
-        {"euler_a", "euler_ancestral"},       {"euler ancestral", "euler_ancestral"},
-        {"dpm_2_a", "dpm_2_ancestral"},       {"dpmpp_2s", "dpmpp_2s_ancestral"},
-        {"dpmpp_2s_a", "dpmpp_2s_ancestral"}, {"dpm++ 2s ancestral", "dpmpp_2s_ancestral"},
-        {"dpm++ 2m sde", "dpmpp_2m_sde"},     {"unipc", "uni_pc"}};
-    for (size_t p = 0; p < sizeof prefixes / sizeof prefixes[0]; p++) {
-        char name[64];
-        const char *rest = fc_str_starts(shown, prefixes[p]) ? shown + strlen(prefixes[p]) : shown;
-        snprintf(name, sizeof name, "%s", rest);
-        bool karras = fc_str_ends(name, "_k");
-        if (karras) name[strlen(name) - 2] = '\0';
-        if (karras && scheduler) *scheduler = "karras";
-        for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-            if (fc_str_eq_nocase(name, others[i][0])) return others[i][1];
-        const char *found = NULL, *id = fc_a1111_sampler_id(name, &found);
-        if (id && found && scheduler) *scheduler = found;
-        if (id) return id;
-    }
-    return NULL;
-}
-
-void fc_foreign_put_sampler(json_t *record, const char *sampler, const char *scheduler)
-{
-    const char *meant = NULL, *id = sampler ? sampler_id(sampler, &meant) : NULL;
-    if (sampler) json_object_set_new(record, FC_RECORD_KEY(sampler), json_string(id ? id : sampler));
-    if (scheduler && fc_str_eq_nocase(scheduler, "automatic"))
-        meant = id && fc_str_starts(id, "dpmpp") ? "karras" : "normal";
-    else if (scheduler && *scheduler)
-        meant = schedule_id(scheduler) ? schedule_id(scheduler) : scheduler;
-    if (meant) json_object_set_new(record, FC_RECORD_KEY(scheduler), json_string(meant));
-}
 
 /* ---- flat objects ---- */
 
@@ -205,7 +79,7 @@ static flat sort_members(const json_t *object)
     json_object_foreach((json_t *)(uintptr_t)object, key, value)
     {
         char name[40];
-        squeeze(key, name);
+        fc_name_squeeze(key, name);
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
             if (strcmp(names[i].name, name) != 0 || json_is_null(value) || f.of[names[i].is]) continue;
             f.of[names[i].is] = value;
@@ -271,7 +145,7 @@ static void take_flat(const flat *f, const json_t *object, json_t *record)
     take_size(f, record);
     const char *sampler = json_string_value(f->of[SAMPLER]), *schedule = json_string_value(f->of[SCHEDULE]);
     /* programs with one name for both call it scheduler */
-    if (!sampler && schedule && sampler_id(schedule, NULL))
+    if (!sampler && schedule && fc_sampler_id_of_others(schedule, NULL))
         fc_foreign_put_sampler(record, schedule, NULL);
     else
         fc_foreign_put_sampler(record, sampler, schedule);

@@ -27,7 +27,7 @@ void fc_foreign_take_label(json_t *record, const char *label, const char *value)
 /* After the last label of a line that no Fooocus wrote. */
 void fc_foreign_finish_labels(json_t *record);
 
-/* ---- for readers ---- */
+/* ---- for readers: foreign_put.c ---- */
 
 void fc_foreign_note(json_t *record, const char *format, ...) FC_PRINTF(2, 3);
 /* A sampler and a scheduler as others call them ("euler_a", "k_dpmpp_2m", "DPM++ 2M Karras", "SGM Uniform").

@@ -7,8 +7,8 @@
 #include "app/common/json_text.h"
 #include "app/common/number_text.h"
 #include "app/models/files.h"
-#include "app/output/a1111.h"
 #include "app/output/metadata.h"
+#include "app/output/sampler_name.h"
 #include "app/queue/trash.h"
 #include "base/file.h"
 #include "server/compat/a1111.h"
@@ -53,7 +53,7 @@ static void describe(const made *m, fc_buf *out)
     if (*m->row->negative_prompt) fc_buf_printf(out, "\nNegative prompt: %s", m->row->negative_prompt);
     fc_buf_printf(
         out, "\nSteps: %d, Sampler: %s, Schedule type: %s, CFG scale: %s, Seed: %" PRIu64 ", Size: %dx%d, ",
-        (int)number_in(m, "steps", 20), fc_a1111_sampler_shown(text_in(m, "sampler", "euler")),
+        (int)number_in(m, "steps", 20), fc_sampler_shown(text_in(m, "sampler", "euler")),
         fc_a1111_scheduler_label(text_in(m, "scheduler", "normal")), cfg, m->row->seed, (int)m->row->width,
         (int)m->row->height);
     fc_buf_printf(out, "Model: %s, Version: Fooocus in C %s", json_string_value(model), FC_VERSION);
@@ -125,7 +125,7 @@ static json_t *describe_first(const made *m)
         "{s:o, s:I, s:i, s:i, s:o, s:s, s:f, s:i, s:o, s:o, s:o, s:i, s:f}", "negative_prompt",
         fc_json_text(row->negative_prompt), "seed", (json_int_t)row->seed, "width", row->width, "height",
         row->height, "sd_model_name", model_name(row), "sampler_name",
-        fc_a1111_sampler_shown(text_in(m, "sampler", "euler")), "cfg_scale", number_in(m, "cfg", 7), "steps",
+        fc_sampler_shown(text_in(m, "sampler", "euler")), "cfg_scale", number_in(m, "cfg", 7), "steps",
         (int)number_in(m, "steps", 20), "sd_vae_name", fc_json_text(text_in(m, "vae", "Automatic")), "styles",
         styles ? json_deep_copy(styles) : json_array(), "extra_generation_params",
         json_pack("{s:s}", "Schedule type", fc_a1111_scheduler_label(text_in(m, "scheduler", "normal"))),

@@ -1,7 +1,7 @@
 /* Names of samplers and schedulers as AUTOMATIC1111's clients write them. */
 #include <stdio.h>
 #include <string.h>
-#include "app/output/a1111.h"
+#include "app/output/sampler_name.h"
 #include "app/settings/params.h"
 #include "base/str.h"
 #include "server/compat/a1111.h"
@@ -36,7 +36,7 @@ static const struct {
 const char *fc_a1111_read_sampler(fc_http *h, const char *shown, const char **scheduler)
 {
     char name[64];
-    const char *id = fc_a1111_sampler_id(shown, scheduler);
+    const char *id = fc_sampler_id(shown, scheduler);
     if (id) return id;
     snprintf(name, sizeof name, "%s", shown);
     size_t n = strlen(name);
@@ -47,7 +47,7 @@ const char *fc_a1111_read_sampler(fc_http *h, const char *shown, const char **sc
         if (!fc_str_eq_nocase(other_samplers[i].theirs, name)) continue;
         if (other_samplers[i].stands_in)
             fc_http_warn(h, "sampler_name: %s is not offered, %s is used", other_samplers[i].theirs,
-                         fc_a1111_sampler_shown(other_samplers[i].id));
+                         fc_sampler_shown(other_samplers[i].id));
         return other_samplers[i].id;
     }
     return NULL;
@@ -64,8 +64,8 @@ void fc_a1111_samplers(fc_http *h)
         for (size_t k = 0; k < sizeof other_samplers / sizeof other_samplers[0]; k++)
             if (!other_samplers[k].stands_in && strcmp(other_samplers[k].id, id) == 0)
                 json_array_append_new(aliases, json_string(other_samplers[k].theirs));
-        json_array_append_new(list, json_pack("{s:s, s:o, s:{}}", "name", fc_a1111_sampler_shown(id),
-                                              "aliases", aliases, "options"));
+        json_array_append_new(
+            list, json_pack("{s:s, s:o, s:{}}", "name", fc_sampler_shown(id), "aliases", aliases, "options"));
     }
     fc_http_json(h, 200, list);
 }
