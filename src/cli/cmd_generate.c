@@ -43,6 +43,7 @@ static void catch_signals(void)
 typedef struct screen {
     tty tty;
     bool json;
+    bool broken_model; /* a file in a folder of models was the reason of the failure */
 } screen;
 
 /* ---- JSON lines ---- */
@@ -249,6 +250,7 @@ static fc_status generate(cli_args *args, screen *s, fc_err *err)
     if (fflush(stdout) != 0 || ferror(stdout))
         status = fc_fail(err, FC_IO, "the pictures are saved, but standard output does not take their names");
 out:
+    s->broken_model = status == FC_FORMAT && err && models_blamed(config, err->message);
     fc_engine_close(engine);
     fc_config_close(config);
     return status;
@@ -282,7 +284,7 @@ int cli_generate(int argc, char **argv)
         tty_clear(&s.tty);
         if (s.json) json_error(&err);
         code = cli_fail(&err);
-        if (err.status == FC_FORMAT && !s.json && !args.from)
+        if (s.broken_model && !s.json)
             fputs("A broken model file is named and fetched again by: fooocus models verify\n", stderr);
     }
     cli_args_fini(&args);

@@ -72,6 +72,23 @@ static fc_status each_file(const store *s, visit *fn, void *user, fc_err *err)
     return status;
 }
 
+/* In *user, a text, the place of what follows the file's path when it begins with that. */
+static fc_status skip_path(const store *s, const model_file *f, void *user, fc_err *err)
+{
+    const char **text = user;
+    size_t n = strlen(f->path);
+    (void)s, (void)err;
+    if (fc_str_starts(*text, f->path) && strchr(":/ ", (*text)[n])) *text += n;
+    return FC_OK;
+}
+
+bool models_blamed(fc_config *config, const char *message)
+{
+    const store s = {.config = config};
+    const char *rest = message;
+    return each_file(&s, skip_path, &rest, NULL) == FC_OK && rest != message;
+}
+
 static uint64_t file_bytes(const char *path)
 {
     struct stat st;

@@ -44,6 +44,8 @@ fc_status models_verify(const models_args *a, const char *path, const fc_catalog
  * question; elsewhere the flag itself is the consent. */
 fc_status models_fetch_for(const fc_request *request, const fc_config *config, models_args *a,
                            fc_err *err) FC_MUST_USE;
+/* Whether the message of an error begins with a file that `fooocus models verify` looks at. */
+bool models_blamed(fc_config *config, const char *message);
 /* Set by ctrl-C. */
 const atomic_int *models_cancel(void);
 

@@ -302,6 +302,32 @@ static void test_broken_model(void **state)
     expect(EXIT_FORMAT, "mine.safetensors", WORDS("generate", "x", SMALL));
 }
 
+/* What `models verify` does not look at is not said to be mended by it. */
+static void test_other_broken_files(void **state)
+{
+    static const char hint[] = "models verify";
+    fc_err err = {0};
+    (void)state;
+    write_text(in_home("models/checkpoints/x"), "");
+    assert_ok(fc_file_write_atomic(program_path(in_home("models/checkpoints/whole.safetensors")), tiny.data,
+                                   tiny.size, &err),
+              &err);
+    write_text(in_home("presets/torn.json"), "{\"default_cfg_scale\": 4,");
+    write_text(in_home("torn.png"), "\x89PNG\r\n\x1a\nno picture");
+    write_text(in_home("far.safetensors"), "no model");
+    const char *const *cases[] = {
+        WORDS("generate", "x", SMALL, "--preset", "torn"),
+        WORDS("generate", "x", SMALL, "--image", program_path(in_home("torn.png")), "--vary", "subtle"),
+        WORDS("generate", "--from", program_path(in_home("torn.png"))),
+        WORDS("generate", "x", SMALL, "--model", program_path(in_home("far.safetensors"))),
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        program p = run(NULL, EXIT_FORMAT, "", cases[i]);
+        if (strstr(p.err, hint)) fail_msg("case %zu: %s", i, p.err);
+        program_free(&p);
+    }
+}
+
 /* ---- config and doctor ---- */
 
 static void test_config(void **state)
@@ -460,6 +486,7 @@ int main(void)
         T(test_doctor),
         T(test_fooocus_folder),
         T(test_broken_model),
+        T(test_other_broken_files),
         T(test_homes),
         T(test_completion),
     };
