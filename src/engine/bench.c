@@ -13,25 +13,14 @@ fc_task fc_bench_task(int32_t width, int32_t height, int32_t steps)
 {
     static const char *const positive[] = {"a lighthouse by the sea at sunset, watercolor, detailed"};
     static const char *const negative[] = {"blurry, low quality, text"};
-    return (fc_task){.recipe = FC_RECIPE_2_5,
-                     .positive = {positive, 1, 1},
-                     .negative = {negative, 1, 1},
-                     .seed = 1,
-                     .width = width,
-                     .height = height,
-                     .steps = steps,
-                     .sampler = "dpmpp_2m_sde_gpu",
-                     .scheduler = "karras",
-                     .cfg = 7,
-                     .adaptive_cfg = 7,
-                     .sharpness = 2,
-                     .adm_positive = 1.5,
-                     .adm_negative = 0.8,
-                     .adm_end = 0.3,
-                     .clip_skip = 2,
-                     .image = 1,
-                     .images = 1,
-                     .steps_total = steps};
+    fc_task task = fc_task_ordinary();
+    task.positive = (fc_text_list){positive, 1, 1};
+    task.negative = (fc_text_list){negative, 1, 1};
+    task.width = width;
+    task.height = height;
+    task.steps = task.steps_total = steps;
+    task.image = task.images = 1;
+    return task;
 }
 
 fc_status fc_bench_text(fc_engine *e, const fc_task *task, fc_err *err)

@@ -39,11 +39,6 @@ typedef struct run {
     int32_t step_base; /* steps done by an earlier part of this picture's run */
 } run;
 
-const fc_recipe *fc_recipe_of(fc_recipe_id id)
-{
-    return id == FC_RECIPE_1_0 ? &fc_recipe_1_0 : &fc_recipe_2_5;
-}
-
 /* ---- conditions ---- */
 
 /* What a step with this model and these texts takes of the stack, and a preview beside it. */

@@ -114,14 +114,10 @@ typedef struct fc_task {
     fc_recipe_id recipe;
     fc_text_list positive, negative;
     uint64_t seed;
-    int32_t width, height; /* pixels, multiples of 8; with a picture in work its size decides */
     int32_t steps;
-    const char *sampler, *scheduler; /* names of the tables in diffusion/ */
-    double cfg;                      /* guidance scale; 1: no negative pass */
-    double adaptive_cfg;             /* mimicked scale (recipe 2.5) */
-    double sharpness;
-    double adm_positive, adm_negative, adm_end;
-    int32_t clip_skip;   /* 2: the usual last but one layer */
+#define FC_TASK_SETTING(type, name, ordinary) type name;
+#include "engine/task.def"
+#undef FC_TASK_SETTING
     int32_t switch_step; /* the refiner takes over after step index switch_step; ignored without a refiner */
     fc_swap_method swap;
     fc_start_image start;
@@ -129,11 +125,13 @@ typedef struct fc_task {
     const fc_task_input *inputs;
     int32_t input_count;
     const fc_freeu_numbers *freeu; /* NULL: off */
-    bool fast_vae;                 /* decode with the preview decoder */
     int32_t image, images;         /* for events: 1-based place in the job */
     int32_t steps_before,
         steps_total; /* for events: sampling steps of the job before this image, and in all */
 } fc_task;
+
+/* What is drawn where no request says it (measuring, tests): recipe 2.5, seed 1, 30 steps, no texts. */
+fc_task fc_task_ordinary(void);
 
 /* A finished picture. */
 typedef struct fc_picture {

@@ -10,6 +10,19 @@ static json_t *texts_json(const char *const *texts, int32_t count)
     return array;
 }
 
+static json_t *bool_json(bool value)
+{
+    return json_boolean(value);
+}
+
+static json_t *whole_json(int32_t value)
+{
+    return json_integer(value);
+}
+
+#define SETTING_JSON(value)                                                                                  \
+    _Generic(value, bool: bool_json, int32_t: whole_json, double: json_real, const char *: json_string)(value)
+
 json_t *planned_image_json(const fc_plan_image *image)
 {
     const fc_task *t = &image->task;
@@ -22,23 +35,17 @@ json_t *planned_image_json(const fc_plan_image *image)
     json_object_set_new(o, "seed", json_sprintf("%" PRIu64, t->seed));
     json_object_set_new(o, "steps", json_integer(t->steps));
     json_object_set_new(o, "switch", json_integer(t->switch_step));
-    json_object_set_new(o, "width", json_integer(t->width));
-    json_object_set_new(o, "height", json_integer(t->height));
-    json_object_set_new(o, "clip_skip", json_integer(t->clip_skip));
     json_object_set_new(o, "image", json_integer(t->image));
     json_object_set_new(o, "images", json_integer(t->images));
     json_object_set_new(o, "steps_before", json_integer(t->steps_before));
     json_object_set_new(o, "steps_total", json_integer(t->steps_total));
-    json_object_set_new(o, "cfg", json_real(t->cfg));
-    json_object_set_new(o, "adaptive_cfg", json_real(t->adaptive_cfg));
-    json_object_set_new(o, "sharpness", json_real(t->sharpness));
     json_object_set_new(o, "denoise", json_real(t->start.denoise));
     json_object_set_new(o, "adm", json_pack("[f,f,f]", t->adm_positive, t->adm_negative, t->adm_end));
     json_object_set_new(o, "pooled", json_pack("[i,i]", t->positive.pooled, t->negative.pooled));
-    json_object_set_new(o, "sampler", json_string(t->sampler));
-    json_object_set_new(o, "scheduler", json_string(t->scheduler));
     json_object_set_new(o, "swap", json_string(t->swap == FC_SWAP_JOINT ? "joint" : "separate"));
-    json_object_set_new(o, "fast_vae", json_boolean(t->fast_vae));
+#define FC_TASK_SETTING(type, name, ordinary) json_object_set_new(o, #name, SETTING_JSON(t->name));
+#include "engine/task.def"
+#undef FC_TASK_SETTING
     return o;
 }
 

@@ -7,22 +7,14 @@
 
 fc_task run_task(const char *const *positive, const char *const *negative)
 {
-    return (fc_task){.recipe = FC_RECIPE_1_0,
-                     .positive = {positive, 1, 1},
-                     .negative = {negative, 1, 1},
-                     .seed = 1,
-                     .width = 256,
-                     .height = 256,
-                     .steps = 30,
-                     .sampler = "dpmpp_2m_sde_gpu",
-                     .scheduler = "karras",
-                     .cfg = 7,
-                     .sharpness = 2,
-                     .adm_positive = 1.5,
-                     .adm_negative = 0.8,
-                     .adm_end = 1,
-                     .clip_skip = 2,
-                     .switch_step = -1};
+    fc_task task = fc_task_ordinary();
+    task.recipe = FC_RECIPE_1_0;
+    task.positive = (fc_text_list){positive, 1, 1};
+    task.negative = (fc_text_list){negative, 1, 1};
+    task.width = task.height = 256;
+    task.adm_end = 1;
+    task.switch_step = -1;
+    return task;
 }
 
 fc_engine *run_engine(fc_precision precision, int threads)

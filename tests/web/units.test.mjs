@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
+import { parameterTexts } from "../../web/js/core/parameter_texts.js";
 import { unreadable, withoutChinese } from "../../web/js/core/script.js";
 import { changeWeight } from "../../web/js/core/weights.js";
 import { firstBelow, justify } from "../../web/js/widgets/justify.js";
@@ -120,9 +121,16 @@ test("events: any cut of the stream gives the same events", async () => {
 });
 
 test("languages: the same keys and the same blanks; every key used is there", () => {
-  const read = (lang) => JSON.parse(fs.readFileSync(path.join(WEB, `locales/${lang}.json`), "utf8"));
-  const en = read("en");
-  const zh = read("zh");
+  const read = (name) => JSON.parse(fs.readFileSync(path.join(WEB, `locales/${name}.json`), "utf8"));
+  const parameters = read("params");
+  const texts = (lang) => {
+    const own = read(lang);
+    for (const key of Object.keys(own))
+      assert.ok(!/^(param|choice)\./.test(key), `${key}: words of parameters stand in locales/params.json`);
+    return { ...own, ...parameterTexts(parameters, lang) };
+  };
+  const en = texts("en");
+  const zh = texts("zh");
   const blanks = (text) =>
     [...text.matchAll(/\{(\w+)\}/g)]
       .map((m) => m[1])
@@ -143,6 +151,17 @@ test("languages: the same keys and the same blanks; every key used is there", ()
   const used = [...source.matchAll(/\bt\((?:[^"`()]*\? )?"([\w.-]+)"/g)].map((m) => m[1]);
   assert.ok(used.length > 100, "the keys are found in the source");
   for (const key of used) assert.ok(key in en || `${key}.other` in en, `no text for ${key}`);
+});
+
+test("languages: every parameter that the page may show has a label, and no other name has one", () => {
+  const table = fs.readFileSync(path.join(ROOT, "src/app/settings/params.def"), "utf8");
+  const rows = [...table.matchAll(/^FC_PARAM\(\w+, (\w+), \w+,([^"]*)/gm)];
+  const shown = rows.filter((row) => !row[2].includes("FC_MARK_PRIVATE")).map((row) => row[1]);
+  const parameters = JSON.parse(fs.readFileSync(path.join(WEB, "locales/params.json"), "utf8"));
+  assert.ok(shown.length > 40, "the rows are found");
+  for (const name of shown) assert.ok(parameters[name]?.en?.label, `no words for ${name} in params.json`);
+  for (const name of Object.keys(parameters))
+    assert.ok(shown.includes(name), `there is no parameter ${name}`);
 });
 
 test("house rules: no markup from text, nothing from elsewhere, nothing inline", () => {

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "engine/engine.h"
 #include "support/nano.h"
+#include "support/runs.h"
 #include "support/support.h"
 #include "support/synth.h"
 
@@ -111,22 +112,15 @@ static void on_event(void *user, const fc_event *e)
 static fc_picture paint(const fc_model_choice *choice, fc_recipe_id recipe)
 {
     static const char *const positive = "a red fox in the snow", *const negative = "blurry";
-    const fc_task t = {.recipe = recipe,
-                       .positive = {&positive, 1, 1},
-                       .negative = {&negative, 1, 1},
-                       .seed = 7,
-                       .width = 64,
-                       .height = 64,
-                       .steps = 2,
-                       .sampler = "euler",
-                       .scheduler = "karras",
-                       .cfg = 7,
-                       .adaptive_cfg = 7,
-                       .adm_positive = 1.5,
-                       .adm_negative = 0.8,
-                       .adm_end = 0.3,
-                       .clip_skip = 2,
-                       .switch_step = choice->refiner ? 1 : -1};
+    fc_task t = run_task(&positive, &negative);
+    t.recipe = recipe;
+    t.seed = 7;
+    t.width = t.height = 64;
+    t.steps = 2;
+    t.sampler = "euler";
+    t.sharpness = 0;
+    t.adm_end = 0.3;
+    t.switch_step = choice->refiner ? 1 : -1;
     const fc_hooks hooks = {.on_event = on_event};
     fc_engine *e;
     fc_picture p;
@@ -246,20 +240,9 @@ static void test_strange_lender(void **state)
     fc_status status = fc_engine_load(e, &choice, NULL, &err);
     if (status == FC_OK) {
         const char *words = "a cat";
-        fc_task task = {.positive = {&words, 1, 1},
-                        .seed = 1,
-                        .width = 64,
-                        .height = 64,
-                        .steps = 1,
-                        .sampler = "euler",
-                        .scheduler = "karras",
-                        .cfg = 1,
-                        .adm_positive = 1.5,
-                        .adm_negative = 0.8,
-                        .adm_end = 0.3,
-                        .clip_skip = 2,
-                        .images = 1,
-                        .image = 1};
+        fc_task task = run_task(&words, &words);
+        task.width = task.height = 64;
+        task.steps = 1;
         status = fc_engine_run(e, &task, NULL, &p, &err);
     }
     assert_fails(status, FC_UNSUPPORTED, &err, NULL);

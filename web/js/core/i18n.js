@@ -1,6 +1,7 @@
 // Texts of the page in the language of the reader. ?lang= wins and is remembered; else what was
 // chosen before; else the browser's wish. English fills what a translation lacks.
 
+import { parameterTexts } from "./parameter_texts.js";
 import { prefs } from "./store.js";
 
 export const LANGUAGES = { en: "English", zh: "中文" };
@@ -29,16 +30,17 @@ function wanted() {
   return "en";
 }
 
-async function load(lang) {
-  const response = await fetch(`locales/${lang}.json`);
-  if (!response.ok) throw new Error(`locales/${lang}.json: ${response.status}`);
+async function load(name) {
+  const response = await fetch(`locales/${name}.json`);
+  if (!response.ok) throw new Error(`locales/${name}.json: ${response.status}`);
   return response.json();
 }
 
 export async function startLanguage() {
   current = wanted();
-  fallback = await load("en");
-  texts = current === "en" ? fallback : await load(current);
+  const [parameters, english, own] = await Promise.all(["params", "en", current].map(load));
+  fallback = { ...english, ...parameterTexts(parameters, "en") };
+  texts = { ...own, ...parameterTexts(parameters, current) };
   plural = new Intl.PluralRules(current);
   document.documentElement.lang = current === "zh" ? "zh-Hans" : current;
 }
