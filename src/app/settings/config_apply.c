@@ -8,18 +8,6 @@
 #include "base/file.h"
 #include "base/str.h"
 
-static const struct {
-    const char *key;
-    fc_param_id id;
-} plain[] = {
-    {"default_recipe", FC_P_recipe},           {"default_refiner_switch", FC_P_refiner_switch},
-    {"default_cfg_scale", FC_P_cfg},           {"default_sample_sharpness", FC_P_sharpness},
-    {"default_sampler", FC_P_sampler},         {"default_scheduler", FC_P_scheduler},
-    {"default_performance", FC_P_performance}, {"default_image_number", FC_P_count},
-    {"default_output_format", FC_P_format},    {"default_prompt_negative", FC_P_negative_prompt},
-    {"default_cfg_tsnr", FC_P_adaptive_cfg},   {"default_clip_skip", FC_P_clip_skip},
-};
-
 typedef struct applier {
     const fc_config *config;
     fc_request *request;
@@ -155,7 +143,9 @@ fc_status fc_config_apply(const fc_config *config, fc_request *request, fc_warn 
 {
     const applier a = {config, request, warn};
     if (!request) return fc_fail(err, FC_ARG, "there is no request to fill");
-    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) set_value(&a, plain[i].key, plain[i].id);
+    for (size_t i = 0; i < fc_config_table_size; i++)
+        if (fc_config_table[i].sets != FC_PARAM_COUNT)
+            set_value(&a, fc_config_table[i].key, fc_config_table[i].sets);
     const char *prompt = json_string_value(wanted(&a, "default_prompt", FC_P_prompt));
     if (prompt && *prompt) set(&a, "default_prompt", FC_P_prompt, prompt);
     set_model(&a);

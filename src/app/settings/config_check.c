@@ -9,10 +9,14 @@
 #include "base/str.h"
 
 const fc_config_row fc_config_table[] = {
-#define FC_CONFIG(key, kind, value, lowest, highest, choices)                                                \
-    {#key, value, choices, lowest, highest, FC_CONFIG_##kind},
+#define ROW(sets, key, kind, value, lowest, highest, choices)                                                \
+    {#key, value, choices, lowest, highest, FC_CONFIG_##kind, sets},
+#define FC_CONFIG(...)             ROW(FC_PARAM_COUNT, __VA_ARGS__)
+#define FC_CONFIG_SETS(param, ...) ROW(FC_P_##param, __VA_ARGS__)
 #include "app/settings/config.def"
 #undef FC_CONFIG
+#undef FC_CONFIG_SETS
+#undef ROW
 };
 const size_t fc_config_table_size = sizeof fc_config_table / sizeof *fc_config_table;
 

@@ -3,6 +3,7 @@
 #define FC_APP_SETTINGS_CONFIG_IMPL_H
 
 #include "app/settings/config.h"
+#include "app/settings/params.h"
 
 typedef enum fc_config_kind {
     FC_CONFIG_DIRS,
@@ -31,6 +32,7 @@ typedef struct fc_config_row {
     const char *choices;     /* "a|b|c" */
     double lowest, highest;
     fc_config_kind kind;
+    fc_param_id sets; /* the field of requests that takes the value as it is; FC_PARAM_COUNT: none */
 } fc_config_row;
 
 extern const fc_config_row fc_config_table[];
