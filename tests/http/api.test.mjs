@@ -274,7 +274,13 @@ test("catalogues", async () => {
     ["paint.safetensors"],
   );
   assert.equal((await post("/api/v1/models/refresh")).status, 200);
-  assert.ok((await get("/api/v1/presets")).body.length >= 1);
+  const presets = (await get("/api/v1/presets")).body.length;
+  assert.ok(presets >= 1);
+  fs.mkdirSync(path.join(server.home, "presets"), { recursive: true });
+  fs.writeFileSync(path.join(server.home, "presets/broken.json"), '{"default_cfg_scale": ');
+  const withBroken = (await get("/api/v1/presets")).body;
+  assert.equal(withBroken.length, presets + 1, "a broken preset does not take the others away");
+  assert.match(withBroken.find((p) => p.name === "broken").warnings[0], /cannot be read/);
   const system = (await get("/api/v1/system")).body;
   assert.ok(system.memory.total > 0 && system.models_installed === true);
   assert.equal((await get("/api/v1/session")).body.authentication, false);

@@ -298,18 +298,23 @@ static fc_status finish(fc_config *c, fc_status status, fc_config **config)
     return status;
 }
 
+void fc_config_find(const char *home, char *path, size_t size)
+{
+    const char *named = getenv("config_path");
+    if (named && *named)
+        snprintf(path, size, "%s", named);
+    else
+        snprintf(path, size, "%.4000s/config.txt", fc_home_dir(home));
+}
+
 fc_status fc_config_open(fc_config **config, const char *home, const char *preset, fc_warn warn, fc_err *err)
 {
     *config = NULL;
     fc_config *c = new_config(warn);
     if (!c) return fc_fail(err, FC_NOMEM, "out of memory for the settings");
-    const char *named = getenv("config_path");
     snprintf(c->home, sizeof c->home, "%s", fc_home_dir(home));
     snprintf(c->preset, sizeof c->preset, "%s", preset ? preset : "");
-    if (named && *named)
-        snprintf(c->file, sizeof c->file, "%s", named);
-    else
-        snprintf(c->file, sizeof c->file, "%.4000s/config.txt", c->home);
+    fc_config_find(home, c->file, sizeof c->file);
     return finish(c, fill(c, preset, err), config);
 }
 

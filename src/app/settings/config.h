@@ -45,6 +45,8 @@ fc_config_source fc_config_source_of(const fc_config *config, const char *key);
 /* "config.txt", "the environment variable default_model" ... what a person calls the source of a key. */
 void fc_config_describe_source(const fc_config *config, const char *key, fc_buf *out);
 const char *fc_config_file(const fc_config *config); /* the config.txt that was looked for */
+/* The config.txt that fc_config_open looks for: of the home, or the one that the environment names. */
+void fc_config_find(const char *home, char *path, size_t size);
 /* "0 to 1", "one of png, jpeg, webp": what the key may be. */
 void fc_config_describe_allowed(const char *key, fc_buf *out);
 

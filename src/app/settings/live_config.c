@@ -13,7 +13,7 @@ typedef struct stamp {
 } stamp;
 
 struct fc_live_config {
-    char home[4096], preset[256];
+    char home[4096], file[4096], preset[256];
     pthread_mutex_t lock; /* of all below */
     stamp stamp;
     fc_config *plain, *with_preset;
@@ -49,12 +49,13 @@ fc_status fc_live_config_open(fc_live_config **live, const char *home, const cha
     if (!l) return fc_fail(err, FC_NOMEM, "out of memory for the settings");
     snprintf(l->home, sizeof l->home, "%s", home);
     snprintf(l->preset, sizeof l->preset, "%s", preset ? preset : "");
+    fc_config_find(home, l->file, sizeof l->file);
+    l->stamp = read_stamp(l->file); /* first: what changes while it is read is read once more */
     fc_status status = read_files(l, &l->plain, &l->with_preset, err);
     if (status != FC_OK) {
         fc_free(l);
         return status;
     }
-    l->stamp = read_stamp(fc_config_file(l->plain));
     pthread_mutex_init(&l->lock, NULL);
     *live = l;
     return FC_OK;
@@ -69,12 +70,12 @@ void fc_live_config_close(fc_live_config *l)
     fc_free(l);
 }
 
-/* `lock` is held. The stamp is taken first: what changes while it is read is read once more. */
+/* `lock` is held. */
 static void refresh(fc_live_config *l)
 {
     fc_config *plain, *with_preset;
     fc_err err = {0};
-    stamp now = read_stamp(fc_config_file(l->plain));
+    stamp now = read_stamp(l->file);
     if (same(now, l->stamp)) return;
     l->stamp = now;
     if (read_files(l, &plain, &with_preset, &err) != FC_OK) {

@@ -211,7 +211,7 @@ static fc_status read_preset(fc_http *h, const char *name, json_t **out, fc_err 
     const fc_warn warn = {collect_warning, warnings};
     fc_request *request = fc_request_new();
     *out = NULL;
-    fc_status status = request ? fc_config_open(&config, h->server->home, name, warn, err)
+    fc_status status = request ? fc_config_with_preset(&config, fc_http_settings(h), name, warn, err)
                                : fc_fail(err, FC_NOMEM, "out of memory");
     if (status != FC_OK) goto out;
     status = fc_config_apply(config, request, warn, err);
@@ -227,6 +227,13 @@ out:
     return status;
 }
 
+/* A broken preset does not take the others away: it sets nothing, and says why. */
+static json_t *broken_preset(const char *name, const fc_err *err)
+{
+    return json_pack("{s:o, s:{}, s:[o]}", "name", fc_json_text(name), "parameters", "warnings",
+                     fc_json_text(err->message));
+}
+
 void fc_api_presets(fc_http *h)
 {
     fc_err err = {0};
@@ -236,8 +243,10 @@ void fc_api_presets(fc_http *h)
     fc_status status = fc_config_presets(h->server->home, &names, &err);
     for (size_t i = 0; i < names.count && status == FC_OK; i++) {
         json_t *preset;
-        status = read_preset(h, names.items[i], &preset, &err);
-        if (status == FC_OK) json_array_append_new(list, preset);
+        fc_err own = {0};
+        if (read_preset(h, names.items[i], &preset, &own) != FC_OK)
+            preset = broken_preset(names.items[i], &own);
+        json_array_append_new(list, preset);
     }
     if (status == FC_OK)
         fc_http_json(h, 200, json_incref(list));

@@ -15,6 +15,7 @@ import { ratioPicker } from "../widgets/ratios.js";
 import { languageSelect } from "./topbar.js";
 import { resetSettings } from "../core/actions.js";
 import { fileButton } from "./drop.js";
+import { toast } from "../core/toast.js";
 
 const COUNT_SLIDER_MAX = 32;
 
@@ -39,6 +40,7 @@ function presetSelect() {
     onchange: (name) => {
       const preset = app.get("presets").find((p) => p.name === name);
       if (!preset) return;
+      for (const warning of preset.warnings || []) toast(warning, { kind: "error" });
       const { loras, seed, prompt, ...rest } = preset.parameters || {};
       const changes = { ...rest };
       if (prompt) changes.prompt = prompt;
