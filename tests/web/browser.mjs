@@ -73,18 +73,38 @@ export async function generate(page, prompt) {
   await page.click("#generate");
 }
 
+/**
+ * Waits for what comes when drawing is over, however slow the machine is: it gives up only when the step that
+ * the page tells stays the same for as long as any other wait.
+ */
+export async function drawn(page, done, argument) {
+  const step = () => page.evaluate(() => document.querySelector(".progress-what")?.textContent);
+  for (;;) {
+    const before = await step();
+    try {
+      return await page.waitForFunction(done, argument);
+    } catch (error) {
+      if (error.name !== "TimeoutError" || (await step()) === before) throw error;
+    }
+  }
+}
+
 /** Makes a picture and waits until it is on the stage. */
 export async function draw(page, prompt) {
   await generate(page, prompt);
-  await page.waitForFunction((text) => {
-    const img = document.querySelector(".picture.final:not([hidden])");
-    return img && img.alt === text && img.complete && img.naturalWidth > 0;
-  }, prompt);
+  await drawn(
+    page,
+    (text) => {
+      const img = document.querySelector(".picture.final:not([hidden])");
+      return img && img.alt === text && img.complete && img.naturalWidth > 0;
+    },
+    prompt,
+  );
 }
 
-/** Waits until the picture on the stage has been decoded. */
+/** Waits until drawing is over and the picture on the stage has been decoded. */
 export async function finished(page) {
-  await page.waitForSelector("#generate:not([hidden])");
+  await drawn(page, () => !document.querySelector("#generate").hidden);
   await page.waitForFunction(() => {
     const img = document.querySelector(".picture.final");
     return img && !img.hidden && img.complete && img.naturalWidth > 0;

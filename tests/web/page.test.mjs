@@ -7,7 +7,7 @@ import path from "node:path";
 import { createRequire } from "node:module";
 import { after, afterEach, describe, test } from "node:test";
 import { startHub } from "../http/hub.mjs";
-import { CHROMIUM, closeBrowser, finished, generate, openBrowser } from "./browser.mjs";
+import { CHROMIUM, closeBrowser, draw, drawn, finished, generate, openBrowser } from "./browser.mjs";
 import { startLine } from "./line.mjs";
 import { modelsFolder, newHome, ROOT, runTool, startProgram } from "./program.mjs";
 
@@ -209,13 +209,7 @@ describe("page", { skip, concurrency: false }, () => {
 
   test("history: search, favourite, delete with undo, viewer keys", async () => {
     const page = await start();
-    for (const prompt of ["a blue boat", "a green tree"]) {
-      await generate(page, prompt);
-      await page.waitForFunction(
-        (p) => document.querySelector(".picture.final:not([hidden])")?.alt === p,
-        prompt,
-      );
-    }
+    for (const prompt of ["a blue boat", "a green tree"]) await draw(page, prompt);
     await page.getByRole("button", { name: "History" }).click();
     await page.waitForFunction(() => document.querySelectorAll(".tile").length === 2);
     await page.fill("#history .search", "boat");
@@ -266,10 +260,14 @@ describe("page", { skip, concurrency: false }, () => {
     await page.getByRole("toolbar").getByRole("button", { name: "Use these settings" }).click();
     await page.waitForFunction(() => document.getElementById("prompt").value === "the same once more");
     await page.click("#generate");
-    await page.waitForFunction((src) => {
-      const img = document.querySelector(".picture.final:not([hidden])");
-      return img && img.src !== src && img.complete && img.naturalWidth > 0;
-    }, first.src);
+    await drawn(
+      page,
+      (src) => {
+        const img = document.querySelector(".picture.final:not([hidden])");
+        return img && img.src !== src && img.complete && img.naturalWidth > 0;
+      },
+      first.src,
+    );
     assert.equal((await pixels()).hash, first.hash);
   });
 
@@ -292,13 +290,7 @@ describe("page", { skip, concurrency: false }, () => {
 
   test("two pictures compare over each other", async () => {
     const page = await start();
-    for (const prompt of ["first", "second"]) {
-      await generate(page, prompt);
-      await page.waitForFunction(
-        (p) => document.querySelector(".picture.final:not([hidden])")?.alt === p,
-        prompt,
-      );
-    }
+    for (const prompt of ["first", "second"]) await draw(page, prompt);
     await page.keyboard.press("Tab");
     await page.getByRole("button", { name: "History" }).click();
     await page.locator(".tile-open").first().focus();
@@ -426,10 +418,7 @@ describe("page", { skip, concurrency: false }, () => {
     assert.equal(await page.locator(".ratio").count(), card.sizes.length);
     await page.locator(".ratio").nth(1).click();
     await page.click("#generate");
-    await page.waitForFunction(
-      (w) => document.querySelector(".picture.final")?.naturalWidth === w,
-      card.sizes[1][0],
-    );
+    await drawn(page, (w) => document.querySelector(".picture.final")?.naturalWidth === w, card.sizes[1][0]);
     await finished(page);
   });
 
@@ -625,10 +614,7 @@ describe("page", { skip, concurrency: false }, () => {
     await page.unroute("**/api/v1/events");
     for (const tab of [page, second]) await tab.waitForSelector(".offline", { state: "hidden" });
     const done = (prompt) =>
-      second.waitForFunction(
-        (p) => document.querySelector(".picture.final:not([hidden])")?.alt === p,
-        prompt,
-      );
+      drawn(second, (p) => document.querySelector(".picture.final:not([hidden])")?.alt === p, prompt);
     await generate(page, "seen in both");
     await done("seen in both");
     await page.close();

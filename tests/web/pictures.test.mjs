@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import { after, afterEach, describe, test } from "node:test";
-import { CHROMIUM, closeBrowser, openBrowser } from "./browser.mjs";
+import { CHROMIUM, closeBrowser, drawn, openBrowser } from "./browser.mjs";
 import { startProgram } from "./program.mjs";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -50,10 +50,14 @@ describe("pictures", { skip, concurrency: false }, () => {
   const generateAndWait = async (page) => {
     const old = await page.getAttribute(".picture.final", "src");
     await page.click("#generate");
-    await page.waitForFunction((src) => {
-      const img = document.querySelector(".picture.final:not([hidden])");
-      return img && img.getAttribute("src") !== src && img.complete && img.naturalWidth > 0;
-    }, old);
+    await drawn(
+      page,
+      (src) => {
+        const img = document.querySelector(".picture.final:not([hidden])");
+        return img && img.getAttribute("src") !== src && img.complete && img.naturalWidth > 0;
+      },
+      old,
+    );
   };
 
   /** The newest picture of the history, dropped or pasted as a file. */
