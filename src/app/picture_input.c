@@ -157,6 +157,8 @@ fc_work_picture fc_picture_input_size(const fc_picture_input *in)
 
 /* ---- files ---- */
 
+static const char WITHOUT_UPSCALER[] = "lanczos"; /* interpolation alone, when that was asked for by name */
+
 static fc_status find_upscaler(const fc_params *params, const fc_config *config, fc_arena *arena,
                                fc_warn warn, fc_model_choice *models, fc_err *err)
 {
@@ -167,6 +169,7 @@ static fc_status find_upscaler(const fc_params *params, const fc_config *config,
         models->upscaler = params->upscaler;
         return FC_OK;
     }
+    if (fc_str_eq_nocase(params->upscaler, WITHOUT_UPSCALER)) return FC_OK;
     if (*params->upscaler)
         return fc_model_folder_find(&folder, "upscaler", params->upscaler, &models->upscaler, err);
     models->upscaler = fc_model_folder_path(&folder, UPSCALER_OF_FOOOCUS);

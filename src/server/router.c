@@ -57,7 +57,7 @@ static const fc_route routes[] = {
     {"POST", "/sdapi/v1/txt2img", fc_a1111_txt2img, 0},
     {"POST", "/sdapi/v1/img2img", fc_a1111_img2img, UPLOAD},
     {"POST", "/sdapi/v1/extra-single-image", fc_a1111_extra_single, UPLOAD},
-    {"POST", "/sdapi/v1/extra-batch-images", fc_a1111_unsupported, UPLOAD},
+    {"POST", "/sdapi/v1/extra-batch-images", fc_a1111_extra_batch, UPLOAD},
     {"POST", "/sdapi/v1/interrogate", fc_a1111_unsupported, UPLOAD},
     {"GET", "/sdapi/v1/options", fc_a1111_get_options, 0},
     {"POST", "/sdapi/v1/options", fc_a1111_set_options, 0},

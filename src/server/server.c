@@ -254,6 +254,7 @@ static void on_completed(void *user, struct MHD_Connection *connection, void **s
     fc_buf_fini(&h->body);
     json_decref(h->warnings);
     json_decref(h->form);
+    json_decref(h->parts);
     fc_config_close(h->settings);
     fc_arena_fini(&h->arena);
     fc_free(h);

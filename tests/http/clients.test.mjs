@@ -237,8 +237,7 @@ describe("AUTOMATIC1111's clients", () => {
       assert.match(answer.body.detail, new RegExp(`^${Object.keys(wish).at(-1)}: `));
       assert.ok(answer.body.error && answer.body.errors === answer.body.detail);
     }
-    for (const target of ["extra-batch-images", "interrogate"])
-      assert.equal((await post(`/sdapi/v1/${target}`, {})).status, 501, target);
+    assert.equal((await post("/sdapi/v1/interrogate", {})).status, 501);
     for (const target of ["/sdapi/v1/txt2img/", "/sdapi/v1/none", "/v1/chat/completions", "/none"])
       assert.equal((await post(target, {}, { check: false })).status, 404, target);
     const wrong = await call(server, "DELETE", "/sdapi/v1/txt2img", { check: false });
@@ -386,8 +385,29 @@ describe("Fooocus-API's clients", () => {
   });
 });
 
+test("the model of --model stands in every list once, first", async () => {
+  const own = await startServer({ model: "paint.safetensors" });
+  const lists = {
+    "/v1/models": (body) => body.data.map((m) => m.id),
+    "/sdapi/v1/sd-models": (body) => body.map((m) => m.title),
+    "/v1/engines/all-models": (body) => body.model_filenames,
+    "/api/v1/models": (body) => body.checkpoints.map((m) => m.name),
+  };
+  fs.writeFileSync(path.join(own.home, "models/checkpoints/alpha.safetensors"), "no model, only its name");
+  for (const [target, names] of Object.entries(lists)) {
+    const { body } = await call(own, "GET", target);
+    assert.deepEqual(names(body), ["paint.safetensors", "alpha.safetensors"], target);
+  }
+  const [first] = (await call(own, "GET", "/api/v1/models")).body.checkpoints;
+  assert.ok(first.default && first.size > 0, "the file that the name means");
+  const { body: options } = await call(own, "GET", "/sdapi/v1/options");
+  assert.equal(options.sd_model_checkpoint, "paint.safetensors");
+  await own.close();
+});
+
 /** What pictures.test.mjs does, with the program itself. */
-const PICTURES_IN = /img2img|extra-single|images\/(edits|variations)|upscale-vary|inpaint-outpaint|^\/v2/;
+const PICTURES_IN =
+  /img2img|extra-(single|batch)|images\/(edits|variations)|upscale-vary|inpaint-outpaint|^\/v2/;
 
 test("every described success of the clients' part was met", () => {
   const missing = [];

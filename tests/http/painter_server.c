@@ -23,6 +23,7 @@ static void set(fc_server_config *config, painter *p, const char *key, const cha
     if (strcmp(key, "port") == 0) config->port = number(value);
     if (strcmp(key, "tries") == 0) config->port_tries = number(value);
     if (strcmp(key, "listen") == 0) config->listen = value;
+    if (strcmp(key, "model") == 0) config->model = value;
     if (strcmp(key, "auth") == 0) config->auth = value;
     if (strcmp(key, "host") == 0) config->hosts[0] = value;
     if (strcmp(key, "public_url") == 0) config->public_url = value;

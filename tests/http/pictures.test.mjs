@@ -242,8 +242,59 @@ describe("AUTOMATIC1111's clients", () => {
     });
     assert.equal(status, 200, JSON.stringify(body).slice(0, 300));
     assert.deepEqual(size(decode(Buffer.from(body.image, "base64"))), [2 * SIDE, 2 * SIDE]);
-    assert.equal((await call(server, "GET", "/sdapi/v1/upscalers")).body[0].name, "None");
+    assert.match(body.html_info, /there is no upscaler/);
+    const names = (await call(server, "GET", "/sdapi/v1/upscalers")).body.map((u) => u.name);
+    assert.deepEqual(names, ["None", "Lanczos"]);
+    const wrong = await post("/sdapi/v1/extra-single-image", { image: "%%%" });
+    assert.deepEqual([wrong.status, wrong.body.detail], [400, "image: want a picture in base64"]);
   });
+
+  test("extra-batch-images: one after the other, and what is not done is told", async () => {
+    const image = { data: base64(PICTURE), name: "a.png" };
+    const { status, body } = await post("/sdapi/v1/extra-batch-images", {
+      resize_mode: 1,
+      upscaling_resize_w: 192,
+      upscaling_resize_h: 100,
+      upscaler_1: "Lanczos",
+      gfpgan_visibility: 0.5,
+      upscaler_2: "Lanczos",
+      extras_upscaler_2_visibility: 0.5,
+      imageList: [image, { ...image, data: `data:image/png;base64,${image.data}` }],
+    });
+    assert.equal(status, 200, JSON.stringify(body).slice(0, 300));
+    assert.deepEqual(
+      body.images.map((data) => size(decode(Buffer.from(data, "base64")))),
+      [
+        [192, 192],
+        [192, 192],
+      ],
+    );
+    for (const told of ["gfpgan_visibility", "upscaler_2", "upscaling_crop"])
+      assert.match(body.html_info, new RegExp(`<p>${told}.*</p>`));
+    assert.ok(!body.html_info.includes("there is no upscaler"), "Lanczos was asked for by name");
+    for (const imageList of [undefined, [], [{}], [image, { data: "%%%" }]]) {
+      const wrong = await post("/sdapi/v1/extra-batch-images", { imageList });
+      assert.equal(wrong.status, 400, JSON.stringify(wrong.body));
+      assert.match(wrong.body.detail, /^imageList: /);
+    }
+  });
+});
+
+test("what was not done as asked is told by every API", async () => {
+  const told = 'there is no LoRA "nope"; the tag in the prompt was left out';
+  const wish = { prompt: "a boat <lora:nope:1>" };
+  const openai = await post("/v1/images/generations", { ...wish, size: "64x64" });
+  assert.deepEqual(openai.body.warnings, [told]);
+  const a1111 = await post("/sdapi/v1/txt2img", { ...wish, width: 64, height: 64, steps: 2 });
+  assert.deepEqual(JSON.parse(a1111.body.info).warnings, [told]);
+  const small = { ...wish, aspect_ratios_selection: "64*64", advanced_params: { overwrite_step: 2 } };
+  const fooocus = await post("/v1/generation/text-to-image", small);
+  assert.deepEqual(fooocus.body[0].warnings, [told]);
+  const png_ = await post("/v1/generation/text-to-image?accept=image/png", small);
+  for (const { headers } of [openai, a1111, fooocus, png_])
+    assert.deepEqual(JSON.parse(headers.get("x-fooocus-warnings")).slice(-1), [told]);
+  const plain = await post("/v1/images/generations", { prompt: "a boat", size: "64x64" });
+  assert.ok(!("warnings" in plain.body));
 });
 
 describe("Fooocus-API's clients", () => {

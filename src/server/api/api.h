@@ -2,6 +2,7 @@
 #ifndef FC_SERVER_API_API_H
 #define FC_SERVER_API_API_H
 
+#include "app/models/files.h"
 #include "app/prompt/styles.h"
 #include "app/queue/jobs.h"
 #include "server/http/http.h"
@@ -56,6 +57,9 @@ fc_status fc_server_describe_defaults(fc_http *h, json_t **defaults, json_t **si
 json_t *fc_styles_to_json(fc_http *h, json_t *(*to_json)(const fc_style *style), bool with_default,
                           fc_err *err);
 
+/* The checkpoints that can be chosen; the one given with --model comes first, under its file name. */
+fc_status fc_server_checkpoints(fc_http *h, fc_model_folder *folder, fc_err *err) FC_MUST_USE;
+
 /* ---- submit.c ---- */
 
 typedef struct fc_submission {
@@ -93,6 +97,10 @@ void fc_owner_note(fc_http *h, const char *id);
 /* The job that a client means who stops "the" job: its own that runs, else its own that waits longest, else
  * the running one. False: there is none. */
 bool fc_owner_job(fc_http *h, char id[FC_JOB_ID_SIZE]);
+
+/* What the job did not do as it was asked for becomes warnings of the request, as fc_run_job does by itself.
+ */
+void fc_job_warn(fc_http *h, const fc_job_row *job);
 
 /* ---- pictures of a job ---- */
 

@@ -145,30 +145,52 @@ void fc_api_styles(fc_http *h)
 
 /* ---- models ---- */
 
+/* `folder` with another file before all others, instead of one with that name or path. */
+static fc_status put_first(fc_model_folder *folder, const char *name, const char *path, fc_arena *arena,
+                           fc_err *err)
+{
+    size_t count = 1;
+    const char **names = fc_arena_array(arena, folder->names.count + 1, sizeof *names);
+    const char **paths = fc_arena_array(arena, folder->names.count + 1, sizeof *paths);
+    if (!names || !paths) return fc_fail(err, FC_NOMEM, "out of memory");
+    names[0] = name;
+    paths[0] = path;
+    for (size_t i = 0; i < folder->names.count; i++) {
+        if (strcmp(folder->names.items[i], name) == 0 || strcmp(folder->paths.items[i], path) == 0) continue;
+        names[count] = folder->names.items[i];
+        paths[count++] = folder->paths.items[i];
+    }
+    folder->names.items = names;
+    folder->paths.items = paths;
+    folder->names.count = folder->paths.count = count;
+    return FC_OK;
+}
+
+fc_status fc_server_checkpoints(fc_http *h, fc_model_folder *folder, fc_err *err)
+{
+    const char *own = h->server->config.model;
+    fc_status status = fc_model_folder_open(fc_http_settings(h), "checkpoints", &h->arena, folder, err);
+    if (status != FC_OK || !own) return status;
+    const char *path = fc_model_folder_path(folder, own);
+    return put_first(folder, fc_path_basename(own), path ? path : own, &h->arena, err);
+}
+
 static json_t *files_of(fc_http *h, const char *kind, fc_err *err)
 {
     fc_model_folder folder;
-    if (fc_model_folder_open(fc_http_settings(h), kind, &h->arena, &folder, err) != FC_OK) return NULL;
+    bool first = strcmp(kind, "checkpoints") == 0;
+    fc_status status = first ? fc_server_checkpoints(h, &folder, err)
+                             : fc_model_folder_open(fc_http_settings(h), kind, &h->arena, &folder, err);
+    if (status != FC_OK) return NULL;
     json_t *list = json_array();
     for (size_t i = 0; i < folder.names.count; i++) {
         struct stat info;
         json_int_t size = stat(folder.paths.items[i], &info) == 0 ? (json_int_t)info.st_size : 0;
-        json_array_append_new(
-            list, json_pack("{s:o, s:I}", "name", fc_json_text(folder.names.items[i]), "size", size));
+        json_t *file = json_pack("{s:o, s:I}", "name", fc_json_text(folder.names.items[i]), "size", size);
+        if (first && i == 0 && h->server->config.model) json_object_set_new(file, "default", json_true());
+        json_array_append_new(list, file);
     }
     return list;
-}
-
-/* The one given with --model comes first, under its file name. */
-static void add_server_model(const fc_server *s, json_t *checkpoints)
-{
-    struct stat info;
-    if (!s->config.model) return;
-    json_int_t size = stat(s->config.model, &info) == 0 ? (json_int_t)info.st_size : 0;
-    json_array_insert_new(checkpoints, 0,
-                          json_pack("{s:o, s:I, s:b}", "name",
-                                    fc_json_text(fc_path_basename(s->config.model)), "size", size, "default",
-                                    1));
 }
 
 void fc_api_models(fc_http *h)
@@ -189,7 +211,6 @@ void fc_api_models(fc_http *h)
             fc_http_fail(h, &err);
             return;
         }
-        if (i == 0) add_server_model(h->server, files);
         json_object_set_new(out, kinds[i].member, files);
     }
     fc_http_json(h, 200, out);

@@ -133,6 +133,14 @@ static void cancel_own(fc_http *h)
     (void)!fc_jobs_cancel(h->server->jobs, h->state, &err); /* over meanwhile: fine */
 }
 
+void fc_job_warn(fc_http *h, const fc_job_row *job)
+{
+    size_t i;
+    json_t *text, *list = json_loads(job->warnings, 0, NULL);
+    json_array_foreach(list, i, text) fc_http_warn(h, "%s", json_string_value(text));
+    json_decref(list);
+}
+
 fc_run_result fc_run_job(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err), fc_job_row *job,
                          unsigned *http, fc_err *err)
 {
@@ -157,6 +165,7 @@ fc_run_result fc_run_job(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err), f
         h->on_gone = cancel_own;
         return FC_RUN_WAITS;
     case FC_WAIT_OVER:
+        fc_job_warn(h, job);
         return FC_RUN_OVER;
     default:
         if (!fc_wait_closing(h->server)) cancel_own(h);

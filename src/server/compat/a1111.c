@@ -1,6 +1,7 @@
 /* What clients of AUTOMATIC1111's web UI speak: making pictures, and watching and stopping that. */
 #include <string.h>
 #include "app/common/json_text.h"
+#include "base/str.h"
 #include "server/compat/a1111.h"
 #include "server/server_impl.h"
 
@@ -16,11 +17,11 @@ static const fc_alias names[] = {
     {"CLIP_stop_at_last_layers", "clip_skip"},
     {"prompt", "loras"},
     {"samples_format", "format"},
-    {"init_images", "image"},
     {"denoising_strength", "strength"},
     {"upscaling_resize", "upscale"},
     {"upscaler_1", "upscaler"},
 };
+static const fc_alias picture_name = {"init_images", "image"}; /* of img2img only */
 
 void fc_a1111_run(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err),
                   void (*answer)(fc_http *h, const fc_job_row *job))
@@ -32,6 +33,7 @@ void fc_a1111_run(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err),
     if (result == FC_RUN_OVER) answer(h, &job);
     if (result != FC_RUN_FAILED) return;
     fc_alias_message(names, sizeof names / sizeof names[0], &err);
+    if (!fc_str_starts(h->path, "/sdapi/v1/extra-")) fc_alias_message(&picture_name, 1, &err);
     fc_a1111_error(h, http, &err);
 }
 

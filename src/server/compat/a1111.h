@@ -32,6 +32,9 @@ bool fc_a1111_has_vae(fc_http *h, const char *name);
 /* The body of txt2img or img2img as our parameters; NULL: err tells why, with their names. */
 json_t *fc_a1111_parameters(fc_http *h, fc_err *err);
 
+/* A number of the body, as text or boolean too; `otherwise` when it is none. */
+double fc_a1111_number(const json_t *body, const char *name, double otherwise);
+
 /* ---- a1111.c ---- */
 
 /* Submits what `make` gives, waits, and answers; errors name their fields. */

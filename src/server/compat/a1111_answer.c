@@ -107,16 +107,6 @@ static void add_lists(fc_http *h, const made *pictures, int32_t count, json_t *i
     json_object_set_new(info, "infotexts", texts);
 }
 
-/* What was not done as asked: by the server, then by the engine. */
-static json_t *all_warnings(const fc_http *h, const fc_job_row *job)
-{
-    json_t *list = h->warnings ? json_copy(h->warnings) : json_array(),
-           *more = json_loads(job->warnings, 0, NULL);
-    json_array_extend(list, more);
-    json_decref(more);
-    return list;
-}
-
 static json_t *describe_first(const made *m)
 {
     const fc_picture_row *row = m->row;
@@ -155,7 +145,7 @@ static json_t *info_string(fc_http *h, const fc_job_row *job, const made *pictur
     json_object_set_new(info, "prompt", fc_json_text(job->prompt));
     json_object_set_new(info, "batch_size", json_integer(batch));
     json_object_set_new(info, "job_timestamp", json_string(when));
-    json_object_set_new(info, "warnings", all_warnings(h, job));
+    json_object_set_new(info, "warnings", h->warnings ? json_incref(h->warnings) : json_array());
     add_lists(h, pictures, count, info);
     add_constants(info);
     fc_buf text;

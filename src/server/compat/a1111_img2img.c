@@ -1,4 +1,4 @@
-/* A1111's pictures from pictures: img2img with and without a mask, and enlarging. */
+/* A1111's pictures from pictures: img2img with and without a mask. */
 #include <string.h>
 #include "app/common/json_text.h"
 #include "base/str.h"
@@ -15,19 +15,9 @@ typedef struct work {
     fc_err *err;
 } work;
 
-static double number_of(const work *w, const char *name, double otherwise)
-{
-    double value;
-    const json_t *member = fc_json_member(w->body, name);
-    const char *text = json_string_value(member);
-    if (json_is_number(member)) return json_number_value(member);
-    if (json_is_boolean(member)) return json_is_true(member);
-    return text && fc_parse_f64(text, &value) ? value : otherwise;
-}
-
 static fc_fit_mode fit_mode(const work *w)
 {
-    int mode = (int)number_of(w, "resize_mode", 0);
+    int mode = (int)fc_a1111_number(w->body, "resize_mode", 0);
     if (mode == 3) fc_http_warn(w->h, "resize_mode: 3 (latent upscale) is not offered, 0 is used");
     return mode == 1 ? FC_FIT_COVER : mode == 2 ? FC_FIT_PAD : FC_FIT_STRETCH;
 }
@@ -49,21 +39,22 @@ static fc_status fit(const work *w, char id[FC_INPUT_ID_SIZE], bool mask)
  */
 static void read_inpaint(const work *w)
 {
-    int fill = (int)number_of(w, "inpainting_fill", FILL);
-    bool part = number_of(w, "inpaint_full_res", 1) != 0;
+    int fill = (int)fc_a1111_number(w->body, "inpainting_fill", FILL);
+    bool part = fc_a1111_number(w->body, "inpaint_full_res", 1) != 0;
     const char *mode = fill == ORIGINAL                                 ? "detail"
                        : fill == LATENT_NOISE || fill == LATENT_NOTHING ? "modify"
                                                                         : "inpaint";
     json_object_set_new(w->out, "edit", json_string(mode));
     json_object_set_new(w->out, "field", json_real(part ? 0 : 1));
-    json_object_set_new(w->out, "invert_mask", json_boolean(number_of(w, "inpainting_mask_invert", 0) != 0));
+    json_object_set_new(w->out, "invert_mask",
+                        json_boolean(fc_a1111_number(w->body, "inpainting_mask_invert", 0) != 0));
 }
 
 static fc_status read_pictures(const work *w)
 {
     char id[FC_INPUT_ID_SIZE];
     const json_t *images = fc_json_member(w->body, "init_images"), *mask = fc_json_member(w->body, "mask");
-    double strength = number_of(w, "denoising_strength", 0.75);
+    double strength = fc_a1111_number(w->body, "denoising_strength", 0.75);
     if (json_array_size(images) == 0)
         return fc_fail(w->err, FC_NOT_FOUND, "init_images: Init image not found");
     if (json_array_size(images) > 1) fc_http_warn(w->h, "init_images: only the first is used");
@@ -100,63 +91,4 @@ static json_t *img2img_parameters(fc_http *h, fc_err *err)
 void fc_a1111_img2img(fc_http *h)
 {
     fc_a1111_run(h, img2img_parameters, fc_a1111_answer);
-}
-
-/* ---- enlarging ---- */
-
-static json_t *upscale_parameters(fc_http *h, fc_err *err)
-{
-    char id[FC_INPUT_ID_SIZE];
-    int32_t width, height;
-    *err = (fc_err){0};
-    const json_t *body = fc_compat_body(h, err);
-    if (!body || fc_compat_picture(h, "image", json_object_get(body, "image"), id, err) != FC_OK ||
-        fc_compat_picture_size(h, id, &width, &height, err) != FC_OK)
-        return NULL;
-    work w = {h, body, json_object(), err};
-    const char *upscaler = json_string_value(fc_json_member(body, "upscaler_1"));
-    double factor = number_of(&w, "upscaling_resize", 2);
-    if (number_of(&w, "resize_mode", 0) == 1) /* to a size, of which the larger factor counts */
-        factor = number_of(&w, "upscaling_resize_w", 512) / width >
-                         number_of(&w, "upscaling_resize_h", 512) / height
-                     ? number_of(&w, "upscaling_resize_w", 512) / width
-                     : number_of(&w, "upscaling_resize_h", 512) / height;
-    if (number_of(&w, "gfpgan_visibility", 0) > 0 || number_of(&w, "codeformer_visibility", 0) > 0)
-        fc_http_warn(h, "gfpgan_visibility, codeformer_visibility: faces are not restored here");
-    json_object_set_new(w.out, "image", json_string(id));
-    json_object_set_new(w.out, "upscale", json_real(factor));
-    json_object_set_new(w.out, "fast_upscale", json_true());
-    json_object_set_new(w.out, "format", json_string("png"));
-    if (upscaler && *upscaler && !fc_str_eq_nocase(upscaler, "None") && !fc_str_starts(upscaler, "Lanczos"))
-        json_object_set_new(w.out, "upscaler", fc_json_text(upscaler));
-    return w.out;
-}
-
-static void answer_upscale(fc_http *h, const fc_job_row *job)
-{
-    fc_err err = {0};
-    fc_picture_row *rows;
-    int32_t count = 0;
-    fc_buf file;
-    fc_buf_init(&file, 512 << 20);
-    fc_status status = fc_job_pictures(h, job->id, &rows, &count, &err);
-    if (status != FC_OK) goto out;
-    if (count == 0)
-        status = fc_fail(&err, job->state == FC_JOB_FAILED ? job->error : FC_CANCELLED, "%s",
-                         job->state == FC_JOB_FAILED ? job->error_text : "the job was cancelled");
-    if (status != FC_OK) goto out;
-    status = fc_picture_bytes(h->server, &rows[0], &file, &err);
-out:
-    if (status == FC_OK)
-        fc_http_json(
-            h, 200,
-            json_pack("{s:s, s:o}", "html_info", "", "image", fc_base64_json("", file.data, file.len)));
-    else
-        fc_a1111_error(h, 0, &err);
-    fc_buf_fini(&file);
-}
-
-void fc_a1111_extra_single(fc_http *h)
-{
-    fc_a1111_run(h, upscale_parameters, answer_upscale);
 }

@@ -28,13 +28,11 @@ void fc_a1111_models(fc_http *h)
 {
     fc_err err = {0};
     fc_model_folder folder;
-    const char *own = h->server->config.model;
-    if (fc_model_folder_open(fc_http_settings(h), "checkpoints", &h->arena, &folder, &err) != FC_OK) {
+    if (fc_server_checkpoints(h, &folder, &err) != FC_OK) {
         fc_a1111_error(h, 0, &err);
         return;
     }
     json_t *list = json_array();
-    if (own) json_array_append_new(list, model_row(fc_path_basename(own), fc_path_basename(own)));
     for (size_t i = 0; i < folder.names.count; i++)
         json_array_append_new(list, model_row(folder.names.items[i], folder.names.items[i]));
     fc_http_json(h, 200, list);
@@ -130,8 +128,9 @@ void fc_a1111_upscalers(fc_http *h)
 {
     fc_model_folder folder;
     json_t *list = json_array();
-    json_array_append_new(list, json_pack("{s:s, s:n, s:n, s:n, s:i}", "name", "None", "model_name",
-                                          "model_path", "model_url", "scale", 4));
+    for (int i = 0; i < 2; i++)
+        json_array_append_new(list, json_pack("{s:s, s:n, s:n, s:n, s:i}", "name", i ? "Lanczos" : "None",
+                                              "model_name", "model_path", "model_url", "scale", 4));
     if (fc_model_folder_open(fc_http_settings(h), "upscale_models", &h->arena, &folder, NULL) == FC_OK)
         for (size_t i = 0; i < folder.names.count; i++)
             json_array_append_new(list, json_pack("{s:o, s:o, s:n, s:n, s:i}", "name",

@@ -32,16 +32,11 @@ static bool same_kind(const json_t *a, const json_t *b)
 
 static void first_model(fc_http *h, json_t *options)
 {
-    const fc_server *s = h->server;
     fc_model_folder folder;
     const char *name = json_string_value(json_object_get(options, "sd_model_checkpoint"));
     if (name && *name) return;
-    const char *first = s->config.model ? fc_path_basename(s->config.model) : "";
-    if (!*first &&
-        fc_model_folder_open(fc_http_settings(h), "checkpoints", &h->arena, &folder, NULL) == FC_OK &&
-        folder.names.count)
-        first = folder.names.items[0];
-    json_object_set_new(options, "sd_model_checkpoint", fc_json_text(first));
+    bool any = fc_server_checkpoints(h, &folder, NULL) == FC_OK && folder.names.count > 0;
+    json_object_set_new(options, "sd_model_checkpoint", fc_json_text(any ? folder.names.items[0] : ""));
 }
 
 json_t *fc_a1111_options(fc_http *h, const json_t *override)

@@ -274,3 +274,13 @@ json_t *fc_a1111_parameters(fc_http *h, fc_err *err)
     json_decref(w.out);
     return NULL;
 }
+
+double fc_a1111_number(const json_t *body, const char *name, double otherwise)
+{
+    double value;
+    const json_t *member = fc_json_member(body, name);
+    const char *text = json_string_value(member);
+    if (json_is_number(member)) return json_number_value(member);
+    if (json_is_boolean(member)) return json_is_true(member);
+    return text && fc_parse_f64(text, &value) ? value : otherwise;
+}

@@ -13,6 +13,7 @@ void fc_openai_model(fc_http *h);
 void fc_a1111_txt2img(fc_http *h);
 void fc_a1111_img2img(fc_http *h);
 void fc_a1111_extra_single(fc_http *h);
+void fc_a1111_extra_batch(fc_http *h);
 void fc_a1111_unsupported(fc_http *h);
 void fc_a1111_get_options(fc_http *h);
 void fc_a1111_set_options(fc_http *h);

@@ -152,23 +152,30 @@ void fc_fooocus_stop(fc_http *h)
 
 /* ---- lists and files ---- */
 
-static json_t *names_of(fc_http *h, const char *kind)
+static json_t *names_of(const fc_model_folder *folder)
 {
-    fc_model_folder folder;
     json_t *list = json_array();
-    if (fc_model_folder_open(fc_http_settings(h), kind, &h->arena, &folder, NULL) == FC_OK)
-        for (size_t i = 0; i < folder.names.count; i++)
-            json_array_append_new(list, fc_json_text(folder.names.items[i]));
+    for (size_t i = 0; i < folder->names.count; i++)
+        json_array_append_new(list, fc_json_text(folder->names.items[i]));
     return list;
+}
+
+static json_t *all_models(fc_http *h, fc_err *err)
+{
+    fc_model_folder models, loras;
+    if (fc_server_checkpoints(h, &models, err) != FC_OK) return NULL;
+    if (fc_model_folder_open(fc_http_settings(h), "loras", &h->arena, &loras, err) != FC_OK) return NULL;
+    return json_pack("{s:o, s:o}", "model_filenames", names_of(&models), "lora_filenames", names_of(&loras));
 }
 
 void fc_fooocus_all_models(fc_http *h)
 {
-    json_t *models = names_of(h, "checkpoints");
-    if (h->server->config.model)
-        json_array_insert_new(models, 0, fc_json_text(fc_path_basename(h->server->config.model)));
-    fc_http_json(h, 200,
-                 json_pack("{s:o, s:o}", "model_filenames", models, "lora_filenames", names_of(h, "loras")));
+    fc_err err = {0};
+    json_t *all = all_models(h, &err);
+    if (all)
+        fc_http_json(h, 200, all);
+    else
+        fc_http_fail(h, &err);
 }
 
 static json_t *style_name(const fc_style *style)

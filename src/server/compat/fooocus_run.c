@@ -41,15 +41,23 @@ static json_t *empty_result(const char *reason)
     return json_pack("{s:n, s:n, s:s, s:s}", "base64", "url", "seed", "", "finish_reason", reason);
 }
 
+/* That API has no place for warnings; a member that clients do not know is passed over. */
+static void add_warnings(const fc_http *h, json_t *object)
+{
+    if (h->warnings) json_object_set(object, "warnings", h->warnings);
+}
+
 static json_t *results_of(fc_http *h, const fc_job_row *job, bool base64)
 {
     fc_picture_row *rows;
+    size_t i;
+    json_t *result, *list = json_array();
     int32_t count = 0;
-    json_t *list = json_array();
     if (fc_job_pictures(h, job->id, &rows, &count, NULL) == FC_OK)
-        for (int32_t i = 0; i < count; i++) json_array_append_new(list, one_result(h, &rows[i], base64));
+        for (int32_t k = 0; k < count; k++) json_array_append_new(list, one_result(h, &rows[k], base64));
     if (job->state == FC_JOB_CANCELLED) json_array_append_new(list, empty_result("USER_CANCEL"));
     if (job->state == FC_JOB_FAILED) json_array_append_new(list, empty_result("ERROR"));
+    json_array_foreach(list, i, result) add_warnings(h, result);
     return list;
 }
 
@@ -129,6 +137,7 @@ json_t *fc_fooocus_async_job(fc_http *h, const fc_job_row *job, bool preview)
 {
     fc_job_progress p = {0};
     json_t *image = json_null(), *results = json_null();
+    fc_job_warn(h, job);
     bool over = fc_job_state_is_final(job->state);
     bool runs = job->state == FC_JOB_RUNNING && fc_jobs_progress(h->server->jobs, job->id, &p);
     if (runs && preview) {
@@ -139,10 +148,13 @@ json_t *fc_fooocus_async_job(fc_http *h, const fc_job_row *job, bool preview)
         fc_buf_fini(&jpeg);
     }
     if (over) results = results_of(h, job, false);
-    return json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:o}", "job_id", job->id, "job_type", type_of(job),
-                     "job_stage", stage_of(job->state), "job_progress", over ? 100 : (int)(100 * p.fraction),
-                     "job_status", over ? json_string("Finished") : fc_json_text(p.phase), "job_step_preview",
-                     image, "job_result", results);
+    json_t *answer =
+        json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:o}", "job_id", job->id, "job_type", type_of(job),
+                  "job_stage", stage_of(job->state), "job_progress", over ? 100 : (int)(100 * p.fraction),
+                  "job_status", over ? json_string("Finished") : fc_json_text(p.phase), "job_step_preview",
+                  image, "job_result", results);
+    add_warnings(h, answer);
+    return answer;
 }
 
 static void answer_async(fc_http *h, unsigned http, const fc_err *err, const fc_submission *s)

@@ -208,6 +208,14 @@ static fc_status add_picture(fc_http *h, const fc_picture_row *row, bool base64,
     return status;
 }
 
+/* That API has no place for warnings; a member that clients do not know is passed over. */
+static void answer_pictures(fc_http *h, const fc_job_row *job, json_t *data)
+{
+    json_t *answer = json_pack("{s:I, s:O}", "created", (json_int_t)(job->finished / 1000), "data", data);
+    if (h->warnings) json_object_set(answer, "warnings", h->warnings);
+    fc_http_json(h, 200, answer);
+}
+
 static void answer_job(fc_http *h, const fc_job_row *job)
 {
     fc_err err = {0};
@@ -224,8 +232,7 @@ static void answer_job(fc_http *h, const fc_job_row *job)
     if (count == 0) status = fc_fail(&err, FC_CANCELLED, "the job was cancelled");
 out:
     if (status == FC_OK)
-        fc_http_json(h, 200,
-                     json_pack("{s:I, s:O}", "created", (json_int_t)(job->finished / 1000), "data", data));
+        answer_pictures(h, job, data);
     else
         fc_openai_error(h, 0, &err);
     json_decref(data);
@@ -372,10 +379,7 @@ static json_t *list_models(fc_http *h)
 {
     fc_model_folder folder;
     json_t *list = json_array();
-    if (h->server->config.model)
-        json_array_append_new(list, model_object(fc_path_basename(h->server->config.model)));
-    if (fc_model_folder_open(fc_http_settings(h), "checkpoints", &h->arena, &folder, NULL) != FC_OK)
-        return list;
+    if (fc_server_checkpoints(h, &folder, NULL) != FC_OK) return list;
     for (size_t i = 0; i < folder.names.count; i++)
         json_array_append_new(list, model_object(folder.names.items[i]));
     return list;

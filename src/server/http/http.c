@@ -202,8 +202,12 @@ void fc_http_warn(fc_http *h, const char *format, ...)
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
     if (!h->warnings) h->warnings = json_array();
-    if (json_array_size(h->warnings) < MAX_WARNINGS)
-        json_array_append_new(h->warnings, fc_json_text(message));
+    json_t *text = fc_json_text(message);
+    bool known = false;
+    for (size_t i = 0; i < json_array_size(h->warnings); i++)
+        known = known || json_equal(json_array_get(h->warnings, i), text);
+    if (!known && json_array_size(h->warnings) < MAX_WARNINGS) json_array_append(h->warnings, text);
+    json_decref(text);
 }
 
 /* ---- waiting ---- */

@@ -47,6 +47,7 @@ typedef struct fc_http {
     json_t *warnings;    /* what was not done as it was asked for: texts; NULL: nothing */
     fc_config *settings; /* see fc_http_settings; NULL: not asked for yet */
     void *state;         /* a handler's own, in the arena, kept while it waits; NULL at first */
+    json_t *parts;       /* what is there already of an answer that takes several jobs; NULL: nothing */
     void (*on_gone)(struct fc_http *h); /* the client hung up before there was an answer; NULL: never mind */
     bool answered;
     struct MHD_Response *response;
