@@ -22,7 +22,7 @@ ON_EVENT = c.CFUNCTYPE(None, c.c_void_p, c.POINTER(Event))
 
 
 class Hooks(c.Structure):
-    _fields_ = [("size", c.c_size_t), ("user", c.c_void_p), ("on_event", ON_EVENT), ("cancel", c.POINTER(c.c_int)),
+    _fields_ = [("size", c.c_size_t), ("user", c.c_void_p), ("on_event", ON_EVENT),
                 ("want_preview", c.POINTER(c.c_int)), ("memory_only", c.c_int)]
 
 

@@ -117,9 +117,6 @@ typedef struct fc_hooks {
     size_t size;                                         /* sizeof(fc_hooks), or 0 */
     void *user;                                          /* handed to on_event */
     void (*on_event)(void *user, const fc_event *event); /* on the calling thread; may be NULL */
-    int *cancel; /* NULL: fc_engine_cancel stops the call. Else a flag of the caller's own, FC_RUN at first,
-                  * written with atomic stores. FC_SKIP_IMAGE goes on with the next image, and the engine
-                  * stores FC_RUN then; FC_STOP ends the call. Looked at in every operation. */
     const int *want_preview; /* not 0: send FC_EVENT_PREVIEW while it is so; NULL: never */
     int memory_only;   /* not 0: no file is written; finished pictures come in FC_EVENT_IMAGE alone, path NULL
                         */
@@ -159,8 +156,8 @@ typedef struct fc_engine_config { /* all zero: sensible defaults */
 FC_API fc_status fc_engine_open(const fc_engine_config *config, fc_engine **engine, fc_err *err);
 FC_API void fc_engine_close(fc_engine *engine);
 /* Ends the call of fc_generate that is running (what = FC_STOP), or goes on with its next image
- * (FC_SKIP_IMAGE); when none is running, nothing happens. Any thread may call it, and so may signal handlers.
- * It is for calls whose hooks have no cancel flag of their own. */
+ * (FC_SKIP_IMAGE, which takes no stop back); when none is running, nothing happens. It is looked at in every
+ * operation. Any thread may call it, and so may signal handlers. */
 FC_API void fc_engine_cancel(fc_engine *engine, int what);
 
 /* ---- request: every setting by its name ----

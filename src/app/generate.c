@@ -127,8 +127,8 @@ static fc_status hash_one(job *j, const char *path, const char **hash, fc_err *e
     bool known = fc_path_join(cache, sizeof cache, home, "hash_cache.txt") == FC_OK &&
                  fc_filehash_of_fooocus(path, cache, text);
     bool fits = fc_path_join(cache, sizeof cache, home, "models/.hashes") == FC_OK;
-    fc_status status =
-        known ? FC_OK : fc_filehash(path, fits ? cache : NULL, j->hooks ? j->hooks->cancel : NULL, text, err);
+    int *cancel = fc_engine_cancel_flag(j->engine);
+    fc_status status = known ? FC_OK : fc_filehash(path, fits ? cache : NULL, cancel, text, err);
     if (status != FC_OK) return status;
     *hash = fc_arena_strdup(&j->arena, text);
     return *hash ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory");
@@ -243,7 +243,7 @@ static fc_status load_models(job *j, const fc_hooks *hooks, fc_err *err)
 static fc_status run(job *j, int32_t skip, fc_err *err)
 {
     int32_t total = j->plan.images[0].task.steps_total;
-    fc_progress_init(&j->progress, j->hooks, j->plan.count, total, fc_now);
+    fc_progress_init(&j->progress, j->hooks, fc_engine_cancel_flag(j->engine), j->plan.count, total, fc_now);
     fc_hooks hooks = fc_progress_hooks(&j->progress);
     fc_status status = load_models(j, &hooks, err);
     if (status != FC_OK) return status;
@@ -256,7 +256,7 @@ static void open_job(job *j, fc_engine *engine, const fc_config *config, const f
 {
     *j = (job){.config = config, .engine = engine, .hooks = hooks};
     fc_arena_init(&j->arena, JOB_MEMORY);
-    fc_progress_init(&j->progress, hooks, 0, 0, fc_now);
+    fc_progress_init(&j->progress, hooks, NULL, 0, 0, fc_now);
 }
 
 static void close_job(job *j)
@@ -325,10 +325,7 @@ fc_status fc_generate(fc_engine *engine, const fc_request *request, const fc_hoo
     size_t size = hooks && hooks->size ? hooks->size : sizeof own; /* 0: that of version 0.1 */
     if (!engine || !request) return fc_fail(err, FC_ARG, "fc_generate: engine and request must not be NULL");
     if (hooks) memcpy(&own, hooks, size < sizeof own ? size : sizeof own);
-    if (!own.cancel) {
-        own.cancel = fc_engine_cancel_flag(engine);
-        __atomic_store_n(own.cancel, FC_RUN, __ATOMIC_RELAXED);
-    }
+    __atomic_store_n(fc_engine_cancel_flag(engine), FC_RUN, __ATOMIC_RELAXED);
     fc_status status = open_config(request, &config, err);
     if (status != FC_OK) return status;
     status = fc_generate_with(engine, config, request, &own, err);

@@ -3,10 +3,11 @@
 
 #include <stddef.h>
 
-void fc_progress_init(fc_progress *p, const fc_hooks *outer, int32_t images, int32_t steps_total,
-                      double (*now)(void))
+void fc_progress_init(fc_progress *p, const fc_hooks *outer, const int *cancel, int32_t images,
+                      int32_t steps_total, double (*now)(void))
 {
-    *p = (fc_progress){.outer = outer, .now = now, .images = images, .steps_total = steps_total};
+    *p = (fc_progress){
+        .outer = outer, .cancel = cancel, .now = now, .images = images, .steps_total = steps_total};
 }
 
 void fc_progress_emit(const fc_progress *p, const fc_event *event)
@@ -28,7 +29,7 @@ bool fc_progress_stopped(const fc_progress *p)
 {
     const fc_hooks *o = p->outer;
     if (o && o->finish && __atomic_load_n(o->finish, __ATOMIC_RELAXED)) return true;
-    return o && o->cancel && __atomic_load_n(o->cancel, __ATOMIC_RELAXED) == FC_STOP;
+    return p->cancel && __atomic_load_n(p->cancel, __ATOMIC_RELAXED) == FC_STOP;
 }
 
 /* Until two steps of one image are measured nothing is known. */
@@ -68,7 +69,6 @@ fc_hooks fc_progress_hooks(fc_progress *p)
     return (fc_hooks){
         .user = p,
         .on_event = on_event,
-        .cancel = p->outer ? p->outer->cancel : NULL,
         .want_preview = p->outer ? p->outer->want_preview : NULL,
         .finish = p->outer ? p->outer->finish : NULL,
     };

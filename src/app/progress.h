@@ -9,6 +9,7 @@
 
 typedef struct fc_progress {
     const fc_hooks *outer; /* may be NULL */
+    const int *cancel;     /* of the engine; NULL: nobody stops */
     double (*now)(void);   /* seconds */
     int32_t images, steps_total, steps_before;
     int32_t image; /* 1-based, in work */
@@ -19,8 +20,8 @@ typedef struct fc_progress {
     int32_t step_count, image_count;
 } fc_progress;
 
-void fc_progress_init(fc_progress *p, const fc_hooks *outer, int32_t images, int32_t steps_total,
-                      double (*now)(void));
+void fc_progress_init(fc_progress *p, const fc_hooks *outer, const int *cancel, int32_t images,
+                      int32_t steps_total, double (*now)(void));
 /* Hooks for the engine; p must stay where it is. */
 fc_hooks fc_progress_hooks(fc_progress *p);
 void fc_progress_start_image(fc_progress *p, int32_t image, int32_t steps_before);

@@ -234,7 +234,7 @@ static fc_status generate(cli_args *args, screen *s, fc_err *err)
 {
     fc_engine *engine = NULL;
     fc_config *config;
-    const fc_hooks hooks = {.user = s, .on_event = on_event, .cancel = &stop_request};
+    const fc_hooks hooks = {.user = s, .on_event = on_event};
     if (args->from && args->preset)
         return fc_fail(err, FC_ARG, "--from takes all settings from the picture: leave --preset out");
     fc_status status = open_config(args, s, &config, err);
@@ -243,6 +243,7 @@ static fc_status generate(cli_args *args, screen *s, fc_err *err)
     if (status != FC_OK) goto out;
     status = fc_engine_open(&args->engine, &engine, err);
     if (status != FC_OK) goto out;
+    fc_engine_lend_cancel_flag(engine, &stop_request);
     catch_signals();
     status = fc_generate_with(engine, config, args->request, &hooks, err);
     print_profile(engine);

@@ -151,7 +151,7 @@ out:
 
 static fc_status enlarge(upscale *u, const char *file, const char *path, int number, fc_err *err)
 {
-    const fc_hooks hooks = {.user = u, .on_event = on_event, .cancel = &stop_request};
+    const fc_hooks hooks = {.user = u, .on_event = on_event};
     fc_pixels rgb = {0};
     fc_picture picture = {0};
     fc_sha256 hash;
@@ -217,6 +217,7 @@ static fc_status open_engine(upscale *u, fc_arena *arena, fc_err *err)
     if (u->folder) status = fc_mkdir_all(u->folder, err);
     if (status != FC_OK) goto out;
     status = fc_engine_open(&u->config, &u->engine, err);
+    if (status == FC_OK) fc_engine_lend_cancel_flag(u->engine, &stop_request);
 out:
     fc_config_close(config);
     return status || !models.upscaler ? status : fc_engine_load(u->engine, &models, NULL, err);

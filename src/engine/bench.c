@@ -29,7 +29,7 @@ fc_status fc_bench_text(fc_engine *e, const fc_task *task, fc_err *err)
     fc_conditions side;
     fc_status status = FC_OK;
     fc_arena_init(&arena, BENCH_MAX_BYTES);
-    fc_engine_begin(e, NULL);
+    fc_engine_begin(e, false);
     fc_text_cache_fini(&e->texts);
     fc_text_cache_init(&e->texts);
     for (int negative = 0; negative < 2 && !status; negative++)
@@ -84,7 +84,7 @@ fc_status fc_bench_decode(fc_engine *e, fc_bench_decoder decoder, int32_t width,
     fc_rng_seed(&rng, 1);
     fc_rng_normal(&rng, latent, count);
     for (size_t i = 0; i < count; i++) latent[i] /= FC_VAE_SCALE;
-    fc_engine_begin(e, NULL);
+    fc_engine_begin(e, false);
     fc_status status = decoder == FC_BENCH_TAESD
                            ? decode_fast(e, latent, h, w, err)
                            : decode_vae(e, decoder == FC_BENCH_STRIPS, latent, h, w, err);
@@ -124,7 +124,7 @@ static void on_event(void *user, const fc_event *event)
 static fc_status list_ops(fc_engine *e, const fc_task *task, fc_oplog *out, fc_err *err)
 {
     struct listing l = {.dev = e->dev, .log = out};
-    const fc_hooks hooks = {.user = &l, .on_event = on_event, .cancel = &l.stop};
+    const fc_hooks hooks = {.user = &l, .on_event = on_event};
     fc_picture picture;
     fc_task run = *task;
     run.steps = run.steps_total = 3;
@@ -133,7 +133,9 @@ static fc_status list_ops(fc_engine *e, const fc_task *task, fc_oplog *out, fc_e
     fc_status status = fc_bench_text(e, task, err);
     fc_oplog_attach(e->dev, NULL);
     if (status) return status;
+    fc_engine_lend_cancel_flag(e, &l.stop);
     status = fc_engine_run(e, &run, &hooks, &picture, err);
+    fc_engine_lend_cancel_flag(e, NULL);
     fc_picture_fini(&picture);
     if (status != FC_CANCELLED)
         return status ? status : fc_fail(err, FC_INTERNAL, "the run of three steps did not stop");

@@ -70,6 +70,7 @@ fc_status fc_engine_open_with(const fc_backend *backend, const fc_engine_config 
     fc_engine *e = fc_calloc(1, sizeof *e);
     if (!e) return fc_fail(err, FC_NOMEM, "out of memory");
     e->backend = backend;
+    e->cancel = &e->own_cancel;
     fc_status status = open_parts(e, config ? config : &none, err);
     if (status) {
         fc_engine_close(e);
@@ -81,12 +82,22 @@ fc_status fc_engine_open_with(const fc_backend *backend, const fc_engine_config 
 
 int *fc_engine_cancel_flag(fc_engine *e)
 {
-    return &e->cancel;
+    return e->cancel;
+}
+
+void fc_engine_lend_cancel_flag(fc_engine *e, int *flag)
+{
+    e->cancel = flag ? flag : &e->own_cancel;
 }
 
 void fc_engine_cancel(fc_engine *e, int what)
 {
-    if (e && (what == FC_STOP || what == FC_SKIP_IMAGE)) __atomic_store_n(&e->cancel, what, __ATOMIC_RELAXED);
+    int running = FC_RUN; /* a skip takes no stop back */
+    if (!e) return;
+    if (what == FC_STOP) __atomic_store_n(e->cancel, FC_STOP, __ATOMIC_RELAXED);
+    if (what == FC_SKIP_IMAGE)
+        __atomic_compare_exchange_n(e->cancel, &running, FC_SKIP_IMAGE, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED);
 }
 
 const char *fc_backend_at(size_t index)
@@ -245,10 +256,10 @@ static fc_status run_task(fc_engine *e, const fc_task *task, const fc_hooks *hoo
     }
 }
 
-void fc_engine_begin(fc_engine *e, const fc_hooks *hooks)
+void fc_engine_begin(fc_engine *e, bool may_stop)
 {
     fc_cx_reset(&e->cx);
-    fc_cx_watch(&e->cx, hooks ? hooks->cancel : NULL);
+    fc_cx_watch(&e->cx, may_stop ? e->cancel : NULL);
 }
 
 static fc_status run_once(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_picture *out,
@@ -256,7 +267,7 @@ static fc_status run_once(fc_engine *e, const fc_task *task, const fc_hooks *hoo
 {
     fc_arena arena;
     fc_arena_init(&arena, (size_t)2 << 30);
-    fc_engine_begin(e, hooks);
+    fc_engine_begin(e, true);
     e->preview_pixels = NULL;
     e->preview_rgb = NULL;
     fc_status status = run_task(e, task, hooks, &arena, out, err);
@@ -264,7 +275,7 @@ static fc_status run_once(fc_engine *e, const fc_task *task, const fc_hooks *hoo
     for (int i = 0; i < FC_ROLE_COUNT && status == FC_NUMERIC; i++)
         if (e->model[i]) status = fc_model_check_finite(e->model[i], err);
     if (status) fc_picture_fini(out);
-    fc_engine_begin(e, NULL);
+    fc_engine_begin(e, false);
     fc_arena_fini(&arena);
     return status;
 }
@@ -281,8 +292,8 @@ fc_status fc_engine_run(fc_engine *e, const fc_task *task, const fc_hooks *hooks
         if (!status) status = run_once(e, task, hooks, out, err);
     } while (status && fc_engine_recover(e, status, &lost, hooks, err));
     int skip = FC_SKIP_IMAGE; /* done: the next picture runs; a stop that came meanwhile stays */
-    if (status == FC_CANCELLED && hooks && hooks->cancel)
-        __atomic_compare_exchange_n(hooks->cancel, &skip, FC_RUN, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    if (status == FC_CANCELLED)
+        __atomic_compare_exchange_n(e->cancel, &skip, FC_RUN, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
     return status;
 }
 

@@ -19,8 +19,12 @@
  * usable. */
 fc_status fc_engine_load(fc_engine *engine, const fc_model_choice *choice, const fc_hooks *hooks,
                          fc_err *err) FC_MUST_USE;
-/* The flag that fc_engine_cancel sets, for calls without one of their own. */
+/* What stops the engine's calls: FC_RUN, FC_SKIP_IMAGE (a run that it ended stores FC_RUN) or FC_STOP, with
+ * atomic accesses. It is the engine's own, and stays as it is between calls, until somebody lends one that
+ * outlives the engine's work or begins before it - a queue, a process that ends; NULL: the own one again.
+ * fc_engine_cancel sets it, whosever it is. */
 int *fc_engine_cancel_flag(fc_engine *engine);
+void fc_engine_lend_cancel_flag(fc_engine *engine, int *flag);
 /* Computes one picture with the loaded models. Text conditions are cached between calls while models stay the
  * same. */
 fc_status fc_engine_run(fc_engine *engine, const fc_task *task, const fc_hooks *hooks, fc_picture *out,

@@ -13,7 +13,7 @@
 #include "picture/fit.h"
 
 struct fc_engine {
-    int cancel; /* atomic: of the call that has no flag of its own, see fc_engine_cancel */
+    int own_cancel, *cancel; /* cancel: that, or one that was lent */
     const fc_backend *backend;
     fc_dev *dev;             /* NULL: it was lost, and could not be opened again */
     fc_engine_config config; /* texts are owned */
@@ -77,8 +77,8 @@ void fc_engine_make_resident(fc_engine *e, fc_model *m, fc_dtype act);
  * nothing, with cx's type of activations. Nothing lies on the stack. NOMEM. */
 fc_status fc_engine_reserve(fc_engine *e, void (*run)(fc_cx *dry, void *user), void *user,
                             fc_err *err) FC_MUST_USE;
-/* Clears what an earlier run left in cx; from now on the hooks' cancel flag stops it. NULL: nothing does. */
-void fc_engine_begin(fc_engine *e, const fc_hooks *hooks);
+/* Clears what an earlier run left in cx; from now on the cancel flag stops it, or nothing does. */
+void fc_engine_begin(fc_engine *e, bool may_stop);
 /* The model whose VAE is used; NULL before one is loaded. It may lack a VAE. */
 fc_model *fc_engine_vae_model(const fc_engine *e);
 /* Drops the packed weights of the text encoders, 1.6 GB of SDXL's 6.9: packing them anew for the next prompt

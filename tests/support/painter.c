@@ -40,24 +40,24 @@ void painter_wait_steps(painter *p, int done)
     pthread_mutex_unlock(&p->lock);
 }
 
-static int cancelled(const fc_hooks *hooks)
+static int cancelled(const fc_job_work *work)
 {
-    return __atomic_load_n(hooks->cancel, __ATOMIC_RELAXED);
+    return __atomic_load_n(work->cancel, __ATOMIC_RELAXED);
 }
 
 /* Waits for its turn as a real step takes its time: cancel is looked at meanwhile. */
-static bool do_step(painter *p, const fc_hooks *hooks)
+static bool do_step(painter *p, const fc_job_work *work)
 {
-    for (int slept = 0; slept < p->step_millis && !cancelled(hooks); slept += 2) usleep(2000);
+    for (int slept = 0; slept < p->step_millis && !cancelled(work); slept += 2) usleep(2000);
     pthread_mutex_lock(&p->lock);
-    while (p->steps_allowed >= 0 && p->steps_done >= p->steps_allowed && !cancelled(hooks)) {
+    while (p->steps_allowed >= 0 && p->steps_done >= p->steps_allowed && !cancelled(work)) {
         struct timespec soon;
         clock_gettime(CLOCK_REALTIME, &soon);
         soon.tv_nsec += 2000000;
         if (soon.tv_nsec >= 1000000000) soon.tv_sec++, soon.tv_nsec -= 1000000000;
         pthread_cond_timedwait(&p->changed, &p->lock, &soon);
     }
-    bool goes_on = !cancelled(hooks);
+    bool goes_on = !cancelled(work);
     if (goes_on) p->steps_done++;
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->lock);
@@ -99,9 +99,9 @@ static fc_status paint(painter *p, const fc_job_work *work, fc_event e, const fc
     uint8_t rgb[MAX_SIDE * MAX_SIDE * 3];
     memset(rgb, (int)(e.seed & 0xff), sizeof rgb);
     for (e.step = 1; e.step <= p->steps; e.step++) {
-        if (!do_step(p, hooks)) {
-            if (cancelled(hooks) == FC_STOP) return fc_fail(err, FC_CANCELLED, "stopped");
-            __atomic_store_n(hooks->cancel, FC_RUN, __ATOMIC_RELAXED);
+        if (!do_step(p, work)) {
+            if (cancelled(work) == FC_STOP) return fc_fail(err, FC_CANCELLED, "stopped");
+            __atomic_store_n(work->cancel, FC_RUN, __ATOMIC_RELAXED);
             return FC_OK;
         }
         if (hooks->finish && __atomic_load_n(hooks->finish, __ATOMIC_RELAXED)) break;

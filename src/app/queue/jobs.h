@@ -21,6 +21,7 @@ typedef struct fc_job_work {
     const char *id;
     const char *parameters; /* JSON: a request */
     int32_t first_image;    /* how many of its pictures are behind us */
+    int *cancel;            /* FC_RUN, FC_SKIP_IMAGE (FC_RUN is stored when it was done) or FC_STOP */
 } fc_job_work;
 
 /* Makes the pictures of a job; called on the worker. What hooks promise and return values are those of

@@ -193,12 +193,9 @@ static void set_current(fc_jobs *j, const fc_job_row *row)
 /* `queue` is held, and let go while the job runs. */
 static void run(fc_jobs *j, const fc_job_row *row)
 {
-    const fc_job_work work = {row->id, row->parameters, row->next_image};
-    const fc_hooks hooks = {.user = j,
-                            .on_event = on_event,
-                            .cancel = &j->cancel,
-                            .want_preview = &j->want_preview,
-                            .finish = &j->finish};
+    const fc_job_work work = {row->id, row->parameters, row->next_image, &j->cancel};
+    const fc_hooks hooks = {
+        .user = j, .on_event = on_event, .want_preview = &j->want_preview, .finish = &j->finish};
     fc_err err = {0};
     __atomic_store_n(&j->stop_wanted, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&j->finish, 0, __ATOMIC_RELAXED);

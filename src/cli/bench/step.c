@@ -37,11 +37,13 @@ static void on_event(void *user, const fc_event *event)
 static fc_status run(steps *s)
 {
     bench *b = s->b;
-    const fc_hooks hooks = {.user = s, .on_event = on_event, .cancel = &s->stop};
+    const fc_hooks hooks = {.user = s, .on_event = on_event};
     const fc_task task = fc_bench_task(b->width, b->height, b->args.repeat + 2);
     fc_picture picture;
     s->started = b->now();
+    fc_engine_lend_cancel_flag(s->engine, &s->stop);
     fc_status status = fc_engine_run(s->engine, &task, &hooks, &picture, s->err);
+    fc_engine_lend_cancel_flag(s->engine, NULL);
     fc_picture_fini(&picture);
     if (s->status != FC_OK) return s->status;
     if (status != FC_CANCELLED)

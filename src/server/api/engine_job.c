@@ -122,17 +122,16 @@ fc_status fc_engine_job(void *server, const fc_job_work *work, const fc_hooks *h
 {
     fc_server *s = server;
     listener l = {s, hooks};
-    const fc_hooks own = {.user = &l,
-                          .on_event = on_event,
-                          .cancel = hooks->cancel,
-                          .want_preview = hooks->want_preview,
-                          .finish = hooks->finish};
+    const fc_hooks own = {
+        .user = &l, .on_event = on_event, .want_preview = hooks->want_preview, .finish = hooks->finish};
     fc_request *request = fc_request_new();
     if (!request) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_config *config = fc_live_config_take(s->settings);
     fc_status status = make_request(s, config, work->parameters, request, err);
     if (status != FC_OK) goto out;
+    fc_engine_lend_cancel_flag(s->engine, work->cancel);
     status = fc_generate_from(s->engine, config, request, work->first_image, &own, err);
+    fc_engine_lend_cancel_flag(s->engine, NULL);
 out:
     if (status != FC_OK) fc_server_hide_paths(s, err->message);
     keep_report(s);

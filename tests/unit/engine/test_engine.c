@@ -1,5 +1,6 @@
 /* What must hold for any run of the engine: same bytes for the same seed, the refiner's turn, LoRAs,
  * embeddings, low memory, stopping, wrong tasks, failing allocations. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -428,15 +429,29 @@ static void test_low_memory(void **state)
 /* ---- events and stopping ---- */
 
 struct watcher {
-    int cancel, store, at_step, steps;
+    fc_engine *engine;
+    int what, at_step, steps;
+    bool from_signal;
 };
+
+static fc_engine *signalled; /* handlers have no argument */
+
+static void on_alarm(int number)
+{
+    (void)number;
+    fc_engine_cancel(signalled, FC_STOP);
+}
 
 static void watch(void *user, const fc_event *event)
 {
     struct watcher *w = user;
     if (event->kind != FC_EVENT_STEP) return;
     assert_int_equal(event->step, ++w->steps);
-    if (event->step == w->at_step) w->cancel = w->store;
+    if (event->step != w->at_step) return;
+    if (w->from_signal)
+        raise(SIGALRM);
+    else
+        fc_engine_cancel(w->engine, w->what);
 }
 
 static void test_stop(void **state)
@@ -447,15 +462,18 @@ static void test_stop(void **state)
     fc_err err = {0};
     fc_picture p, whole;
     run_load(e, false);
-    struct watcher w = {.store = FC_STOP, .at_step = 2};
-    fc_hooks hooks = {.user = &w, .on_event = watch, .cancel = &w.cancel};
+    int *flag = fc_engine_cancel_flag(e);
+    struct watcher w = {.engine = e, .what = FC_STOP, .at_step = 2};
+    fc_hooks hooks = {.user = &w, .on_event = watch};
     assert_fails(fc_engine_run(e, &t, &hooks, &p, &err), FC_CANCELLED, &err, NULL);
     assert_int_equal(w.steps, 2);
-    assert_int_equal(w.cancel, FC_STOP);
     assert_null(p.rgb);
-    w = (struct watcher){.store = FC_SKIP_IMAGE, .at_step = 1};
+    fc_engine_cancel(e, FC_SKIP_IMAGE);
+    assert_int_equal(*flag, FC_STOP); /* which a skip does not take back */
+    *flag = FC_RUN;
+    w = (struct watcher){.engine = e, .what = FC_SKIP_IMAGE, .at_step = 1};
     assert_fails(fc_engine_run(e, &t, &hooks, &p, &err), FC_CANCELLED, &err, NULL);
-    assert_int_equal(w.cancel, FC_RUN); /* a skip is used up */
+    assert_int_equal(*flag, FC_RUN); /* a skip is used up */
     w = (struct watcher){.at_step = -1};
     assert_ok(fc_engine_run(e, &t, &hooks, &p, &err), &err);
     assert_int_equal(w.steps, 4);
@@ -463,6 +481,34 @@ static void test_stop(void **state)
     assert_same(&whole, &p); /* nothing of the stopped runs is left */
     fc_picture_fini(&p);
     fc_picture_fini(&whole);
+    fc_engine_close(e);
+}
+
+/* From a signal handler, and on a flag that somebody lent. */
+static void test_stop_from_elsewhere(void **state)
+{
+    (void)state;
+    fc_engine *e = run_engine(FC_PRECISION_F32, 0);
+    fc_task t = short_task();
+    fc_err err = {0};
+    fc_picture p;
+    int lent = FC_RUN;
+    struct sigaction action = {.sa_handler = on_alarm};
+    run_load(e, false);
+    signalled = e;
+    sigaction(SIGALRM, &action, NULL);
+    struct watcher w = {.from_signal = true, .at_step = 2};
+    fc_hooks hooks = {.user = &w, .on_event = watch};
+    assert_fails(fc_engine_run(e, &t, &hooks, &p, &err), FC_CANCELLED, &err, NULL);
+    assert_int_equal(w.steps, 2);
+    fc_engine_lend_cancel_flag(e, &lent);
+    w = (struct watcher){.from_signal = true, .at_step = 3};
+    assert_fails(fc_engine_run(e, &t, &hooks, &p, &err), FC_CANCELLED, &err, NULL);
+    assert_int_equal(w.steps, 3);
+    assert_int_equal(lent, FC_STOP);
+    fc_engine_lend_cancel_flag(e, NULL);
+    assert_int_equal(*fc_engine_cancel_flag(e), FC_STOP); /* of the first time: nobody cleared it */
+    signal(SIGALRM, SIG_DFL);
     fc_engine_close(e);
 }
 
@@ -546,6 +592,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_loras),
         cmocka_unit_test(test_low_memory),
         cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_stop_from_elsewhere),
         cmocka_unit_test(test_wrong_tasks),
         cmocka_unit_test(test_torture),
         cmocka_unit_test(test_loras_repack),
