@@ -8,17 +8,12 @@
 
 #include "base/mem.h"
 #include "support/nano.h"
-#include "support/rig.h"
+#include "support/networks.h"
 
 enum { TOKENS = 77 };
 
 /* Measured: f32 6.2e-7, bf16 8.7e-3 */
 static const double F32 = 1.8e-6, BF16 = 2.6e-2;
-
-static double limit_of(const fc_rig *rig)
-{
-    return rig->cx.act == FC_F32 ? F32 : BF16;
-}
 
 struct fixture {
     fc_weights *weights;
@@ -34,7 +29,7 @@ static void fixture_open(struct fixture *f, const char *kind, const char *prefix
     fc_err err = {0};
     f->tag = tag;
     f->part = part;
-    assert_ok(fc_weights_open(&f->weights, fc_test_synth(kind), &err), &err);
+    f->weights = net_weights(kind);
     assert_ok(fc_clip_open(&f->clip, f->weights, prefix, &err), &err);
     fc_test_golden_open(&f->golden, "clip_tiny.safetensors");
     assert_int_equal(fc_clip_tokens(f->clip), TOKENS);
@@ -81,8 +76,8 @@ static void check_prompt(fc_rig *rig, const struct fixture *f, int prompt)
         if (weights.data[i / (size_t)width] != 1.0f) got[i] = want.data[i];
     char what[64];
     snprintf(what, sizeof what, "%s %s.%s %d", rig->label, f->tag, f->part, prompt);
-    assert_rel_error(what, got, want.data, want.count, limit_of(rig));
-    assert_rel_error("pooled", pooled, pooled_want.data, pooled_want.count, limit_of(rig));
+    assert_rel_error(what, got, want.data, want.count, net_limit(rig, F32, BF16));
+    assert_rel_error("pooled", pooled, pooled_want.data, pooled_want.count, net_limit(rig, F32, BF16));
     fc_free(got);
     fc_free(pooled);
     fc_free(ids);
@@ -119,25 +114,12 @@ struct nano {
     fc_clip *l, *g;
 };
 
-static const char *nano_path(void)
-{
-    static char path[256];
-    fc_synth s;
-    fc_err err = {0};
-    if (path[0]) return path;
-    snprintf(path, sizeof path, "%s", fc_test_tmp_path("clip.safetensors"));
-    fc_synth_init(&s);
-    fc_nano_clip_l(&s);
-    fc_nano_clip_g(&s);
-    assert_ok(fc_synth_write(path, &s, FC_F16, &err), &err);
-    fc_synth_fini(&s);
-    return path;
-}
+static const net_builder nano_builders[] = {fc_nano_clip_l, fc_nano_clip_g, NULL};
 
 static void nano_open(struct nano *n)
 {
     fc_err err = {0};
-    assert_ok(fc_weights_open(&n->weights, nano_path(), &err), &err);
+    n->weights = net_weights_nano(nano_builders);
     assert_ok(fc_clip_open(&n->l, n->weights, FC_CLIP_L_PREFIX, &err), &err);
     assert_ok(fc_clip_open(&n->g, n->weights, FC_CLIP_G_PREFIX, &err), &err);
 }
@@ -233,6 +215,15 @@ static void test_missing(void **state)
     nano_close(&n);
 }
 
+static fc_status open_side(const char *dropped, fc_weights *w)
+{
+    fc_clip *c;
+    bool is_g = strncmp(dropped, FC_CLIP_G_PREFIX, strlen(FC_CLIP_G_PREFIX)) == 0;
+    fc_status status = fc_clip_open(&c, w, is_g ? FC_CLIP_G_PREFIX : FC_CLIP_L_PREFIX, NULL);
+    fc_clip_close(c);
+    return status;
+}
+
 /* No tensor can be missing without being noticed, but for a number that nobody reads. */
 static void test_every_tensor(void **state)
 {
@@ -241,51 +232,37 @@ static void test_every_tensor(void **state)
     fc_synth_init(&all);
     fc_nano_clip_l(&all);
     fc_nano_clip_g(&all);
-    for (size_t i = 0; i < all.count; i++) {
-        const char *name = all.tensors[i].name;
-        bool is_g = strncmp(name, FC_CLIP_G_PREFIX, strlen(FC_CLIP_G_PREFIX)) == 0;
-        fc_weights *w = NULL;
-        fc_clip *c = NULL;
-        fc_err err = {0};
-        assert_ok(fc_weights_open(&w, fc_nano_without(&all, name), &err), &err);
-        fc_status s = fc_clip_open(&c, w, is_g ? FC_CLIP_G_PREFIX : FC_CLIP_L_PREFIX, &err);
-        if (s != (strstr(name, "logit_scale") ? FC_OK : FC_FORMAT)) fail_msg("without %s: %d", name, s);
-        fc_clip_close(c);
-        fc_weights_close(w);
-    }
+    net_check_each_missing(&all, open_side, "logit_scale");
     fc_synth_fini(&all);
 }
 
-static fc_status open_and_run(void *user)
+static fc_status open_and_run(fc_rig *rig, fc_weights *w, void *user)
 {
-    fc_rig rig = {0};
-    fc_weights *w = NULL;
     fc_clip *l = NULL, *g = NULL;
     int32_t ids[TOKENS] = {98, 1, 99};
     float hidden[STATE], pooled[FC_NANO_WIDTH];
     fc_clip_request r = {.ids = ids, .n = 1, .skip = 2, .pool_chunk = 0};
-    fc_status s = fc_rig_try_open(&rig, "ref", FC_F32, 1, NULL);
-    if (!s) s = fc_weights_open(&w, user, NULL);
-    if (!s) s = fc_clip_open(&l, w, FC_CLIP_L_PREFIX, NULL);
-    if (!s) s = fc_clip_open(&g, w, FC_CLIP_G_PREFIX, NULL);
-    if (!s) {
-        fc_clip_encode(&rig.cx, l, &r, hidden, pooled);
-        fc_clip_encode(&rig.cx, g, &r, hidden, pooled);
-        s = fc_cx_status(&rig.cx, NULL);
+    (void)user;
+    fc_status status = fc_clip_open(&l, w, FC_CLIP_L_PREFIX, NULL);
+    if (status == FC_OK) status = fc_clip_open(&g, w, FC_CLIP_G_PREFIX, NULL);
+    if (status == FC_OK) {
+        fc_clip_encode(&rig->cx, l, &r, hidden, pooled);
+        fc_clip_encode(&rig->cx, g, &r, hidden, pooled);
+        status = fc_cx_status(&rig->cx, NULL);
     }
     fc_clip_close(l);
     fc_clip_close(g);
-    fc_weights_close(w);
-    fc_rig_close(&rig);
-    return s;
+    return status;
 }
 
 static void test_torture(void **state)
 {
     (void)state;
-    char path[256];
-    snprintf(path, sizeof path, "%s", nano_path());
-    assert_true(fc_test_torture(open_and_run, path) > 50);
+    const net_run t = {.backend = "ref",
+                       .act = FC_F32,
+                       .path = net_write_nano("nano.safetensors", nano_builders),
+                       .run = open_and_run};
+    assert_true(net_torture(&t) > 50);
 }
 
 int main(void)

@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "support/rig.h"
-#include "support/synth.h"
+#include "support/networks.h"
 
 /* Measured: f32 7.0e-7, bf16 1.27e-2 */
 static const double F32 = 2e-6, BF16 = 3.8e-2;
@@ -22,7 +21,7 @@ static void fixture_open(struct fixture *f)
 {
     fc_err err = {0};
     fc_test_golden_open_full(&f->golden, "v25_clipvision.safetensors");
-    assert_ok(fc_weights_open(&f->weights, fc_test_synth("clip_vision_tiny"), &err), &err);
+    f->weights = net_weights("clip_vision_tiny");
     assert_ok(fc_clip_vision_open(&f->net, f->weights, &err), &err);
 }
 
@@ -41,7 +40,7 @@ static void compare(const fc_rig *rig, const fc_safetensors *golden, const char 
     char what[80];
     fc_test_array want = fc_test_array_load(golden, name);
     snprintf(what, sizeof what, "%s %s", rig->label, name);
-    assert_rel_error(what, data, want.data, want.count, rig->cx.act == FC_F32 ? F32 : BF16);
+    assert_rel_error(what, data, want.data, want.count, net_limit(rig, F32, BF16));
     fc_test_array_free(&want);
 }
 
@@ -124,22 +123,11 @@ static void test_reference(void **state)
 
 static void refuse(const fc_synth *s, fc_status wanted, const char *part)
 {
-    fc_weights *w;
     fc_clip_vision *v;
     fc_err err = {0};
-    const char *path = fc_test_tmp_path("other.safetensors");
-    assert_ok(fc_synth_write(path, s, FC_F16, &err), &err);
-    assert_ok(fc_weights_open(&w, path, &err), &err);
+    fc_weights *w = net_weights_of("other.safetensors", s);
     assert_fails(fc_clip_vision_open(&v, w, &err), wanted, &err, part);
     fc_weights_close(w);
-}
-
-static fc_synth_tensor *tensor_of(fc_synth *s, const char *name)
-{
-    for (size_t i = 0; i < s->count; i++)
-        if (strcmp(s->tensors[i].name, name) == 0) return &s->tensors[i];
-    fail_msg("no tensor %s", name);
-    return NULL;
 }
 
 static void test_other_files(void **state)
@@ -152,38 +140,28 @@ static void test_other_files(void **state)
     fc_synth_fini(&s);
 
     assert_ok(fc_synth_build(&s, "clip_vision_tiny", &err), &err);
-    fc_synth_tensor *positions = tensor_of(&s, "vision_model.embeddings.position_embedding.weight");
+    fc_synth_tensor *positions = net_tensor(&s, "vision_model.embeddings.position_embedding.weight");
     positions->shape[0] = 256;
     refuse(&s, FC_FORMAT, "impossible sizes");
     positions->shape[0] = 257;
-    fc_synth_tensor *norm = tensor_of(&s, "vision_model.encoder.layers.3.layer_norm1.weight");
+    fc_synth_tensor *norm = net_tensor(&s, "vision_model.encoder.layers.3.layer_norm1.weight");
     norm->name = "elsewhere";
     refuse(&s, FC_FORMAT, "layers.3.layer_norm1.weight");
-    tensor_of(&s, "vision_model.embeddings.class_embedding")->shape[0] = 80;
+    net_tensor(&s, "vision_model.embeddings.class_embedding")->shape[0] = 80;
     refuse(&s, FC_FORMAT, "class_embedding");
-    tensor_of(&s, "vision_model.embeddings.patch_embedding.weight")->shape[0] = 1024; /* ViT-L */
+    net_tensor(&s, "vision_model.embeddings.patch_embedding.weight")->shape[0] = 1024; /* ViT-L */
     refuse(&s, FC_UNSUPPORTED, "1024 wide");
     fc_synth_fini(&s);
 }
 
-static fc_status open_and_run(void *user)
+static fc_status open_and_run(fc_rig *rig, fc_weights *w, void *out)
 {
-    fc_rig rig = {0};
-    fc_weights *w = NULL;
-    fc_clip_vision *net = NULL;
-    float *out = fc_calloc(257 * 160, sizeof *out);
-    fc_status status = out ? fc_rig_try_open(&rig, "cpu", FC_BF16, 1, NULL) : FC_NOMEM;
-    if (!status) status = fc_weights_open(&w, user, NULL);
-    if (!status) status = fc_clip_vision_open(&net, w, NULL);
-    if (!status) {
-        fc_download(&rig.cx, fc_clip_vision_encode(&rig.cx, net, NULL), out);
-        status = fc_cx_status(&rig.cx, NULL);
-    }
+    fc_clip_vision *net;
+    fc_status status = fc_clip_vision_open(&net, w, NULL);
+    if (status != FC_OK) return status;
+    fc_download(&rig->cx, fc_clip_vision_encode(&rig->cx, net, NULL), out);
     fc_clip_vision_close(net);
-    fc_weights_close(w);
-    fc_rig_close(&rig);
-    fc_free(out);
-    return status;
+    return fc_cx_status(&rig->cx, NULL);
 }
 
 /* Two layers are enough for every allocation to have its turn. */
@@ -192,7 +170,7 @@ static void test_torture(void **state)
     (void)state;
     fc_synth s;
     fc_err err = {0};
-    char path[256];
+    static float out[257 * 160];
     assert_ok(fc_synth_build(&s, "clip_vision_tiny", &err), &err);
     size_t kept = 0;
     for (size_t i = 0; i < s.count; i++) {
@@ -201,10 +179,13 @@ static void test_torture(void **state)
         if (!deep) s.tensors[kept++] = s.tensors[i];
     }
     s.count = kept;
-    snprintf(path, sizeof path, "%s", fc_test_tmp_path("two_layers.safetensors"));
-    assert_ok(fc_synth_write(path, &s, FC_F16, &err), &err);
+    const net_run t = {.backend = "cpu",
+                       .act = FC_BF16,
+                       .path = net_write("two_layers.safetensors", &s),
+                       .run = open_and_run,
+                       .user = out};
     fc_synth_fini(&s);
-    assert_true(fc_test_torture(open_and_run, path) > 30);
+    assert_true(net_torture(&t) > 30);
 }
 
 int main(void)

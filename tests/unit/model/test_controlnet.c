@@ -7,8 +7,7 @@
 
 #include "base/mem.h"
 #include "model/detect.h"
-#include "support/rig.h"
-#include "support/synth.h"
+#include "support/networks.h"
 
 enum { N = 2, SIZE = 16, TOKENS = 77, WIDTH = 128, LABEL = 1600, BLOCKS = 10, CHANNELS = 4 };
 /* Measured: f32 2.3e-6, bf16 2.4e-2 */
@@ -28,10 +27,10 @@ static void fixture_open(struct fixture *f)
 {
     fc_err err = {0};
     fc_test_golden_open_full(&f->golden, "v25_control.safetensors");
-    assert_ok(fc_weights_open(&f->base, fc_test_synth("tiny_base"), &err), &err);
+    f->base = net_weights("tiny_base");
     assert_ok(fc_unet_open(&f->unet, f->base, &err), &err);
     for (int i = 0; i < 2; i++) {
-        assert_ok(fc_weights_open(&f->weights[i], fc_test_synth(kinds[i]), &err), &err);
+        f->weights[i] = net_weights(kinds[i]);
         assert_ok(fc_controlnet_open(&f->net[i], f->weights[i], f->base, f->unet, &err), &err);
     }
     fc_test_array grey = fc_test_array_load(&f->golden, "net.hint_u8");
@@ -53,22 +52,11 @@ static void fixture_close(struct fixture *f)
 
 /* ---- runs ---- */
 
-static fc_tensor upload(fc_rig *rig, const struct fixture *f, const char *name, int32_t h, int32_t w,
-                        int32_t c)
-{
-    fc_test_array a = fc_test_array_load(&f->golden, name);
-    float *nhwc = fc_test_nhwc(&a);
-    assert_int_equal(a.count, N * h * w * c);
-    fc_tensor t = fc_upload(&rig->cx, FC_F32, nhwc, N, h, w, c);
-    fc_free(nhwc);
-    fc_test_array_free(&a);
-    return t;
-}
-
 static void set_cond(fc_rig *rig, const struct fixture *f, const fc_unet *u, fc_unet_cond *cond)
 {
     fc_test_array y = fc_test_array_load(&f->golden, "net.y");
-    fc_unet_set_context(&rig->cx, u, upload(rig, f, "net.context", 1, TOKENS, WIDTH), cond);
+    fc_unet_set_context(&rig->cx, u, net_upload_golden(rig, &f->golden, "net.context", N, 1, TOKENS, WIDTH),
+                        cond);
     fc_unet_set_label(&rig->cx, u, y.data, N, cond);
     fc_test_array_free(&y);
 }
@@ -81,7 +69,8 @@ static void run_control(fc_rig *rig, const struct fixture *f, const fc_controlne
     fc_test_array t = fc_test_array_load(&f->golden, "net.t");
     set_cond(rig, f, fc_controlnet_encoder(c), &cond);
     const fc_control_run run = {fc_controlnet_hint(&rig->cx, c, f->rgb, SIZE, SIZE), &cond, weight, softness};
-    fc_controlnet_run(&rig->cx, c, &run, upload(rig, f, "net.x", SIZE, SIZE, CHANNELS), t.data, residual);
+    fc_controlnet_run(&rig->cx, c, &run, net_upload_golden(rig, &f->golden, "net.x", N, SIZE, SIZE, CHANNELS),
+                      t.data, residual);
     fc_rig_check(rig);
     fc_test_array_free(&t);
 }
@@ -105,17 +94,16 @@ static void check_residuals(fc_rig *rig, const struct fixture *f, const fc_tenso
             snprintf(name, sizeof name, "net.%s.out%d", kinds[k] + strlen("control_"), i);
             known = fc_test_has(&f->golden, name);
             if (!known) break; /* tests/golden has some of them */
-            fc_test_array a = fc_test_array_load(&f->golden, name);
-            float *nhwc = fc_test_nhwc(&a);
+            fc_test_array a;
+            float *one = net_golden(&f->golden, name, &a);
             assert_int_equal(a.count, count);
-            for (size_t j = 0; j < count; j++) want[j] += factor * nhwc[j];
-            fc_free(nhwc);
-            fc_test_array_free(&a);
+            for (size_t j = 0; j < count; j++) want[j] += factor * one[j];
+            fc_free(one);
         }
         float *got = fc_calloc(count, sizeof *got);
         fc_download(&rig->cx, t, got);
         snprintf(what, sizeof what, "%s %s softness %.2f", rig->label, name, (double)softness);
-        if (known) assert_rel_error(what, got, want, count, rig->cx.act == FC_F32 ? F32 : BF16);
+        if (known) assert_rel_error(what, got, want, count, net_limit(rig, F32, BF16));
         fc_free(got);
         fc_free(want);
     }
@@ -133,15 +121,13 @@ static void check_outputs(fc_rig *rig, void *user)
         fc_leave(&rig->cx, m);
     }
     if (!fc_test_has(&f->golden, "net.canny.hint")) return;
-    fc_test_array want = fc_test_array_load(&f->golden, "net.canny.hint");
-    float *nhwc = fc_test_nhwc(&want), *got = fc_calloc(want.count, sizeof *got);
     fc_mark m = fc_enter(&rig->cx, NULL);
-    fc_download(&rig->cx, fc_controlnet_hint(&rig->cx, f->net[0], f->rgb, SIZE, SIZE), got);
+    fc_tensor hint = fc_controlnet_hint(&rig->cx, f->net[0], f->rgb, SIZE, SIZE);
+    float *got = net_floats((size_t)(hint.n * hint.h * hint.w) * (size_t)hint.c);
+    fc_download(&rig->cx, hint, got);
     fc_leave(&rig->cx, m);
-    assert_rel_error("hint", got, nhwc, want.count, rig->cx.act == FC_F32 ? F32 : BF16);
+    net_check_golden(rig, &f->golden, "net.canny.hint", got, net_limit(rig, F32, BF16));
     fc_free(got);
-    fc_free(nhwc);
-    fc_test_array_free(&want);
 }
 
 static void test_outputs(void **state)
@@ -252,8 +238,9 @@ static void test_sharing(void **state)
         fc_test_array t = fc_test_array_load(&f.golden, "net.t");
         set_cond(&rig, &f, f.unet, &cond);
         if (after_unet)
-            (void)fc_unet_forward(&rig.cx, f.unet, upload(&rig, &f, "net.x", SIZE, SIZE, CHANNELS), t.data,
-                                  &cond, NULL);
+            (void)fc_unet_forward(&rig.cx, f.unet,
+                                  net_upload_golden(&rig, &f.golden, "net.x", N, SIZE, SIZE, CHANNELS),
+                                  t.data, &cond, NULL);
         uint64_t start = rig.packs.packs;
         memset(residual, 0, sizeof residual);
         run_control(&rig, &f, f.net[0], 1, 0, residual);
@@ -274,7 +261,7 @@ static void forward(fc_rig *rig, const struct fixture *f, const fc_tensor *resid
     fc_mark m = fc_enter(&rig->cx, NULL);
     fc_test_array t = fc_test_array_load(&f->golden, "net.t");
     set_cond(rig, f, f->unet, &cond);
-    fc_tensor x = upload(rig, f, "net.x", SIZE, SIZE, CHANNELS);
+    fc_tensor x = net_upload_golden(rig, &f->golden, "net.x", N, SIZE, SIZE, CHANNELS);
     fc_download(&rig->cx,
                 fc_unet_forward(&rig->cx, f->unet, x, t.data, &cond, &(fc_unet_extra){.residual = residual}),
                 out);
@@ -454,22 +441,11 @@ static void test_whole_files(void **state)
 
 static void refuse(const struct fixture *f, const fc_synth *s, fc_status wanted, const char *part)
 {
-    fc_weights *w;
     fc_controlnet *c;
     fc_err err = {0};
-    const char *path = fc_test_tmp_path("other.safetensors");
-    assert_ok(fc_synth_write(path, s, FC_F16, &err), &err);
-    assert_ok(fc_weights_open(&w, path, &err), &err);
+    fc_weights *w = net_weights_of("other.safetensors", s);
     assert_fails(fc_controlnet_open(&c, w, f->base, f->unet, &err), wanted, &err, part);
     fc_weights_close(w);
-}
-
-static fc_synth_tensor *tensor_of(fc_synth *s, const char *name)
-{
-    for (size_t i = 0; i < s->count; i++)
-        if (strcmp(s->tensors[i].name, name) == 0) return &s->tensors[i];
-    fail_msg("no tensor %s", name);
-    return NULL;
 }
 
 static void test_other_files(void **state)
@@ -488,14 +464,14 @@ static void test_other_files(void **state)
     fc_synth_add(&s, "control_add_embedding.linear_1.weight", 1, &one, 0, 1);
     refuse(&f, &s, FC_UNSUPPORTED, "union");
     s.count--;
-    fc_synth_tensor *down = tensor_of(&s, "input_blocks.4.1.proj_in.down");
+    fc_synth_tensor *down = net_tensor(&s, "input_blocks.4.1.proj_in.down");
     down->shape[1] = 64;
     refuse(&f, &s, FC_UNSUPPORTED, "input_blocks.4.1.proj_in.weight");
     down->shape[1] = 128;
     down->name = "elsewhere";
     refuse(&f, &s, FC_FORMAT, "input_blocks.4.1.proj_in.down");
     down->name = "input_blocks.4.1.proj_in.down";
-    tensor_of(&s, "zero_convs.3.0.bias")->name = "elsewhere";
+    net_tensor(&s, "zero_convs.3.0.bias")->name = "elsewhere";
     refuse(&f, &s, FC_FORMAT, "zero_convs.3.0.bias");
     s.count = 0; /* for another number of blocks */
     fc_synth_add(&s, "zero_convs.0.0.weight", 1, &one, 0, 1);
@@ -504,24 +480,16 @@ static void test_other_files(void **state)
     fixture_close(&f);
 }
 
-static fc_status open_and_look(void *user)
+static fc_status open_and_look(fc_rig *rig, fc_weights *w, void *user)
 {
     const struct fixture *f = user;
-    fc_rig rig = {0};
-    fc_weights *w = NULL;
-    fc_controlnet *c = NULL;
+    fc_controlnet *c;
     uint8_t rgb[FC_CONTROL_SCALE * FC_CONTROL_SCALE * FC_CONTROL_RGB] = {0};
-    fc_status status = fc_rig_try_open(&rig, "cpu", FC_BF16, 1, NULL);
-    if (!status) status = fc_weights_open(&w, fc_weights_path(f->weights[1]), NULL);
-    if (!status) status = fc_controlnet_open(&c, w, f->base, f->unet, NULL);
-    if (!status) {
-        (void)fc_controlnet_hint(&rig.cx, c, rgb, 1, 1);
-        status = fc_cx_status(&rig.cx, NULL);
-    }
+    fc_status status = fc_controlnet_open(&c, w, f->base, f->unet, NULL);
+    if (status != FC_OK) return status;
+    (void)fc_controlnet_hint(&rig->cx, c, rgb, 1, 1);
     fc_controlnet_close(c);
-    fc_weights_close(w);
-    fc_rig_close(&rig);
-    return status;
+    return fc_cx_status(&rig->cx, NULL);
 }
 
 static void test_torture(void **state)
@@ -529,7 +497,12 @@ static void test_torture(void **state)
     (void)state;
     struct fixture f;
     fixture_open(&f);
-    assert_true(fc_test_torture(open_and_look, &f) > 30);
+    const net_run t = {.backend = "cpu",
+                       .act = FC_BF16,
+                       .path = fc_weights_path(f.weights[1]),
+                       .run = open_and_look,
+                       .user = &f};
+    assert_true(net_torture(&t) > 30);
     fixture_close(&f);
 }
 

@@ -8,8 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "model/detect.h"
-#include "support/rig.h"
-#include "support/synth.h"
+#include "support/networks.h"
 
 enum { RGB = 3 };
 /* Measured: f32 4.1e-7, bf16 2.8e-3 */
@@ -27,7 +26,7 @@ static void fixture_open(struct fixture *f, const char *kind)
     fc_err err = {0};
     f->kind = kind;
     fc_test_golden_open_full(&f->golden, "v25_pixels_esrgan.safetensors");
-    assert_ok(fc_weights_open(&f->weights, fc_test_synth(kind), &err), &err);
+    f->weights = net_weights(kind);
     assert_ok(fc_esrgan_open(&f->net, f->weights, &err), &err);
 }
 
@@ -36,11 +35,6 @@ static void fixture_close(struct fixture *f)
     fc_esrgan_close(f->net);
     fc_weights_close(f->weights);
     fc_safetensors_close(&f->golden);
-}
-
-static double limit_of(const fc_rig *rig)
-{
-    return rig->cx.act == FC_F32 ? F32 : BF16;
 }
 
 /* Every eighth channel of some layers. */
@@ -64,7 +58,7 @@ static void compare_layer(void *user, const char *path, const float *data, int32
     float *got = fc_calloc(want.count, sizeof *got);
     assert_int_equal(want.count, n * h * w * c / 8);
     for (size_t i = 0; i < want.count; i++) got[i] = data[(i % pixels) * (size_t)c + 8 * (i / pixels)];
-    assert_rel_error(path, got, want.data, want.count, limit_of(s->rig));
+    assert_rel_error(path, got, want.data, want.count, net_limit(s->rig, F32, BF16));
     s->count++;
     fc_free(got);
     fc_test_array_free(&want);
@@ -101,7 +95,7 @@ static void check_picture(fc_rig *rig, const struct fixture *f, const char *pict
     fc_test_array want = fc_test_array_load(&f->golden, name);
     float *got = run_on(rig, f->net, &f->golden, picture);
     snprintf(name, sizeof name, "%s %s %s", f->kind, picture, rig->label);
-    assert_rel_error(name, got, want.data, want.count, limit_of(rig));
+    assert_rel_error(name, got, want.data, want.count, net_limit(rig, F32, BF16));
     fc_free(got);
     fc_test_array_free(&want);
 }
@@ -256,7 +250,7 @@ static void test_other_files(void **state)
     fc_esrgan *net;
     fc_model_info info;
     fc_err err = {0};
-    assert_ok(fc_weights_open(&w, fc_test_synth("taesd_decoder"), &err), &err);
+    w = net_weights("taesd_decoder");
     assert_fails(fc_esrgan_open(&net, w, &err), FC_UNSUPPORTED, &err, "ESRGAN");
     assert_fails(fc_model_require(w, FC_USE_UPSCALER, &info, &err), FC_UNSUPPORTED, &err,
                  "an upscaler is needed");
@@ -267,45 +261,35 @@ static void test_other_files(void **state)
     fc_synth_init(&s);
     fc_synth_add(&s, "conv_first.weight", 4, (int64_t[]){8, 12, 3, 3}, 0, 1);
     fc_synth_add(&s, "body.0.rdb1.conv1.weight", 4, (int64_t[]){4, 8, 3, 3}, 0, 1);
-    const char *path = fc_test_tmp_path("folded.safetensors");
-    assert_ok(fc_synth_write(path, &s, FC_F16, &err), &err);
-    assert_ok(fc_weights_open(&w, path, &err), &err);
+    w = net_weights_of("folded.safetensors", &s);
     assert_fails(fc_esrgan_open(&net, w, &err), FC_UNSUPPORTED, &err, "12 values a pixel");
     fc_weights_close(w);
     s.tensors[0].shape[1] = RGB;
-    assert_ok(fc_synth_write(path, &s, FC_F16, &err), &err);
-    assert_ok(fc_weights_open(&w, path, &err), &err);
+    w = net_weights_of("folded.safetensors", &s);
     assert_fails(fc_esrgan_open(&net, w, &err), FC_FORMAT, &err, "missing");
     fc_weights_close(w);
     fc_synth_fini(&s);
 }
 
-static fc_status open_and_run(void *user)
+static fc_status open_and_run(fc_rig *rig, fc_weights *w, void *user)
 {
-    fc_rig rig = {0};
-    fc_weights *w = NULL;
-    fc_esrgan *net = NULL;
+    fc_esrgan *net;
     float image[2 * 3 * RGB] = {0}, out[4 * 6 * RGB];
-    fc_status status = fc_rig_try_open(&rig, "ref", FC_BF16, 1, NULL);
-    if (!status) status = fc_weights_open(&w, user, NULL);
-    if (!status) status = fc_esrgan_open(&net, w, NULL);
-    if (!status) {
-        fc_download(&rig.cx, fc_esrgan_run(&rig.cx, net, fc_upload(&rig.cx, FC_F32, image, 1, 2, 3, RGB)),
-                    out);
-        status = fc_cx_status(&rig.cx, NULL);
-    }
+    (void)user;
+    fc_status status = fc_esrgan_open(&net, w, NULL);
+    if (status != FC_OK) return status;
+    fc_download(&rig->cx, fc_esrgan_run(&rig->cx, net, fc_upload(&rig->cx, FC_F32, image, 1, 2, 3, RGB)),
+                out);
     fc_esrgan_close(net);
-    fc_weights_close(w);
-    fc_rig_close(&rig);
-    return status;
+    return fc_cx_status(&rig->cx, NULL);
 }
 
 static void test_torture(void **state)
 {
     (void)state;
-    char path[256];
-    snprintf(path, sizeof path, "%s", fc_test_synth("esrgan_small2"));
-    assert_true(fc_test_torture(open_and_run, path) > 50);
+    const net_run t = {
+        .backend = "ref", .act = FC_BF16, .path = fc_test_synth("esrgan_small2"), .run = open_and_run};
+    assert_true(net_torture(&t) > 50);
 }
 
 int main(void)

@@ -5,8 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "support/rig.h"
-#include "support/synth.h"
+#include "support/networks.h"
 
 enum { WIDTH = 64, WORDS = 50257, MAX_IDS = 64 };
 /* Measured: 5.6e-7 */
@@ -24,7 +23,7 @@ static void fixture_open(struct fixture *f)
 {
     fc_err err = {0};
     fc_test_golden_open_full(&f->golden, "v25_expansion.safetensors");
-    assert_ok(fc_weights_open(&f->weights, fc_test_synth("gpt2_tiny"), &err), &err);
+    f->weights = net_weights("gpt2_tiny");
     assert_ok(fc_gpt2_open(&f->net, f->weights, &err), &err);
     const fc_st_tensor *ids = fc_safetensors_find(&f->golden, "ids");
     assert_non_null(ids);
@@ -106,12 +105,9 @@ static void test_network(void **state)
 
 static void refuse(const fc_synth *s, fc_status wanted, const char *part)
 {
-    fc_weights *w;
     fc_gpt2 *g;
     fc_err err = {0};
-    const char *path = fc_test_tmp_path("other.safetensors");
-    assert_ok(fc_synth_write(path, s, FC_F16, &err), &err);
-    assert_ok(fc_weights_open(&w, path, &err), &err);
+    fc_weights *w = net_weights_of("other.safetensors", s);
     assert_fails(fc_gpt2_open(&g, w, &err), wanted, &err, part);
     fc_weights_close(w);
 }
@@ -148,38 +144,32 @@ static void test_other_files(void **state)
     fixture_close(&f);
 }
 
-static fc_status open_and_run(void *user)
+static fc_status open_and_run(fc_rig *rig, fc_weights *w, void *logits)
 {
-    fc_rig rig = {0};
-    fc_weights *w = NULL;
-    fc_gpt2 *net = NULL;
+    fc_gpt2 *net;
     fc_gpt2_text text;
     fc_arena arena;
     const int32_t ids[] = {64, 3797};
+    fc_status status = fc_gpt2_open(&net, w, NULL);
+    if (status != FC_OK) return status;
     fc_arena_init(&arena, 1 << 16);
-    float *logits = fc_calloc(WORDS, sizeof *logits);
-    fc_status status = logits ? fc_rig_try_open(&rig, "cpu", FC_F32, 1, NULL) : FC_NOMEM;
-    if (!status) status = fc_weights_open(&w, user, NULL);
-    if (!status) status = fc_gpt2_open(&net, w, NULL);
-    if (!status) {
-        fc_gpt2_begin(&rig.cx, net, 3, &arena, &text);
-        fc_gpt2_read(&rig.cx, net, &text, ids, 2, logits);
-        status = fc_cx_status(&rig.cx, NULL);
-    }
+    fc_gpt2_begin(&rig->cx, net, 3, &arena, &text);
+    fc_gpt2_read(&rig->cx, net, &text, ids, 2, logits);
     fc_gpt2_close(net);
-    fc_weights_close(w);
-    fc_rig_close(&rig);
     fc_arena_fini(&arena);
-    fc_free(logits);
-    return status;
+    return fc_cx_status(&rig->cx, NULL);
 }
 
 static void test_torture(void **state)
 {
     (void)state;
-    char path[256];
-    snprintf(path, sizeof path, "%s", fc_test_synth("gpt2_tiny"));
-    assert_true(fc_test_torture(open_and_run, path) > 20);
+    static float logits[WORDS];
+    const net_run t = {.backend = "cpu",
+                       .act = FC_F32,
+                       .path = fc_test_synth("gpt2_tiny"),
+                       .run = open_and_run,
+                       .user = logits};
+    assert_true(net_torture(&t) > 20);
 }
 
 int main(void)

@@ -8,8 +8,7 @@
 
 #include "base/mem.h"
 #include "model/unet_parts.h"
-#include "support/rig.h"
-#include "support/synth.h"
+#include "support/networks.h"
 
 enum { TOKENS = 16, WIDTH = 128, PICTURE = 160, STATES = 257, SIDES = 2, HEAD_WIDTH = 64 };
 /* Measured: resampler 1.1e-6, keys and values 3.1e-7, attention 3.1e-7; bf16 1.01e-2 */
@@ -27,11 +26,11 @@ static void fixture_open(struct fixture *f)
     static const char *const kinds[] = {"ip_adapter_tiny", "ip_face_tiny"};
     fc_err err = {0};
     fc_test_golden_open_full(&f->golden, "v25_ip.safetensors");
-    assert_ok(fc_weights_open(&f->base, fc_test_synth("tiny_base"), &err), &err);
+    f->base = net_weights("tiny_base");
     assert_ok(fc_unet_layout_read(&f->layout, f->base, &err), &err);
-    assert_ok(fc_weights_open(&f->negative, fc_test_synth("ip_negative_tiny"), &err), &err);
+    f->negative = net_weights("ip_negative_tiny");
     for (int i = 0; i < 2; i++) {
-        assert_ok(fc_weights_open(&f->weights[i], fc_test_synth(kinds[i]), &err), &err);
+        f->weights[i] = net_weights(kinds[i]);
         assert_ok(fc_ip_adapter_open(&f->adapter[i], f->weights[i], &f->layout, &err), &err);
     }
 }
@@ -53,7 +52,7 @@ static void compare(const fc_rig *rig, const fc_test_array *want, const char *na
     char what[80];
     snprintf(what, sizeof what, "%s %s", rig->label, name);
     assert_true(first + count <= want->count);
-    assert_rel_error(what, got, want->data + first, count, rig->cx.act == FC_F32 ? limit : BF16);
+    assert_rel_error(what, got, want->data + first, count, net_limit(rig, limit, BF16));
 }
 
 /* ---- resampler ---- */
@@ -358,22 +357,11 @@ static void test_sides(void **state)
 
 static void refuse(const struct fixture *f, const fc_synth *s, fc_status wanted, const char *part)
 {
-    fc_weights *w;
     fc_ip_adapter *a;
     fc_err err = {0};
-    const char *path = fc_test_tmp_path("other.safetensors");
-    assert_ok(fc_synth_write(path, s, FC_F16, &err), &err);
-    assert_ok(fc_weights_open(&w, path, &err), &err);
+    fc_weights *w = net_weights_of("other.safetensors", s);
     assert_fails(fc_ip_adapter_open(&a, w, &f->layout, &err), wanted, &err, part);
     fc_weights_close(w);
-}
-
-static fc_synth_tensor *tensor_of(fc_synth *s, const char *name)
-{
-    for (size_t i = 0; i < s->count; i++)
-        if (strcmp(s->tensors[i].name, name) == 0) return &s->tensors[i];
-    fail_msg("no tensor %s", name);
-    return NULL;
 }
 
 static void test_other_files(void **state)
@@ -390,54 +378,42 @@ static void test_other_files(void **state)
     fc_synth_fini(&s);
 
     assert_ok(fc_synth_build(&s, "ip_adapter_tiny", &err), &err);
-    fc_synth_tensor *q = tensor_of(&s, "image_proj.layers.0.0.to_q.weight");
+    fc_synth_tensor *q = net_tensor(&s, "image_proj.layers.0.0.to_q.weight");
     q->shape[0] = 100;
     refuse(&f, &s, FC_FORMAT, "impossible sizes");
     q->shape[0] = 128;
-    tensor_of(&s, "ip_adapter.55.to_v_ip.weight")->name = "elsewhere";
+    net_tensor(&s, "ip_adapter.55.to_v_ip.weight")->name = "elsewhere";
     refuse(&f, &s, FC_FORMAT, "ip_adapter.55.to_v_ip.weight");
-    tensor_of(&s, "ip_adapter.1.to_k_ip.weight")->shape[1] = 768;
+    net_tensor(&s, "ip_adapter.1.to_k_ip.weight")->shape[1] = 768;
     refuse(&f, &s, FC_UNSUPPORTED, "768 wide");
     fc_synth_fini(&s);
     fixture_close(&f);
 }
 
-struct torture {
-    char path[256];
-    const fc_unet_layout *layout;
-};
-
-static fc_status open_and_run(void *user)
+static fc_status open_and_run(fc_rig *rig, fc_weights *w, void *layout)
 {
-    const struct torture *t = user;
-    fc_rig rig = {0};
-    fc_weights *w = NULL;
-    fc_ip_adapter *a = NULL;
+    fc_ip_adapter *a;
     fc_tensor kv[FC_UNET_MAX_CROSS];
     float state[4 * PICTURE] = {0};
-    fc_status status = fc_rig_try_open(&rig, "cpu", FC_BF16, 1, NULL);
-    if (!status) status = fc_weights_open(&w, t->path, NULL);
-    if (!status) status = fc_ip_adapter_open(&a, w, t->layout, NULL);
-    if (!status) {
-        fc_tensor in = fc_upload(&rig.cx, FC_F32, state, 1, 1, 4, PICTURE);
-        fc_ip_adapter_keys(&rig.cx, a, fc_ip_adapter_resample(&rig.cx, a, in), kv);
-        status = fc_cx_status(&rig.cx, NULL);
-    }
+    fc_status status = fc_ip_adapter_open(&a, w, layout, NULL);
+    if (status != FC_OK) return status;
+    fc_tensor in = fc_upload(&rig->cx, FC_F32, state, 1, 1, 4, PICTURE);
+    fc_ip_adapter_keys(&rig->cx, a, fc_ip_adapter_resample(&rig->cx, a, in), kv);
     fc_ip_adapter_close(a);
-    fc_weights_close(w);
-    fc_rig_close(&rig);
-    return status;
+    return fc_cx_status(&rig->cx, NULL);
 }
 
 static void test_torture(void **state)
 {
     (void)state;
     struct fixture f;
-    struct torture t;
     fixture_open(&f);
-    t.layout = &f.layout;
-    snprintf(t.path, sizeof t.path, "%s", fc_test_synth("ip_adapter_tiny"));
-    assert_true(fc_test_torture(open_and_run, &t) > 50);
+    const net_run t = {.backend = "cpu",
+                       .act = FC_BF16,
+                       .path = fc_test_synth("ip_adapter_tiny"),
+                       .run = open_and_run,
+                       .user = &f.layout};
+    assert_true(net_torture(&t) > 50);
     fixture_close(&f);
 }
 

@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 #include "support/nano.h"
-#include "support/rig.h"
+#include "support/networks.h"
 
 enum { LATENT = 4, RGB = 3 };
 
@@ -21,7 +21,7 @@ struct fixture {
 static void fixture_open(struct fixture *f)
 {
     fc_err err = {0};
-    assert_ok(fc_weights_open(&f->weights, fc_test_synth("taesd_decoder"), &err), &err);
+    f->weights = net_weights("taesd_decoder");
     assert_ok(fc_taesd_open(&f->taesd, f->weights, &err), &err);
     fc_test_golden_open(&f->golden, "taesd.safetensors");
 }
@@ -35,11 +35,6 @@ static void fixture_close(struct fixture *f)
 
 /* Measured: f32 2.4e-7; bf16 3.8e-3 */
 static const double F32 = 7e-7, BF16 = 1.1e-2;
-
-static double limit_of(const fc_rig *rig)
-{
-    return rig->cx.act == FC_F32 ? F32 : BF16;
-}
 
 /* What the probe saw of two layers. */
 struct seen {
@@ -56,34 +51,28 @@ static void compare_layer(void *user, const char *path, const float *data, int32
                        : strcmp(path, "taesd/3") == 0 ? "a.after_block3"
                                                       : NULL;
     if (!name) return;
-    fc_test_array want = fc_test_array_load(s->golden, name);
-    assert_int_equal(want.count, n * h * w * c);
-    float *nhwc = fc_test_nhwc(&want);
-    assert_rel_error(path, data, nhwc, want.count, limit_of(s->rig));
+    (void)n, (void)h, (void)w, (void)c;
+    net_check_golden(s->rig, s->golden, name, data, net_limit(s->rig, F32, BF16));
     s->count++;
-    fc_free(nhwc);
-    fc_test_array_free(&want);
 }
 
 static void check_decode(fc_rig *rig, void *user)
 {
     const struct fixture *f = user;
     struct seen seen = {rig, &f->golden, 0};
-    fc_test_array z = fc_test_array_load(&f->golden, "a.z"), want = fc_test_array_load(&f->golden, "a.out");
-    float *z_nhwc = fc_test_nhwc(&z), *want_nhwc = fc_test_nhwc(&want);
-    float *got = fc_calloc(want.count, sizeof *got);
+    fc_test_array z, want;
+    float *latent = net_golden(&f->golden, "a.z", &z);
+    fc_free(net_golden(&f->golden, "a.out", &want));
+    float *got = net_floats(want.count);
     rig->cx.probe = compare_layer;
     rig->cx.probe_user = &seen;
-    fc_tensor x = fc_upload(&rig->cx, FC_F32, z_nhwc, 1, (int32_t)z.shape[2], (int32_t)z.shape[3], LATENT);
+    fc_tensor x = fc_upload(&rig->cx, FC_F32, latent, 1, (int32_t)z.shape[2], (int32_t)z.shape[3], LATENT);
     fc_download(&rig->cx, fc_taesd_decode(&rig->cx, f->taesd, x), got);
     fc_rig_check(rig);
     assert_int_equal(seen.count, 2);
-    assert_rel_error(rig->label, got, want_nhwc, want.count, limit_of(rig));
+    net_check_golden(rig, &f->golden, "a.out", got, net_limit(rig, F32, BF16));
     fc_free(got);
-    fc_free(z_nhwc);
-    fc_free(want_nhwc);
-    fc_test_array_free(&z);
-    fc_test_array_free(&want);
+    fc_free(latent);
 }
 
 static void test_decode(void **state)
@@ -109,12 +98,8 @@ static void check_preview(fc_rig *rig, void *user)
         uint8_t *got = fc_calloc(want.count, 1);
         fc_taesd_preview(&rig->cx, f->taesd, z_nhwc, (int32_t)z.shape[2], (int32_t)z.shape[3], got);
         fc_rig_check(rig);
-        int worst = 0;
-        for (size_t k = 0; k < want.count; k++) {
-            int d = abs((int)got[k] - (int)want.data[k]);
-            if (d > worst) worst = d;
-        }
-        assert_at_most(rig->label, worst, rig->cx.act == FC_F32 ? 1 : 6); /* measured 0 and 2 */
+        assert_at_most(rig->label, net_worst_u8(got, &want),
+                       rig->cx.act == FC_F32 ? 1 : 6); /* measured 0 and 2 */
         fc_free(got);
         fc_free(z_nhwc);
         fc_test_array_free(&z);
@@ -133,22 +118,7 @@ static void test_preview(void **state)
 
 /* ---- files ---- */
 
-static const char *write_nano(const char *name, fc_synth *s)
-{
-    fc_err err = {0};
-    const char *path = fc_test_tmp_path(name);
-    assert_ok(fc_synth_write(path, s, FC_F16, &err), &err);
-    fc_synth_fini(s);
-    return path;
-}
-
-static const char *nano_path(void)
-{
-    fc_synth s;
-    fc_synth_init(&s);
-    fc_nano_taesd(&s);
-    return write_nano("nano.safetensors", &s);
-}
+static const net_builder nano[] = {fc_nano_taesd, NULL};
 
 /* Bare layer names, odd sizes: an odd last row or column is left out of the preview. */
 static void test_bare_names(void **state)
@@ -158,7 +128,7 @@ static void test_bare_names(void **state)
     fc_taesd *t;
     fc_rig rig;
     fc_err err = {0};
-    assert_ok(fc_weights_open(&w, nano_path(), &err), &err);
+    w = net_weights_nano(nano);
     assert_ok(fc_taesd_open(&t, w, &err), &err);
     fc_rig_open(&rig, "ref", FC_F32, 0);
     float latent[5 * 7 * LATENT], even[4 * 6 * LATENT];
@@ -178,43 +148,35 @@ static void test_bare_names(void **state)
 static void test_other_file(void **state)
 {
     (void)state;
-    fc_synth s;
-    fc_weights *w;
+    static const net_builder vae[] = {fc_nano_vae, NULL};
+    fc_weights *w = net_weights_nano(vae);
     fc_taesd *t;
     fc_err err = {0};
-    fc_synth_init(&s);
-    fc_nano_vae(&s);
-    assert_ok(fc_weights_open(&w, write_nano("vae.safetensors", &s), &err), &err);
     assert_fails(fc_taesd_open(&t, w, &err), FC_UNSUPPORTED, &err, "no TAESD decoder");
     fc_weights_close(w);
 }
 
-static fc_status open_and_run(void *user)
+static fc_status open_and_run(fc_rig *rig, fc_weights *w, void *user)
 {
-    fc_rig rig = {0};
-    fc_weights *w = NULL;
-    fc_taesd *t = NULL;
+    fc_taesd *t;
     float latent[2 * 2 * LATENT] = {0};
     uint8_t rgb[8 * 8 * RGB];
-    fc_status s = fc_rig_try_open(&rig, "ref", FC_BF16, 1, NULL);
-    if (!s) s = fc_weights_open(&w, user, NULL);
-    if (!s) s = fc_taesd_open(&t, w, NULL);
-    if (!s) {
-        fc_taesd_preview(&rig.cx, t, latent, 2, 2, rgb);
-        s = fc_cx_status(&rig.cx, NULL);
-    }
+    (void)user;
+    fc_status status = fc_taesd_open(&t, w, NULL);
+    if (status != FC_OK) return status;
+    fc_taesd_preview(&rig->cx, t, latent, 2, 2, rgb);
     fc_taesd_close(t);
-    fc_weights_close(w);
-    fc_rig_close(&rig);
-    return s;
+    return fc_cx_status(&rig->cx, NULL);
 }
 
 static void test_torture(void **state)
 {
     (void)state;
-    char path[256];
-    snprintf(path, sizeof path, "%s", nano_path());
-    assert_true(fc_test_torture(open_and_run, path) > 50);
+    const net_run t = {.backend = "ref",
+                       .act = FC_BF16,
+                       .path = net_write_nano("nano.safetensors", nano),
+                       .run = open_and_run};
+    assert_true(net_torture(&t) > 50);
 }
 
 int main(void)

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "diffusion/rng.h"
 #include "support/nano.h"
-#include "support/rig.h"
+#include "support/networks.h"
 
 enum { LATENT = 4, RGB = 3, FACTOR = 8 };
 
@@ -23,7 +23,7 @@ struct fixture {
 static void fixture_open(struct fixture *f)
 {
     fc_err err = {0};
-    assert_ok(fc_weights_open(&f->weights, fc_test_synth("tiny_base"), &err), &err);
+    f->weights = net_weights("tiny_base");
     assert_ok(fc_vae_open(&f->vae, f->weights, FC_VAE_BOTH, &err), &err);
     fc_test_golden_open(&f->golden, "vae_tiny.safetensors");
     assert_int_equal(fc_vae_factor(f->vae), FACTOR);
@@ -37,19 +37,12 @@ static void fixture_close(struct fixture *f)
     fc_safetensors_close(&f->golden);
 }
 
-static float *floats(size_t count)
-{
-    float *p = fc_calloc(count, sizeof *p);
-    assert_non_null(p);
-    return p;
-}
-
 /* z, host [n][h][w][4] -> [n][8h][8w][3] */
 static float *decode_as(fc_rig *rig, const fc_vae *v, const float *z, int32_t n, int32_t h, int32_t w,
                         bool strips)
 {
     size_t factor = (size_t)fc_vae_factor(v);
-    float *out = floats((size_t)(n * h * w) * factor * factor * RGB);
+    float *out = net_floats((size_t)(n * h * w) * factor * factor * RGB);
     fc_mark m = fc_enter(&rig->cx, NULL);
     fc_tensor x = fc_upload(&rig->cx, FC_F32, z, n, h, w, LATENT);
     fc_download(&rig->cx, fc_vae_decode(&rig->cx, v, x, strips), out);
@@ -65,7 +58,7 @@ static float *decode(fc_rig *rig, const fc_vae *v, const float *z, int32_t n, in
 static float *encode(fc_rig *rig, const fc_vae *v, const float *image, int32_t n, int32_t h, int32_t w)
 {
     int32_t factor = fc_vae_factor(v);
-    float *out = floats((size_t)(n * (h / factor) * (w / factor)) * 2 * LATENT);
+    float *out = net_floats((size_t)(n * (h / factor) * (w / factor)) * 2 * LATENT);
     fc_mark m = fc_enter(&rig->cx, NULL);
     fc_download(&rig->cx, fc_vae_encode(&rig->cx, v, fc_upload(&rig->cx, FC_F32, image, n, h, w, RGB)), out);
     fc_leave(&rig->cx, m);
@@ -77,41 +70,21 @@ static float *encode(fc_rig *rig, const fc_vae *v, const float *image, int32_t n
 /* Measured: ref f32 1.9e-6, bf16 1.4e-2; cpu f32 2.3e-6, bf16 1.5e-2 */
 static const double F32 = 6.8e-6, BF16 = 4e-2;
 
-static double limit_of(const fc_rig *rig)
-{
-    return rig->cx.act == FC_F32 ? F32 : BF16;
-}
-
-static int worst_u8(const uint8_t *got, const fc_test_array *want)
-{
-    int worst = 0;
-    for (size_t i = 0; i < want->count; i++) {
-        int d = abs((int)got[i] - (int)want->data[i]);
-        if (d > worst) worst = d;
-    }
-    return worst;
-}
-
 static void check_decode(fc_rig *rig, void *user)
 {
     const struct fixture *f = user;
-    fc_test_array z = fc_test_array_load(&f->golden, "tiny_base.z");
-    fc_test_array want = fc_test_array_load(&f->golden, "tiny_base.decoded");
+    fc_test_array z;
     fc_test_array u8 = fc_test_array_load(&f->golden, "tiny_base.image_u8");
-    int32_t n = (int32_t)z.shape[0], h = (int32_t)z.shape[2], w = (int32_t)z.shape[3];
-    float *z_nhwc = fc_test_nhwc(&z), *want_nhwc = fc_test_nhwc(&want);
-    float *got = decode(rig, f->vae, z_nhwc, n, h, w);
+    float *latent = net_golden(&f->golden, "tiny_base.z", &z);
+    float *got = decode(rig, f->vae, latent, (int32_t)z.shape[0], (int32_t)z.shape[2], (int32_t)z.shape[3]);
     fc_rig_check(rig);
-    assert_rel_error(rig->label, got, want_nhwc, want.count, limit_of(rig));
+    net_check_golden(rig, &f->golden, "tiny_base.decoded", got, net_limit(rig, F32, BF16));
     uint8_t *bytes = fc_alloc(u8.count);
     fc_vae_to_u8(got, bytes, u8.count);
-    if (rig->cx.act == FC_F32) assert_at_most("8 bit", worst_u8(bytes, &u8), 1);
+    if (rig->cx.act == FC_F32) assert_at_most("8 bit", net_worst_u8(bytes, &u8), 1);
     fc_free(bytes);
     fc_free(got);
-    fc_free(z_nhwc);
-    fc_free(want_nhwc);
-    fc_test_array_free(&z);
-    fc_test_array_free(&want);
+    fc_free(latent);
     fc_test_array_free(&u8);
 }
 
@@ -133,7 +106,7 @@ static float *load_image(const struct fixture *f, int32_t *h, int32_t *w)
     size_t rows = (size_t)image.shape[1], row = (size_t)image.shape[2] * RGB;
     *h = (int32_t)image.shape[1] + 1;
     *w = (int32_t)image.shape[2] + 1;
-    float *padded = floats((rows + 1) * (row + RGB));
+    float *padded = net_floats((rows + 1) * (row + RGB));
     for (size_t y = 0; y < rows; y++)
         for (size_t i = 0; i < row; i++) padded[y * (row + RGB) + i] = 2.0f * image.data[y * row + i] - 1.0f;
     fc_test_array_free(&image);
@@ -150,13 +123,13 @@ static void check_encode(fc_rig *rig, void *user)
     float *moments = encode(rig, f->vae, image, 1, h, w);
     fc_rig_check(rig);
     float *want_mean = fc_test_nhwc(&mean), *want_logvar = fc_test_nhwc(&logvar);
-    float *got_mean = floats(mean.count), *got_logvar = floats(mean.count);
+    float *got_mean = net_floats(mean.count), *got_logvar = net_floats(mean.count);
     for (size_t i = 0; i < mean.count; i++) {
         got_mean[i] = moments[i / LATENT * 2 * LATENT + i % LATENT];
         got_logvar[i] = moments[i / LATENT * 2 * LATENT + LATENT + i % LATENT];
     }
-    assert_rel_error(rig->label, got_mean, want_mean, mean.count, limit_of(rig));
-    assert_rel_error(rig->label, got_logvar, want_logvar, mean.count, limit_of(rig));
+    assert_rel_error(rig->label, got_mean, want_mean, mean.count, net_limit(rig, F32, BF16));
+    assert_rel_error(rig->label, got_logvar, want_logvar, mean.count, net_limit(rig, F32, BF16));
     fc_free(moments);
     fc_free(want_mean);
     fc_free(want_logvar);
@@ -204,7 +177,7 @@ static void test_sample_golden(void **state)
     fc_test_array want = fc_test_array_load(&st, "tiny_base.sample_seed5");
     fc_rng rng;
     fc_rng_seed(&rng, 5);
-    float *noise = floats(mean.count), *moments = floats(2 * mean.count), *z = floats(mean.count);
+    float *noise = net_floats(mean.count), *moments = net_floats(2 * mean.count), *z = net_floats(mean.count);
     fc_rng_normal(&rng, noise, mean.count);
     for (size_t i = 0; i < mean.count; i++) { /* one channel each: the order of the reference */
         moments[2 * i] = mean.data[i];
@@ -243,7 +216,7 @@ static void check_strips(fc_rig *rig, void *user)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         int32_t h = sizes[i][0], w = sizes[i][1];
         size_t count = (size_t)(h * w * FACTOR * FACTOR * RGB);
-        float *z = floats((size_t)(h * w * LATENT));
+        float *z = net_floats((size_t)(h * w * LATENT));
         for (int32_t k = 0; k < h * w * LATENT; k++)
             z[k] = 3 * sinf((float)(k * k)) + (k < h * w ? 2.0f : -1.0f);
         float *whole = decode(rig, f->vae, z, 1, h, w), *strips = decode_as(rig, f->vae, z, 1, h, w, true);
@@ -271,7 +244,7 @@ static double rows_error(const float *image, int32_t h, int32_t w, const fc_test
 {
     int32_t step = h / (int32_t)want->shape[1];
     size_t row = (size_t)w * RGB;
-    float *got = floats(want->count);
+    float *got = net_floats(want->count);
     for (int64_t y = 0; y < want->shape[1]; y++)
         for (size_t i = 0; i < row; i++)
             got[(size_t)y * row + i] = fc_vae_unit(image[(size_t)(y * step) * row + i]);
@@ -304,7 +277,7 @@ static void test_tiled(void **state)
                   want = fc_test_array_load(&f.golden, "tiled.image");
     fc_test_array whole = fc_test_array_load(&f.golden, "tiled.image_full");
     int32_t h = (int32_t)z.shape[2], w = (int32_t)z.shape[3], ph = h * FACTOR, pw = w * FACTOR;
-    float *z_nhwc = fc_test_nhwc(&z), *image = floats((size_t)(ph * pw) * RGB);
+    float *z_nhwc = fc_test_nhwc(&z), *image = net_floats((size_t)(ph * pw) * RGB);
     struct progress p = {0};
     fc_vae_tiles tiles = {
         .tilings = fc_vae_reference_tilings, .count = 3, .progress = count_tiles, .user = &p};
@@ -325,20 +298,7 @@ static void test_tiled(void **state)
     fixture_close(&f);
 }
 
-/* Writes the nano VAE; the path lives as long as the test program. */
-static const char *nano_path(void)
-{
-    static char path[256];
-    fc_synth s;
-    fc_err err = {0};
-    if (path[0]) return path;
-    snprintf(path, sizeof path, "%s", fc_test_tmp_path("nano.safetensors"));
-    fc_synth_init(&s);
-    fc_nano_vae(&s);
-    assert_ok(fc_synth_write(path, &s, FC_F16, &err), &err);
-    fc_synth_fini(&s);
-    return path;
-}
+static const net_builder nano[] = {fc_nano_vae, NULL};
 
 enum { TILE_H = 9, TILE_W = 13, SHARED = 3, WHOLE_W = 2 * TILE_W - SHARED, SCALE = 2 };
 
@@ -346,7 +306,7 @@ enum { TILE_H = 9, TILE_W = 13, SHARED = 3, WHOLE_W = 2 * TILE_W - SHARED, SCALE
 static float *encode_columns(fc_rig *rig, const fc_vae *v, const float *image, int32_t first)
 {
     size_t row = TILE_W * SCALE * RGB, pitch = WHOLE_W * SCALE * RGB;
-    float *part = floats(TILE_H * SCALE * row);
+    float *part = net_floats(TILE_H * SCALE * row);
     for (size_t y = 0; y < TILE_H * SCALE; y++)
         memcpy(part + y * row, image + y * pitch + (size_t)first * SCALE * RGB, row * sizeof *part);
     float *moments = encode(rig, v, part, 1, TILE_H * SCALE, TILE_W * SCALE);
@@ -378,12 +338,12 @@ static void test_tiles_encode(void **state)
     fc_vae *v;
     fc_rig rig;
     fc_err err = {0};
-    assert_ok(fc_weights_open(&weights, nano_path(), &err), &err);
+    weights = net_weights_nano(nano);
     assert_ok(fc_vae_open(&v, weights, FC_VAE_BOTH, &err), &err);
     fc_rig_open(&rig, "ref", FC_F32, 0);
     assert_int_equal(fc_vae_factor(v), SCALE);
     enum { PIXELS = TILE_H * WHOLE_W * SCALE * SCALE, MOMENTS = TILE_H * WHOLE_W * 2 * LATENT };
-    float *image = floats(PIXELS * RGB), *tiled = floats(MOMENTS);
+    float *image = net_floats(PIXELS * RGB), *tiled = net_floats(MOMENTS);
     for (size_t i = 0; i < PIXELS * RGB; i++) image[i] = sinf((float)i);
     float *left = encode_columns(&rig, v, image, 0), *right = encode_columns(&rig, v, image, TILE_W - SHARED);
     fc_vae_tiling t = {TILE_H, TILE_W, 0, SHARED, false};
@@ -420,7 +380,8 @@ static void test_memory(void **state)
         fc_dtype act = i ? FC_BF16 : FC_F32;
         fc_rig rig;
         int32_t h = 12, w = 10;
-        float *z = floats((size_t)(h * w) * LATENT), *image = floats((size_t)(h * w * FACTOR * FACTOR) * RGB);
+        float *z = net_floats((size_t)(h * w) * LATENT),
+              *image = net_floats((size_t)(h * w * FACTOR * FACTOR) * RGB);
         if (!fc_rig_open(&rig, "cpu", act, 0)) fc_rig_open(&rig, "ref", act, 0);
         for (int strips = 0; strips < 2; strips++) {
             rig.cx.peak = 0;
@@ -440,6 +401,15 @@ static void test_memory(void **state)
     fixture_close(&f);
 }
 
+static fc_status open_vae(const char *dropped, fc_weights *w)
+{
+    fc_vae *v;
+    (void)dropped;
+    fc_status status = fc_vae_open(&v, w, FC_VAE_BOTH, NULL);
+    fc_vae_close(v);
+    return status;
+}
+
 /* No tensor can be missing without being noticed. */
 static void test_every_tensor(void **state)
 {
@@ -447,50 +417,36 @@ static void test_every_tensor(void **state)
     fc_synth all;
     fc_synth_init(&all);
     fc_nano_vae(&all);
-    for (size_t i = 0; i < all.count; i++) {
-        fc_weights *w = NULL;
-        fc_vae *v = NULL;
-        fc_err err = {0};
-        assert_ok(fc_weights_open(&w, fc_nano_without(&all, all.tensors[i].name), &err), &err);
-        if (fc_vae_open(&v, w, FC_VAE_BOTH, &err) != FC_FORMAT)
-            fail_msg("opened without %s", all.tensors[i].name);
-        fc_weights_close(w);
-    }
+    net_check_each_missing(&all, open_vae, NULL);
     fc_synth_fini(&all);
 }
 
 /* ---- torture ---- */
 
-static fc_status open_and_run(void *user)
+static fc_status open_and_run(fc_rig *rig, fc_weights *w, void *user)
 {
-    const char *path = user;
-    fc_rig rig = {0};
-    fc_weights *w = NULL;
-    fc_vae *v = NULL;
+    fc_vae *v;
     float z[4 * 4 * LATENT] = {0}, image[8 * 8 * RGB], moments[4 * 4 * 2 * LATENT];
     fc_vae_tiling t = {4, 3, 0, 1, false};
     fc_vae_tiles tiles = {.tilings = &t, .count = 1};
-    fc_status s = fc_rig_try_open(&rig, "ref", FC_F32, 1, NULL);
-    if (!s) s = fc_weights_open(&w, path, NULL);
-    if (!s) s = fc_vae_open(&v, w, FC_VAE_BOTH, NULL);
-    if (!s) {
-        fc_vae_decode_tiled(&rig.cx, v, z, 4, 4, &tiles, image);
-        fc_vae_decode(&rig.cx, v, fc_upload(&rig.cx, FC_F32, z, 1, 4, 4, LATENT), true);
-        fc_vae_encode_tiled(&rig.cx, v, image, 4, 4, &tiles, moments);
-        s = fc_cx_status(&rig.cx, NULL);
-    }
+    (void)user;
+    fc_status status = fc_vae_open(&v, w, FC_VAE_BOTH, NULL);
+    if (status != FC_OK) return status;
+    fc_vae_decode_tiled(&rig->cx, v, z, 4, 4, &tiles, image);
+    fc_vae_decode(&rig->cx, v, fc_upload(&rig->cx, FC_F32, z, 1, 4, 4, LATENT), true);
+    fc_vae_encode_tiled(&rig->cx, v, image, 4, 4, &tiles, moments);
     fc_vae_close(v);
-    fc_weights_close(w);
-    fc_rig_close(&rig);
-    return s;
+    return fc_cx_status(&rig->cx, NULL);
 }
 
 static void test_torture(void **state)
 {
     (void)state;
-    char path[256];
-    snprintf(path, sizeof path, "%s", nano_path());
-    assert_true(fc_test_torture(open_and_run, path) > 100);
+    const net_run t = {.backend = "ref",
+                       .act = FC_F32,
+                       .path = net_write_nano("nano.safetensors", nano),
+                       .run = open_and_run};
+    assert_true(net_torture(&t) > 100);
 }
 
 int main(void)
