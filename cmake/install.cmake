@@ -2,9 +2,11 @@
 # it writes itself; the systemd unit and the files that Debian wants beside them.
 include(GNUInstallDirs)
 install(TARGETS fooocus RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-# Where app/demo.h looks.
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/data/demo/ DESTINATION ${CMAKE_INSTALL_DATADIR}/fooocus/demo
-        PATTERN README.md EXCLUDE)
+# Where app/common/demo.h looks.
+foreach(folder demo box)
+  install(DIRECTORY ${CMAKE_SOURCE_DIR}/data/${folder}/
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/fooocus/${folder} PATTERN README.md EXCLUDE)
+endforeach()
 
 set(WRITTEN ${CMAKE_BINARY_DIR}/written)
 file(MAKE_DIRECTORY ${WRITTEN})

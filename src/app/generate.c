@@ -12,6 +12,7 @@
 #include "app/output/save.h"
 #include "app/picture_input.h"
 #include "app/progress.h"
+#include "app/queue/history.h"
 #include "app/settings/config.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -80,6 +81,8 @@ static fc_status complete(job *j, const fc_request *given, fc_err *err)
     j->request = fc_request_new();
     if (!j->request) return fc_fail(err, FC_NOMEM, "out of memory");
     fc_status status = fc_request_merge(j->request, given, err);
+    if (status != FC_OK) return status;
+    status = fc_history_keep_local(j->config, j->request, err);
     if (status != FC_OK) return status;
     status = fc_request_resolve(j->request, &j->arena, &j->params, err);
     if (status != FC_OK) return status;

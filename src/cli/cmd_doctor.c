@@ -106,6 +106,11 @@ static fc_status report_models(report *r, const fc_config *config, fc_err *err)
             snprintf(text, sizeof text, "%s: %zu file%s", folder.dir, folder.own, folder.own == 1 ? "" : "s");
             say(r, i ? "" : "models", text);
             for (size_t k = 0; k < folder.own; k++) check_file(r, folder.paths.items[k], files);
+            for (size_t k = folder.box; k < folder.names.count; k++) {
+                snprintf(text, sizeof text, "%s comes with the program", folder.names.items[k]);
+                say(r, "", text);
+                check_file(r, folder.paths.items[k], files);
+            }
             json_object_set_new(all, kinds[i], files);
             if (i == 0 && folder.own == 0)
                 say(r, "",

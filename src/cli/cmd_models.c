@@ -48,14 +48,16 @@ typedef struct model_file {
 
 typedef fc_status visit(const store *s, const model_file *file, void *user, fc_err *err);
 
-/* Calls fn for every model file of a kind that is the user's. */
-static fc_status each_of(const store *s, const char *kind, visit *fn, void *user, fc_err *err)
+/* Calls fn for every model file of a kind that is the user's; shipped: for those that come with the program
+ * instead. */
+static fc_status each_of(const store *s, const char *kind, bool shipped, visit *fn, void *user, fc_err *err)
 {
     fc_arena arena;
     fc_model_folder folder;
     fc_arena_init(&arena, 64 << 20);
     fc_status status = fc_model_folder_open(s->config, kind, &arena, &folder, err);
-    for (size_t i = 0; status == FC_OK && i < folder.own; i++) {
+    for (size_t i = shipped ? folder.box : 0;
+         status == FC_OK && i < (shipped ? folder.names.count : folder.own); i++) {
         const char *name = folder.names.items[i];
         const model_file f = {kind, name, folder.paths.items[i],
                               fc_catalog_of_kind(&s->catalog, kind, fc_path_basename(name))};
@@ -68,7 +70,8 @@ static fc_status each_of(const store *s, const char *kind, visit *fn, void *user
 static fc_status each_file(const store *s, visit *fn, void *user, fc_err *err)
 {
     fc_status status = FC_OK;
-    for (int k = 0; k < KIND_COUNT && status == FC_OK; k++) status = each_of(s, kinds[k], fn, user, err);
+    for (int k = 0; k < KIND_COUNT && status == FC_OK; k++)
+        status = each_of(s, kinds[k], false, fn, user, err);
     return status;
 }
 
@@ -145,11 +148,20 @@ static fc_status list_file(const store *s, const model_file *f, void *user, fc_e
     return FC_OK;
 }
 
+static fc_status list_shipped(const store *s, const model_file *f, void *user, fc_err *err)
+{
+    (void)s, (void)err;
+    print_row(user, f->kind, f->name, model_bytes(f->path), f->path, "comes with the program");
+    return FC_OK;
+}
+
 static fc_status list_kind(const store *s, const char *kind, listing *l, fc_err *err)
 {
     char path[4096];
     bool there;
-    fc_status status = each_of(s, kind, list_file, l, err);
+    fc_status status = each_of(s, kind, false, list_file, l, err);
+    if (status != FC_OK) return status;
+    status = each_of(s, kind, true, list_shipped, l, err);
     for (size_t i = 0; i < s->catalog.count && s->args->all && status == FC_OK; i++) {
         const fc_catalog_model *m = &s->catalog.models[i];
         if (strcmp(fc_catalog_kind(m), kind) != 0) continue;

@@ -420,7 +420,7 @@ static fc_status open_parts(fc_server *s, fc_err *err)
     const fc_events_config events = {EVENTS, EVENT_BYTES, (uint64_t)fc_unix_millis(), on_change, s};
     fc_status status = make_folders(s, err);
     if (status != FC_OK) return status;
-    status = fc_path_join(path, sizeof path, s->outputs, ".library/library.sqlite3");
+    status = fc_path_join(path, sizeof path, s->outputs, FC_LIBRARY_FILE);
     if (status != FC_OK) return status;
     if (s->config.auth) status = fc_auth_open(s->config.auth, &s->auth, err);
     if (status != FC_OK) return status;

@@ -154,6 +154,7 @@ describe("pictures", { skip, concurrency: false }, () => {
     await page.fill("#prompt", "a hot air balloon");
     await generateAndWait(page); // the mask may still be on its way
     const { image, mask, outpaint } = await input(page);
+    assert.match(image, /^picture:\d+$/, "a picture of the history is named, not sent once more");
     assert.deepEqual(sent, [{ image, mask, edit: "inpaint", outpaint: "left=64" }]);
     assert.equal(outpaint.left, 64);
     const [w, h] = await size(page);
@@ -176,7 +177,9 @@ describe("pictures", { skip, concurrency: false }, () => {
     await page.getByRole("radio", { name: "Enlarge", exact: true }).check();
     await page.getByRole("radio", { name: "2 ×, fast" }).check();
     await generateAndWait(page);
-    assert.deepEqual(sent[1], { image, upscale: 2, fast_upscale: true });
+    const { image: kept, ...more } = sent[1];
+    assert.deepEqual(more, { upscale: 2, fast_upscale: true });
+    assert.match(kept, /^[0-9a-f]{64}$/, "settings name the bytes that were drawn from");
     assert.deepEqual(await made(), [2 * w, 2 * h]);
   });
 
@@ -195,6 +198,63 @@ describe("pictures", { skip, concurrency: false }, () => {
     assert.notEqual((await input(page)).image, before);
     assert.equal(await page.inputValue("#prompt"), words, "what is written stays");
     assert.ok(await page.locator("#stage").isVisible(), "the page is back where pictures are made");
+  });
+
+  test("from the history's buttons: varied, and drawn over 1.5 and 2 times as large", async () => {
+    const page = await start();
+    const made = () =>
+      page.locator(".picture.final").evaluate((img) => [img.naturalWidth, img.naturalHeight]);
+    const [w, h] = await made();
+    const first = (await page.getAttribute(".picture.final", "src")).match(/pictures\/(\d+)/)[1];
+    const rows = [
+      ["Vary", "Strong", { vary: "strong" }, 1],
+      ["Enlarge", "1.5 ×", { upscale: 1.5 }, 1.5],
+      ["Enlarge", "2 ×", { upscale: 2 }, 2],
+    ];
+    for (const [at, [button, choice, wanted, factor]] of rows.entries()) {
+      await page.getByRole("button", { name: "History" }).click();
+      const tile = page.locator(`.tile:has(img[src*="pictures/${first}/"])`);
+      await tile.hover();
+      await tile.getByRole("button", { name: new RegExp(`^${button} \\(`) }).click();
+      await page.getByRole("radio", { name: choice, exact: true }).check();
+      await generateAndWait(page);
+      assert.deepEqual(sent[at], { image: `picture:${first}`, ...wanted });
+      const [newW, newH] = await made();
+      const ratio = [newW / w / factor, newH / h / factor];
+      assert.ok(
+        ratio.every((r) => r > 0.9 && r < 1.1),
+        `${button} ${choice}: ${w}x${h} became ${newW}x${newH}`,
+      );
+    }
+  });
+
+  test("on a phone: dropped, varied, an edge pulled outward by a finger and taken back", async () => {
+    const page = await start(PHONE);
+    await give(page, "drop");
+    await page.getByRole("dialog").getByRole("button", { name: "Edit" }).click();
+    await page.waitForSelector("dialog.editor");
+    await page.waitForFunction(() => document.querySelector(".editor-edge").style.getPropertyValue("--x"));
+    const client = await browser.context.newCDPSession(page);
+    const touch = (type, ...points) =>
+      client.send("Input.dispatchTouchEvent", { type, touchPoints: points.map((p, id) => ({ ...p, id })) });
+    const right = page.locator(".editor-edge.right");
+    const pull = async (by) => {
+      const { x, y, width, height } = await right.boundingBox();
+      const from = { x: x + width / 2, y: y + height / 2 };
+      await touch("touchStart", from);
+      for (let i = 1; i <= 4; i++) await touch("touchMove", { x: from.x + (i * by) / 4, y: from.y });
+      await touch("touchEnd");
+      return Number(await right.getAttribute("aria-valuenow"));
+    };
+    const near = await pull(20);
+    assert.ok(near >= 8 && near % 8 === 0, `${near} pixels, a multiple of 8`);
+    const wide = await pull(20);
+    assert.ok(wide > near, `${wide} is further out than ${near}`);
+    await page.getByRole("button", { name: /^Undo/ }).click();
+    assert.equal(Number(await right.getAttribute("aria-valuenow")), near, "the last pull was taken back");
+    await close(page);
+    assert.deepEqual((await input(page)).outpaint, { left: 0, top: 0, right: near, bottom: 0 });
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 360), "nothing sideways");
   });
 
   test("the editor by mouse: strokes, eraser, undo, redo, invert, clear", async () => {

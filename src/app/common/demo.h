@@ -11,4 +11,9 @@
  * is none. */
 bool fc_demo_dir(char *path, size_t size);
 
+/* The folder of small models that come with the program and serve beside the user's own, in the layout of
+ * models/ (upscale_models): FOOOCUS_BOX ("none": there is none), else share/fooocus/box or data/box, found as
+ * the demo model is. False: there is none. */
+bool fc_box_dir(char *path, size_t size);
+
 #endif

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/sha256.h"
+#include "base/str.h"
 
 enum { PATH_SIZE = 4096, ID_LENGTH = FC_INPUT_ID_SIZE - 1 };
 
@@ -20,6 +21,12 @@ bool fc_input_id_valid(const char *text)
 {
     size_t n = strspn(text, "0123456789abcdef");
     return n == ID_LENGTH && text[n] == '\0';
+}
+
+bool fc_input_history_id(const char *text, int64_t *id)
+{
+    static const char prefix[] = "picture:";
+    return fc_str_starts(text, prefix) && fc_parse_i64(text + sizeof prefix - 1, id) && *id > 0;
 }
 
 static fc_status folder_of(const char *home, char path[PATH_SIZE], fc_err *err)
@@ -80,6 +87,18 @@ fc_status fc_inputs_put(const char *home, const void *data, size_t size, char id
     if (status) return status;
     status = fc_file_write_atomic(path, data, size, err);
     return status ? status : fc_inputs_clean(home, FC_INPUTS_MAX_BYTES, NULL, err);
+}
+
+fc_status fc_inputs_put_whole(const char *home, const void *data, size_t size, char id[FC_INPUT_ID_SIZE],
+                              fc_err *err)
+{
+    fc_image_format format;
+    fc_pixels pixels = {0};
+    fc_status status = check_picture(data, size, &format, err);
+    if (status) return status;
+    status = fc_image_decode_input(&pixels, data, size, FC_IMAGE_MAX_INPUT, err);
+    fc_pixels_fini(&pixels);
+    return status ? status : fc_inputs_put(home, data, size, id, err);
 }
 
 fc_status fc_inputs_path(const char *home, const char *id, char *path, size_t path_size, fc_err *err)

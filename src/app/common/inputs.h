@@ -23,12 +23,20 @@ enum { FC_INPUT_ID_SIZE = 65, FC_INPUTS_MAX_LIST = 10000 };
 /* 64 hexadecimal digits in lower case. */
 bool fc_input_id_valid(const char *text);
 
+/* "picture:12" -> 12, the number of a picture of the history (app/queue/history.h). */
+bool fc_input_history_id(const char *text, int64_t *id);
+
 /* Keeps the picture in data and writes its name to id; one that is there already is only marked as used. The
  * bytes are untrusted: FORMAT or UNSUPPORTED when they are no PNG, JPEG or WebP, LIMIT beyond
  * FC_INPUT_MAX_BYTES, FC_IMAGE_MAX_SIDE or FC_IMAGE_MAX_INPUT. Only the header is looked at here: pixels are
  * checked when they are decoded. */
 fc_status fc_inputs_put(const char *home, const void *data, size_t size, char id[FC_INPUT_ID_SIZE],
                         fc_err *err) FC_MUST_USE;
+
+/* The same after decoding all of it: FORMAT for one whose pixels are cut off or broken. For pictures that
+ * come from somebody who should be told at once; the memory of the pixels is needed for a moment. */
+fc_status fc_inputs_put_whole(const char *home, const void *data, size_t size, char id[FC_INPUT_ID_SIZE],
+                              fc_err *err) FC_MUST_USE;
 
 /* The file of an id, marked as used now. ARG: not an id; NOT_FOUND: no longer (or never) there. */
 fc_status fc_inputs_path(const char *home, const char *id, char *path, size_t path_size,

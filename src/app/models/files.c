@@ -93,6 +93,15 @@ static fc_status add_demo(const fc_config *config, const char *kind, fc_model_fo
     return status;
 }
 
+/* Files that come with the program, behind the user's. */
+static fc_status add_box(const char *kind, fc_model_folder *folder, fc_err *err)
+{
+    char dir[4096], box[4096];
+    folder->box = folder->names.count;
+    if (!fc_box_dir(box, sizeof box) || fc_path_join(dir, sizeof dir, box, kind) != FC_OK) return FC_OK;
+    return add_dir(folder, dir, err);
+}
+
 fc_status fc_model_folder_open(const fc_config *config, const char *kind, fc_arena *arena,
                                fc_model_folder *folder, fc_err *err)
 {
@@ -100,6 +109,8 @@ fc_status fc_model_folder_open(const fc_config *config, const char *kind, fc_are
     folder->own = folder->names.count;
     if (status != FC_OK) return status;
     status = add_demo(config, kind, folder, err);
+    if (status != FC_OK) return status;
+    status = add_box(kind, folder, err);
     if (status == FC_OK && arena->status != FC_OK)
         return fc_fail(err, arena->status, "out of memory for the list of model files");
     return status;

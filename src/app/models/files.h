@@ -13,6 +13,7 @@ typedef struct fc_model_folder {
     fc_lines names;  /* relative to their folder, in the order in which names are looked up */
     fc_lines paths;  /* of the same files, folder included */
     size_t own;      /* so many of them, the first, are the user's */
+    size_t box;      /* from here on they are those that come with the program (fc_box_dir) */
     bool demo;       /* the user has no checkpoint: the demo model's files follow */
 } fc_model_folder;
 

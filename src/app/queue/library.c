@@ -60,7 +60,7 @@ static fc_status open_database(fc_library *l, const char *url, fc_err *err)
     return fc_pg_connect(&l->reader, url, read_seconds, err);
 }
 
-fc_status fc_library_open(const char *path, fc_library **library, fc_err *err)
+static fc_status open_any(const char *path, bool to_read, fc_library **library, fc_err *err)
 {
     *library = NULL;
     fc_library *l = fc_calloc(1, sizeof *l);
@@ -73,12 +73,25 @@ fc_status fc_library_open(const char *path, fc_library **library, fc_err *err)
         fc_free(l);
         return status;
     }
-    status = fc_pg_is_url(path) ? open_database(l, path, err) : open_file(l, path, err);
+    if (to_read)
+        status = fc_sqlite_connect(&l->reader, path, read_seconds, err);
+    else
+        status = fc_pg_is_url(path) ? open_database(l, path, err) : open_file(l, path, err);
     if (status != FC_OK)
         fc_library_close(l);
     else
         *library = l;
     return status;
+}
+
+fc_status fc_library_open(const char *path, fc_library **library, fc_err *err)
+{
+    return open_any(path, false, library, err);
+}
+
+fc_status fc_library_open_to_read(const char *path, fc_library **library, fc_err *err)
+{
+    return open_any(path, true, library, err);
 }
 
 void fc_library_close(fc_library *l)

@@ -15,8 +15,12 @@
 
 typedef struct fc_library fc_library;
 
+#define FC_LIBRARY_FILE ".library/library.sqlite3" /* below the folder of outputs */
+
 /* Creates the file or brings it up to date. FORMAT: not a library, or one of a newer program. */
 fc_status fc_library_open(const char *path, fc_library **library, fc_err *err) FC_MUST_USE;
+/* A file that is there, also while a server uses it: only the functions that read may be called. */
+fc_status fc_library_open_to_read(const char *path, fc_library **library, fc_err *err) FC_MUST_USE;
 void fc_library_close(fc_library *l); /* no other call may be going on */
 
 /* ---- jobs ---- */

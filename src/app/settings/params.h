@@ -34,9 +34,10 @@ enum {
 #define FC_CTYPE_ENUM  const char * /* one of the choices, spelled as in their table */
 #define FC_CTYPE_LIST  fc_string_list
 #define FC_CTYPE_LORAS fc_lora_list
-#define FC_CTYPE_IMAGE                                                                                       \
-    const char *              /* the name of a kept picture (app/common/inputs.h), or a path; "": none */
-#define FC_CTYPE_SEED int64_t /* 0 .. 2^63-1 or FC_SEED_RANDOM */
+/* the name of a kept picture (app/common/inputs.h), picture:NUMBER of the history (app/queue/history.h), or a
+ * path; "": none */
+#define FC_CTYPE_IMAGE const char *
+#define FC_CTYPE_SEED  int64_t /* 0 .. 2^63-1 or FC_SEED_RANDOM */
 
 typedef struct fc_params {
 #define FC_PARAM(kind, name, ...) FC_CTYPE_##kind name;

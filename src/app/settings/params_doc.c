@@ -95,7 +95,7 @@ static const char *kind_text(fc_param_kind kind)
     case FC_KIND_LORAS:
         return "list of {file, weight}";
     case FC_KIND_IMAGE:
-        return "id of an upload";
+        return "id of an upload, or picture:NUMBER";
     default:
         return "text";
     }

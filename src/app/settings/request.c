@@ -290,16 +290,27 @@ static fc_status set_field_json(fc_request *request, const fc_param *p, const js
     }
 }
 
+/* Of a field of kind IMAGE: pictures that are kept or in the history, but no paths. What is no text is told
+ * of elsewhere. */
+static bool may_come_in(const json_t *value)
+{
+    const char *text = json_string_value(value);
+    int64_t number;
+    return !text || !*text || fc_input_id_valid(text) || fc_input_history_id(text, &number);
+}
+
 static fc_status set_member_json(fc_request *request, const char *name, const json_t *value, fc_origin origin,
                                  fc_err *err)
 {
     const fc_param *p = fc_param_find(name);
     if (p && (p->marks & FC_MARK_PRIVATE) && origin == FC_ORIGIN_NETWORK)
         return fc_fail(err, FC_DENIED, "%s: cannot be set over the network", p->name);
-    bool upload =
-        !json_is_string(value) || !*json_string_value(value) || fc_input_id_valid(json_string_value(value));
-    if (p && p->kind == FC_KIND_IMAGE && origin == FC_ORIGIN_NETWORK && !upload)
-        return fc_fail(err, FC_ARG, "%s: give the id that an upload of the picture got", p->name);
+    if (p && p->kind == FC_KIND_IMAGE && origin == FC_ORIGIN_NETWORK && !may_come_in(value))
+        return fc_fail(
+            err, FC_ARG,
+            "%s: give the id that an upload of the picture got, or picture: and the number that it "
+            "has in the history",
+            p->name);
     if (p) return set_field_json(request, p, value, err);
     const fc_composite *c = fc_composite_find(name);
     if (!c) return unknown_field(name, err);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "app/common/json_text.h"
 #include "app/plan/plan.h"
+#include "app/queue/history.h"
 #include "app/queue/trash.h"
 #include "app/settings/request.h"
 #include "base/base64.h"
@@ -91,6 +92,8 @@ fc_status fc_submit(fc_server *s, const json_t *parameters, fc_submission *out, 
     fc_arena_init(&arena, SUBMIT_MEMORY);
     fc_status status = read_request(parameters, request, err);
     if (status != FC_OK) out->field = unknown_field(parameters);
+    if (status != FC_OK) goto out;
+    status = fc_history_keep_all(s->library, s->outputs, s->home, request, err);
     if (status != FC_OK) goto out;
     status = fc_server_fill(s, request, err);
     if (status != FC_OK) goto out;

@@ -5,7 +5,7 @@
 #include "server/api/api.h"
 #include "server/server_impl.h"
 
-/* Only the head is looked at; pixels are checked by the job that decodes them. */
+/* Decoded once to the end, so that who sends half a file is told now and not by the job. */
 void fc_api_upload(fc_http *h)
 {
     fc_err err = {0};
@@ -14,7 +14,7 @@ void fc_api_upload(fc_http *h)
     char id[FC_INPUT_ID_SIZE];
     fc_status status = fc_image_probe(h->body.data, h->body.len, &format, &width, &height, &err);
     if (status != FC_OK) goto out;
-    status = fc_inputs_put(h->server->home, h->body.data, h->body.len, id, &err);
+    status = fc_inputs_put_whole(h->server->home, h->body.data, h->body.len, id, &err);
 out:
     if (status != FC_OK) {
         fc_http_fail(h, &err);

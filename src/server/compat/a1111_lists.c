@@ -122,8 +122,14 @@ void fc_a1111_styles(fc_http *h)
         fc_a1111_error(h, 0, &err);
 }
 
+static json_t *upscaler_row(const char *name, int scale)
+{
+    return json_pack("{s:o, s:o, s:n, s:n, s:i}", "name", fc_json_text(name), "model_name",
+                     fc_json_text(name), "model_path", "model_url", "scale", scale);
+}
+
 /* Models that enlarge pictures. A factor is told by the file when it is opened; the family's usual one stands
- * here. */
+ * here, and that of what comes with the program. */
 void fc_a1111_upscalers(fc_http *h)
 {
     fc_model_folder folder;
@@ -133,10 +139,7 @@ void fc_a1111_upscalers(fc_http *h)
                                               "model_name", "model_path", "model_url", "scale", 4));
     if (fc_model_folder_open(fc_http_settings(h), "upscale_models", &h->arena, &folder, NULL) == FC_OK)
         for (size_t i = 0; i < folder.names.count; i++)
-            json_array_append_new(list, json_pack("{s:o, s:o, s:n, s:n, s:i}", "name",
-                                                  fc_json_text(folder.names.items[i]), "model_name",
-                                                  fc_json_text(folder.names.items[i]), "model_path",
-                                                  "model_url", "scale", 4));
+            json_array_append_new(list, upscaler_row(folder.names.items[i], i < folder.box ? 4 : 2));
     fc_http_json(h, 200, list);
 }
 

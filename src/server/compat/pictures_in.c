@@ -70,7 +70,7 @@ static fc_status read_part(fc_http *h, const fc_part *part, json_t *out, fc_err 
         return FC_OK;
     }
     if (part->size == 0) return FC_OK; /* a form whose file was not chosen */
-    fc_status status = fc_inputs_put(h->server->home, part->data, part->size, id, err);
+    fc_status status = fc_inputs_put_whole(h->server->home, part->data, part->size, id, err);
     if (status != FC_OK) return fc_fail_prefix(err, "%s", part->name);
     add_member(out, part->name, json_pack("{s:s}", FILE_MEMBER, id));
     return FC_OK;
@@ -118,7 +118,7 @@ fc_status fc_compat_picture(fc_http *h, const char *field, const json_t *value, 
     if (comma) text = comma + 1;
     fc_buf_init(&data, FC_INPUT_MAX_BYTES);
     bool fine = text && *text && fc_base64_decode(text, strlen(text), &data);
-    fc_status status = fine ? fc_inputs_put(h->server->home, data.data, data.len, id, err)
+    fc_status status = fine ? fc_inputs_put_whole(h->server->home, data.data, data.len, id, err)
                             : fc_fail(err, FC_ARG, "want a picture in base64");
     fc_buf_fini(&data);
     return status == FC_OK ? FC_OK : fc_fail_prefix(err, "%s", field);

@@ -4,6 +4,8 @@
 const at = (path) => new URL(`../../${path}`, import.meta.url).pathname;
 
 export const BASE = at("api/v1");
+/** Before the number of a picture of the history, where an input is named. */
+export const HISTORY = "picture:";
 
 /** "/styles/x.webp", as the server names a file of the page, to where it is. */
 export const asset = (path) => at(path.replace(/^\//, ""));
@@ -89,7 +91,9 @@ export const api = {
   thumbnailUrl: (picture) => `${BASE}/pictures/${id(picture)}/thumbnail`,
   upload: (blob) =>
     call("POST", "/uploads", { body: blob, headers: { "Content-Type": blob.type || "image/png" } }),
-  uploadUrl: (upload) => `${BASE}/uploads/${id(upload)}/file`,
+  /** The file of an input: the id of an upload, or "picture:12" of the history. */
+  inputUrl: (name) =>
+    name.startsWith(HISTORY) ? api.fileUrl(name.slice(HISTORY.length)) : `${BASE}/uploads/${id(name)}/file`,
   metadata: (blob) =>
     call("POST", "/metadata", { body: blob, headers: { "Content-Type": blob.type || "image/png" } }),
 };

@@ -1,7 +1,7 @@
 // The picture that a new one begins from: what the page remembers of it, and how it is said to the
 // server. An input is {image, width, height, use, vary, upscale, edit, mask, marked, outpaint}:
-// `image` and `mask` are names that the server gave to uploads; `use` says which of the three
-// choices counts.
+// `image` and `mask` are names that the server gave to uploads, `image` may also be "picture:12", one of the
+// history; `use` says which of the three choices counts.
 
 export const SIDES = ["left", "top", "right", "bottom"];
 export const NOWHERE = { left: 0, top: 0, right: 0, bottom: 0 };

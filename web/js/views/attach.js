@@ -1,6 +1,6 @@
 // A picture becomes the one that the next begins from: a file, or one of the history.
 
-import { api } from "../core/api.js";
+import { api, HISTORY } from "../core/api.js";
 import { announce, iconButton } from "../core/dom.js";
 import { newInput } from "../core/input.js";
 import { waitFor } from "../core/jobs.js";
@@ -21,8 +21,7 @@ export function removeInput() {
 }
 
 /** use: "vary", "upscale" or "edit". */
-export async function attachFile(blob, use) {
-  const kept = await api.upload(blob);
+async function attach(kept, use) {
   setValues({ input: newInput(kept, use) });
   app.set({ view: "create" });
   announce(t("input.attached"));
@@ -30,13 +29,16 @@ export async function attachFile(blob, use) {
   else document.getElementById("prompt").focus();
 }
 
-/** A picture of the history brings its words along where none are written. */
+export async function attachFile(blob, use) {
+  await attach(await api.upload(blob), use);
+}
+
+/** A picture of the history is named, not sent, and brings its words along where none are written. */
 export async function attachPicture(picture, use) {
   try {
-    const response = await fetch(api.fileUrl(picture.id));
-    if (!response.ok) throw new Error(`${response.status}`);
+    const { id, width, height } = await api.picture(picture.id);
     if (!valueOf("prompt") && picture.prompt) setValues({ prompt: picture.prompt });
-    await attachFile(await response.blob(), use);
+    await attach({ id: `${HISTORY}${id}`, width, height }, use);
   } catch (error) {
     showError(error);
   }
@@ -49,8 +51,8 @@ export async function editInput() {
     const id = marked > 0 ? (await api.upload(await mask())).id : null;
     if (currentInput()?.image === input.image) setInput({ use: "edit", mask: id, marked, outpaint });
   };
-  await openEditor(api.uploadUrl(input.image), {
-    mask: input.mask && api.uploadUrl(input.mask),
+  await openEditor(api.inputUrl(input.image), {
+    mask: input.mask && api.inputUrl(input.mask),
     outpaint: input.outpaint,
     ondone: (result) => {
       waitFor(keep(result).catch(showError));

@@ -34,7 +34,7 @@ export async function openBeforeAfter(picture) {
   const input = await inputOfPicture(picture);
   if (!input) return;
   const before = new Image();
-  before.src = api.uploadUrl(input.image);
+  before.src = api.inputUrl(input.image);
   await before.decode();
   const { outpaint } = withSize(input, { width: before.naturalWidth, height: before.naturalHeight });
   const { left, top, right, bottom } = outpaint;

@@ -87,12 +87,12 @@ export function inputCard() {
   form.watch(["values"], ({ values: { input } }) => {
     node.hidden = !input || !takesPictures();
     if (!input) return;
-    const url = api.uploadUrl(input.image);
+    const url = api.inputUrl(input.image);
     if (image.getAttribute("src") !== url) image.src = url;
     thumb.setAttribute("aria-label", t("input.open"));
     over.hidden = input.use !== "edit" || !input.mask;
-    if (input.mask && over.getAttribute("src") !== api.uploadUrl(input.mask))
-      over.src = api.uploadUrl(input.mask);
+    if (input.mask && over.getAttribute("src") !== api.inputUrl(input.mask))
+      over.src = api.inputUrl(input.mask);
     uses.show(input.use);
     for (const [use, control] of Object.entries(how)) {
       control.node.hidden = use !== input.use;

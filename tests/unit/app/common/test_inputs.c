@@ -114,9 +114,28 @@ static void test_refused(void **state)
     assert_false(fc_path_exists(fc_test_tmp_path("refused")));
 }
 
+/* Half a file has a good head: only decoding tells. */
+static void test_whole(void **state)
+{
+    (void)state;
+    fc_buf file;
+    fc_err err = {0};
+    char id[FC_INPUT_ID_SIZE], path[4096];
+    const char *home = fc_test_tmp_path("whole");
+    for (int f = 0; f < FC_IMAGE_FORMAT_COUNT; f++) {
+        encode(&file, 300, 200, 90, (fc_image_format)f);
+        assert_fails(fc_inputs_put_whole(home, file.data, file.len / 2, id, &err), FC_FORMAT, &err, "");
+        assert_ok(fc_inputs_put_whole(home, file.data, file.len, id, &err), &err);
+        assert_ok(fc_inputs_path(home, id, path, sizeof path, &err), &err);
+        fc_buf_fini(&file);
+    }
+    assert_fails(fc_inputs_put_whole(home, "GIF89a", 6, id, &err), FC_UNSUPPORTED, &err, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_whole),
         cmocka_unit_test(test_put_and_find),
         cmocka_unit_test(test_clean),
         cmocka_unit_test(test_refused),

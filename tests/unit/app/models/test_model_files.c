@@ -134,6 +134,34 @@ static void test_demo(void **state)
     where = NULL;
 }
 
+/* What comes with the program stands behind the user's own of its kind, and is no file of the user's. */
+static void test_box(void **state)
+{
+    (void)state;
+    fc_arena arena;
+    fc_model_folder f;
+    fc_err err = {0};
+    char home[400];
+    app_write("boxed/models/upscale_models/own.pth", "o");
+    app_write("box/upscale_models/small.safetensors", "s");
+    snprintf(home, sizeof home, "%s", fc_test_tmp_path("boxed"));
+    fc_arena_init(&arena, 1 << 20);
+    setenv("FOOOCUS_BOX", fc_test_tmp_path("box"), 1);
+    assert_ok(fc_model_folder_open(app_config(home), "upscale_models", &arena, &f, &err), &err);
+    assert_int_equal(f.names.count, 2);
+    assert_string_equal(f.names.items[0], "own.pth");
+    assert_int_equal(f.own, 1);
+    assert_int_equal(f.box, 1);
+    assert_string_equal(fc_model_folder_path(&f, "small"),
+                        fc_test_tmp_path("box/upscale_models/small.safetensors"));
+    assert_ok(fc_model_folder_open(app_config(home), "loras", &arena, &f, &err), &err);
+    assert_int_equal(f.names.count, 0);
+    setenv("FOOOCUS_BOX", "none", 1);
+    assert_ok(fc_model_folder_open(app_config(home), "upscale_models", &arena, &f, &err), &err);
+    assert_int_equal(f.names.count, 1);
+    fc_arena_fini(&arena);
+}
+
 /* Runs find() on the home folder with one more card. */
 static void check_card(const char *card, fc_status wanted, const char *part)
 {
@@ -345,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_own_sets),
         cmocka_unit_test(test_no_models),
         cmocka_unit_test(test_demo),
+        cmocka_unit_test(test_box),
         cmocka_unit_test(test_broken_cards),
         cmocka_unit_test(test_card_defaults),
         cmocka_unit_test(test_hash_and_cache),
