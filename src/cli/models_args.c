@@ -19,7 +19,8 @@ static void on_signal(int number)
     if (atomic_exchange(&stop_request, 1)) _exit(fc_status_exit_code(FC_CANCELLED));
 }
 
-const atomic_int *models_cancel(void)
+/* Set by ctrl-C. */
+static const atomic_int *watch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
@@ -208,7 +209,7 @@ static fc_fetch_options with_bar(const models_args *a, bar *b)
         o.on_progress = on_progress;
         o.user = b;
     }
-    o.cancel = models_cancel();
+    o.cancel = watch_signals();
     return o;
 }
 

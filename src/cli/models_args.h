@@ -46,7 +46,5 @@ fc_status models_fetch_for(const fc_request *request, const fc_config *config, m
                            fc_err *err) FC_MUST_USE;
 /* Whether the message of an error begins with a file that `fooocus models verify` looks at. */
 bool models_blamed(fc_config *config, const char *message);
-/* Set by ctrl-C. */
-const atomic_int *models_cancel(void);
 
 #endif

@@ -100,10 +100,8 @@ static fc_status vary(fc_engine *e, const fc_task *task, const fc_hooks *hooks, 
                       fc_picture *out, fc_err *err)
 {
     fc_pixels picture = input_of(task, FC_INPUT_PICTURE), fitted = {0};
-    int32_t measure = fc_fit_shape_ceil(picture.w, picture.h), least = or_usual(task->work.least, LEAST),
-            most = or_usual(task->work.most, MOST);
-    int32_t wanted = measure < least ? least : measure > most ? most : measure;
-    fc_status status = fc_fit_to_shape_ceil(&fitted, &picture, wanted, err);
+    fc_status status = fc_fit_between(&fitted, &picture, or_usual(task->work.least, LEAST),
+                                      or_usual(task->work.most, MOST), err);
     if (status) return status;
     status = fc_engine_redraw(e, task, &fitted, hooks, arena, out, err);
     fc_pixels_fini(&fitted);

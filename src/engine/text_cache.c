@@ -10,7 +10,7 @@ void fc_text_cache_init(fc_text_cache *c)
     *c = (fc_text_cache){0};
 }
 
-void fc_text_cache_remove(fc_text_entry *e)
+static void drop(fc_text_entry *e)
 {
     fc_free((void *)(uintptr_t)e->key.text);
     fc_free(e->context);
@@ -19,7 +19,7 @@ void fc_text_cache_remove(fc_text_entry *e)
 
 void fc_text_cache_fini(fc_text_cache *c)
 {
-    for (int i = 0; i < FC_TEXT_CACHE_ENTRIES; i++) fc_text_cache_remove(&c->entry[i]);
+    for (int i = 0; i < FC_TEXT_CACHE_ENTRIES; i++) drop(&c->entry[i]);
 }
 
 static bool same_key(const fc_text_key *a, const fc_text_key *b)
@@ -44,7 +44,7 @@ fc_text_entry *fc_text_cache_put(fc_text_cache *c, const fc_text_key *key, int32
     fc_text_entry *e = &c->entry[0];
     for (int i = 1; i < FC_TEXT_CACHE_ENTRIES; i++)
         if (c->entry[i].used < e->used) e = &c->entry[i];
-    fc_text_cache_remove(e);
+    drop(e);
     size_t context = (size_t)tokens * (size_t)width;
     char *text = fc_strdup(key->text);
     float *memory = fc_alloc((context + (size_t)pooled_width) * sizeof *memory);

@@ -33,9 +33,8 @@ void fc_text_cache_fini(fc_text_cache *c);
 /* Valid until the next put. NULL: not there. */
 const fc_text_entry *fc_text_cache_get(fc_text_cache *c, const fc_text_key *key);
 /* Makes an entry with memory for its arrays, dropping the one not used for longest; NULL when out of memory.
- * The caller fills it, or removes it when that fails. */
+ * The caller fills it. */
 fc_text_entry *fc_text_cache_put(fc_text_cache *c, const fc_text_key *key, int32_t tokens, int32_t width,
                                  int32_t pooled_width);
-void fc_text_cache_remove(fc_text_entry *e);
 
 #endif

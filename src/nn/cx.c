@@ -43,13 +43,6 @@ void fc_cx_fini_dry(fc_cx *dry)
 
 /* ---- the stack's memory ---- */
 
-size_t fc_cx_reserved(const fc_cx *cx)
-{
-    size_t all = 0;
-    for (int i = 0; i < cx->blocks; i++) all += cx->block[i].size;
-    return all;
-}
-
 void fc_cx_release(fc_cx *cx)
 {
     for (int i = 0; i < cx->blocks; i++) cx->backend->mem_free(cx->dev, cx->block[i].data, cx->block[i].size);

@@ -68,8 +68,6 @@ void fc_cx_fini_dry(fc_cx *dry);
 fc_status fc_cx_reserve(fc_cx *cx, size_t bytes, fc_err *err) FC_MUST_USE;
 /* Gives the memory of the empty stack back to the device. */
 void fc_cx_release(fc_cx *cx);
-/* Bytes that the stack has. */
-size_t fc_cx_reserved(const fc_cx *cx);
 
 /* From now on *cancel is looked at before every op and while the device is waited for; when it is not 0,
  * status becomes CANCELLED. NULL: nothing is. It must live until the next call. */

@@ -142,11 +142,6 @@ void fc_difference_close(fc_difference *d)
     fc_free(d);
 }
 
-const char *fc_difference_path(const fc_difference *d)
-{
-    return fc_weights_path(d->file);
-}
-
 /* ---- attaching ---- */
 
 static bool same_shape(const fc_weight *a, const fc_weight *b)

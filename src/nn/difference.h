@@ -14,7 +14,6 @@ typedef struct fc_difference fc_difference;
 fc_status fc_difference_open(fc_difference **out, const char *path, fc_err *err) FC_MUST_USE;
 /* Taken off all weights before. NULL is fine. */
 void fc_difference_close(fc_difference *d);
-const char *fc_difference_path(const fc_difference *d);
 
 typedef struct fc_difference_report {
     int32_t weights;   /* in the file */

@@ -47,34 +47,10 @@ fc_status fc_fit_to_shape_ceil(fc_pixels *dst, const fc_pixels *src, int32_t tar
     return status == FC_OK ? fc_resize_lanczos(dst, src, w, h, err) : status;
 }
 
-enum { SMALLEST = 1024, LARGEST_VARIED = 2048, LARGEST_PAINTED = 2800 }; /* shape ceils */
-
-fc_status fc_fit_vary_size(int32_t *w, int32_t *h, fc_err *err)
+fc_status fc_fit_between(fc_pixels *dst, const fc_pixels *src, int32_t least, int32_t most, fc_err *err)
 {
-    int32_t now = fc_fit_shape_ceil(*w, *h);
-    return fc_fit_size(w, h, now < SMALLEST ? SMALLEST : now > LARGEST_VARIED ? LARGEST_VARIED : now, err);
-}
-
-fc_status fc_fit_upscale_size(int32_t *w, int32_t *h, double factor, int32_t network_scale, bool *large,
-                              fc_err *err)
-{
-    *large = false;
-    if (!(factor >= 0.1 && factor <= 16.0) || network_scale < 1)
-        return fc_fail(err, FC_ARG, "a picture cannot be made %g times as large; 1.5 or 2 is usual", factor);
-    double more = factor > network_scale ? factor : network_scale;
-    if (*w * more > FC_PIXELS_MAX_SIDE || *h * more > FC_PIXELS_MAX_SIDE)
-        return fc_fail(err, FC_LIMIT, "a picture of %d x %d pixels is too large to be upscaled", (int)*w,
-                       (int)*h);
-    int32_t shape = fc_fit_shape_ceil(*w * factor, *h * factor);
-    *large = shape > LARGEST_PAINTED;
-    if (shape < SMALLEST) {
-        *w *= network_scale;
-        *h *= network_scale;
-        return fc_fit_size(w, h, SMALLEST, err);
-    }
-    *w = (int32_t)(*w * factor);
-    *h = (int32_t)(*h * factor);
-    return FC_OK;
+    int32_t now = fc_fit_shape_ceil(src->w, src->h);
+    return fc_fit_to_shape_ceil(dst, src, now < least ? least : now > most ? most : now, err);
 }
 
 fc_area fc_fit_multiple(int32_t w, int32_t h, int32_t multiple, fc_fit_align align)

@@ -34,18 +34,10 @@ fc_status fc_fit_size(int32_t *w, int32_t *h, int32_t target, fc_err *err) FC_MU
 /* A Lanczos resize to that size. */
 fc_status fc_fit_to_shape_ceil(fc_pixels *dst, const fc_pixels *src, int32_t target, fc_err *err) FC_MUST_USE;
 
-/* The size a picture is varied at: as it is when its shape ceil is 1024 to 2048, else brought to the nearer
- * of these. Errors as fc_fit_size. What is painted is that less the remainder to multiples of 8
- * (fc_fit_multiple). */
-fc_status fc_fit_vary_size(int32_t *w, int32_t *h, fc_err *err) FC_MUST_USE;
-
-/* The size of an upscaled picture, from its own size, the factor asked for and what the upscaling network
- * multiplies sides by: factor times as large, or shape ceil 1024 when that is less - where the network's
- * result may have that already and is kept (4 times instead of 1.5, Fooocus's trap). *large: over shape ceil
- * 2800, so that Fooocus gives it back without painting over it. ARG for a factor outside 0.1 .. 16, LIMIT for
- * sides over FC_PIXELS_MAX_SIDE. */
-fc_status fc_fit_upscale_size(int32_t *w, int32_t *h, double factor, int32_t network_scale, bool *large,
-                              fc_err *err) FC_MUST_USE;
+/* The picture as it is when its shape ceil is least to most, else brought to the nearer of these: what
+ * Fooocus varies, with 1024 and 2048. */
+fc_status fc_fit_between(fc_pixels *dst, const fc_pixels *src, int32_t least, int32_t most,
+                         fc_err *err) FC_MUST_USE;
 
 /* RGB of any picture: grey is repeated, transparent pixels are laid on white. */
 fc_status fc_fit_flatten(fc_pixels *dst, const fc_pixels *src, fc_err *err) FC_MUST_USE;

@@ -13,15 +13,6 @@ static size_t count_of(const fc_pixels *p)
     return (size_t)p->w * (size_t)p->h;
 }
 
-fc_status fc_mask_from_canvas(fc_pixels *mask, const fc_pixels *canvas, fc_err *err)
-{
-    const size_t channels = (size_t)canvas->channels, count = count_of(canvas);
-    fc_status status = fc_pixels_init(mask, canvas->w, canvas->h, 1, err);
-    if (status != FC_OK) return status;
-    for (size_t i = 0; i < count; i++) mask->data[i] = canvas->data[i * channels];
-    return FC_OK;
-}
-
 fc_status fc_mask_from_picture(fc_pixels *mask, const fc_pixels *picture, int32_t w, int32_t h, fc_err *err)
 {
     fc_pixels sized;
@@ -48,17 +39,6 @@ fc_status fc_mask_from_alpha(fc_pixels *mask, const fc_pixels *rgba, fc_err *err
     if (status != FC_OK) return status;
     const size_t count = count_of(mask);
     for (size_t i = 0; i < count; i++) mask->data[i] = rgba->data[4 * i + 3] < 128 ? 255 : 0;
-    return FC_OK;
-}
-
-fc_status fc_mask_join(fc_pixels *a, const fc_pixels *b, fc_err *err)
-{
-    if (a->w != b->w || a->h != b->h || a->channels != b->channels)
-        return fc_fail(err, FC_ARG, "masks of %d x %d and %d x %d pixels cannot be joined", (int)a->w,
-                       (int)a->h, (int)b->w, (int)b->h);
-    const size_t size = fc_pixels_size(a);
-    for (size_t i = 0; i < size; i++)
-        if (a->data[i] < b->data[i]) a->data[i] = b->data[i];
     return FC_OK;
 }
 

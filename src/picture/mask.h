@@ -5,17 +5,12 @@
 #include <stdbool.h>
 #include "picture/fit.h"
 
-/* What a brush has drawn: the red channel of an RGB canvas, or a copy of a grey one. */
-fc_status fc_mask_from_canvas(fc_pixels *mask, const fc_pixels *canvas, fc_err *err) FC_MUST_USE;
 /* A picture as mask for one of w x h: Lanczos to that size, 255 where the mean of the channels is over 127,
  * else 0. RGB or grey; flatten others before. */
 fc_status fc_mask_from_picture(fc_pixels *mask, const fc_pixels *picture, int32_t w, int32_t h,
                                fc_err *err) FC_MUST_USE;
 /* 255 where a RGBA picture is transparent (alpha below 128), else 0: how OpenAI's clients send masks. */
 fc_status fc_mask_from_alpha(fc_pixels *mask, const fc_pixels *rgba, fc_err *err) FC_MUST_USE;
-
-/* a = the larger of both, for any equal sizes and channels; ARG when they differ. */
-fc_status fc_mask_join(fc_pixels *a, const fc_pixels *b, fc_err *err) FC_MUST_USE;
 
 /* The largest |pixels| below; Fooocus offers 64. */
 enum { FC_MASK_MAX_GROWTH = 256 };

@@ -16,7 +16,8 @@
 
 enum { MAX_SUGGESTIONS = 1000 };
 
-bool fc_path_is_model_folder(const char *path)
+/* Whether path is a model of the many-files layout (diffusers): a folder with model_index.json. */
+static bool is_model_folder(const char *path)
 {
     char index[4096];
     return fc_path_join(index, sizeof index, path, "model_index.json") == FC_OK && fc_path_exists(index);
@@ -29,7 +30,7 @@ static size_t model_folder_length(const char *dir, const char *name)
     char path[4096];
     for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
         int n = snprintf(path, sizeof path, "%s/%.*s", dir, (int)(slash - name), name);
-        if (n > 0 && (size_t)n < sizeof path && fc_path_is_model_folder(path)) return (size_t)(slash - name);
+        if (n > 0 && (size_t)n < sizeof path && is_model_folder(path)) return (size_t)(slash - name);
     }
     return 0;
 }
@@ -180,7 +181,7 @@ static fc_status find_one(const fc_model_folder *folder, const char *field, cons
                        name, folder->dir);
     const char *found = find_in(folder, name);
     bool is_path = !names_only && fc_path_exists(name);
-    bool other_folder = is_path && fc_path_is_dir(name) && !fc_path_is_model_folder(name);
+    bool other_folder = is_path && fc_path_is_dir(name) && !is_model_folder(name);
     if (other_folder && !found)
         return fc_fail(err, FC_ARG, "%s: %s is a folder, give a model file", field, name);
     if (is_path && !other_folder)

@@ -50,7 +50,4 @@ const char *fc_model_folder_path(const fc_model_folder *folder, const char *name
 fc_status fc_model_files_find(const fc_config *config, const fc_params *params, const fc_request *request,
                               fc_arena *arena, fc_model_files *files, fc_err *err) FC_MUST_USE;
 
-/* Whether path is a model of the many-files layout (diffusers): a folder with model_index.json. */
-bool fc_path_is_model_folder(const char *path);
-
 #endif

@@ -13,15 +13,16 @@ static size_t count_placeholders(const char *text)
     return count;
 }
 
-bool fc_style_apply(const fc_style *style, const char *prompt, fc_lines *positive, fc_lines *negative)
+/* 2.5: adds the lines of the template with every {prompt} replaced, and those of the negative text. */
+static void apply(const fc_style *style, const char *prompt, fc_lines *positive, fc_lines *negative)
 {
     size_t count = count_placeholders(style->prompt), prompt_size = strlen(prompt);
     size_t size = strlen(style->prompt) - count * PLACEHOLDER_SIZE, added;
-    if (style->kind != FC_STYLE_TEXT) return false;
+    if (style->kind != FC_STYLE_TEXT) return;
     fc_lines_split(negative, style->negative, strlen(style->negative));
     bool fits = fc_size_mul(count, prompt_size, &added) && fc_size_add(size, added, &size) && size < SIZE_MAX;
     char *text = fc_arena_array(positive->arena, fits ? size + 1 : SIZE_MAX, 1);
-    if (!text) return count > 0;
+    if (!text) return;
     char *at = text;
     for (const char *rest = style->prompt, *hit;; rest = hit + PLACEHOLDER_SIZE) {
         hit = strstr(rest, placeholder);
@@ -33,7 +34,6 @@ bool fc_style_apply(const fc_style *style, const char *prompt, fc_lines *positiv
         at += prompt_size;
     }
     fc_lines_split(positive, text, size);
-    return count > 0;
 }
 
 void fc_styles_compose(const fc_style *const *chosen, size_t count, const char *prompt, fc_lines *positive,
@@ -43,7 +43,7 @@ void fc_styles_compose(const fc_style *const *chosen, size_t count, const char *
     for (size_t i = 0; i < count; i++)
         if (strstr(chosen[i]->prompt, placeholder)) carried = true;
     if (!carried) fc_lines_add(positive, prompt, strlen(prompt));
-    for (size_t i = 0; i < count; i++) fc_style_apply(chosen[i], prompt, positive, negative);
+    for (size_t i = 0; i < count; i++) apply(chosen[i], prompt, positive, negative);
 }
 
 void fc_style_compose_v1(const fc_style *style, const char *prompt, const char *negative_prompt,

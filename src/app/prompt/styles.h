@@ -69,9 +69,6 @@ const fc_style *fc_styles_draw(const fc_styles *s, fc_pyrandom *random);
 /* Appends the stored form of a name: '-' is a blank, words are capitalised; "3D", "SAI", "MRE". */
 void fc_style_name_normalise(const char *name, fc_buf *out);
 
-/* 2.5: adds the lines of the template with every {prompt} replaced, and those of the negative text. ->
- * whether the template had {prompt} */
-bool fc_style_apply(const fc_style *style, const char *prompt, fc_lines *positive, fc_lines *negative);
 /* 2.5: the texts of all chosen styles in order. The bare prompt comes first when no template carried it.
  * Styles of other kinds than TEXT add nothing. */
 void fc_styles_compose(const fc_style *const *chosen, size_t count, const char *prompt, fc_lines *positive,

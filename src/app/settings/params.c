@@ -54,7 +54,8 @@ static char folded(char c)
     return c == '-' || c == ' ' ? '_' : c;
 }
 
-bool fc_name_equal(const char *a, const char *b)
+/* Names match without regard to case, and '-', '_' and blank are the same letter. */
+static bool same_name(const char *a, const char *b)
 {
     while (*a && folded(*a) == folded(*b)) a++, b++;
     return *a == *b;
@@ -64,7 +65,7 @@ const fc_param *fc_param_find(const char *name)
 {
     for (int i = 0; i < FC_PARAM_COUNT; i++) {
         const fc_param *p = &fc_param_table[i];
-        if (fc_name_equal(p->name, name) || (p->flag && fc_name_equal(p->flag, name))) return p;
+        if (same_name(p->name, name) || (p->flag && same_name(p->flag, name))) return p;
     }
     return NULL;
 }
@@ -72,8 +73,7 @@ const fc_param *fc_param_find(const char *name)
 const fc_composite *fc_composite_find(const char *name)
 {
     for (size_t i = 0; i < fc_composite_count; i++)
-        if (fc_name_equal(fc_composite_table[i].name, name) ||
-            fc_name_equal(fc_composite_table[i].flag, name))
+        if (same_name(fc_composite_table[i].name, name) || same_name(fc_composite_table[i].flag, name))
             return &fc_composite_table[i];
     return NULL;
 }
@@ -123,6 +123,6 @@ const char *fc_choice_find(fc_choice_fn choice, const char *text)
 {
     const char *name;
     for (size_t i = 0; (name = choice(i)); i++)
-        if (fc_name_equal(name, text)) return name;
+        if (same_name(name, text)) return name;
     return NULL;
 }

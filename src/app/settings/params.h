@@ -120,8 +120,6 @@ extern const fc_param fc_param_table[FC_PARAM_COUNT];
 extern const fc_composite fc_composite_table[];
 extern const size_t fc_composite_count;
 
-/* Names match without regard to case, and '-', '_' and blank are the same letter. */
-bool fc_name_equal(const char *a, const char *b);
 /* By field name or flag; NULL when there is none. */
 const fc_param *fc_param_find(const char *name);
 const fc_composite *fc_composite_find(const char *name);
@@ -148,9 +146,6 @@ fc_recipe_id fc_recipe_from_name(const char *name); /* "1.0" or else 2.5 */
 
 /* Whether a field of one value has what it has without being given. */
 bool fc_param_is_default(const fc_param *p, const fc_params *params);
-/* Splits "file:0.7" at the last ':' when a number follows it; else the weight is 1. *name_len counts the
- * bytes of the file. */
-void fc_lora_text_split(const char *text, size_t *name_len, double *weight);
 
 const char *fc_choice_recipe(size_t index);
 const char *fc_choice_performance(size_t index);

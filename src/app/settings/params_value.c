@@ -113,7 +113,9 @@ static fc_status canonical_text(const fc_param *p, const char *text, char **cano
     return give(canonical, text, err);
 }
 
-void fc_lora_text_split(const char *text, size_t *name_len, double *weight)
+/* Splits "file:0.7" at the last ':' when a number follows it; else the weight is 1. *name_len counts the
+ * bytes of the file. */
+static void split_lora(const char *text, size_t *name_len, double *weight)
 {
     const char *colon = strrchr(text, ':');
     *weight = 1;
@@ -140,7 +142,7 @@ static fc_status canonical_lora(const fc_param *p, const char *text, char **cano
     double weight;
     fc_status status = check_text(p, text, err);
     if (status != FC_OK) return status;
-    fc_lora_text_split(text, &n, &weight);
+    split_lora(text, &n, &weight);
     if (n == 0) return fc_fail(err, FC_ARG, "%s: '%.60s' names no file, write FILE:WEIGHT", p->name, text);
     if (text[n] == '\0' && (text[n - 1] == ':' || has_bad_weight(text)))
         return fc_fail(err, FC_ARG, "%s: '%.60s' has no number behind the ':', write FILE:WEIGHT", p->name,
@@ -193,7 +195,7 @@ static void store_loras(const char *const *items, size_t count, fc_lora_list *ou
     fc_lora_choice *copy = fc_arena_array(arena, count, sizeof *copy);
     for (size_t i = 0; copy && i < count; i++) {
         size_t n;
-        fc_lora_text_split(items[i], &n, &copy[i].weight);
+        split_lora(items[i], &n, &copy[i].weight);
         copy[i].path = fc_arena_strndup(arena, items[i], n);
     }
     *out = (fc_lora_list){copy, copy ? (int32_t)count : 0};

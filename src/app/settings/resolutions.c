@@ -1,21 +1,19 @@
 /* See resolutions.h. */
 #include "app/settings/resolutions.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-const fc_resolution fc_resolutions[FC_RESOLUTION_COUNT] = {
+/* The 26 that SDXL was trained on and Fooocus offers. */
+static const fc_resolution trained_sizes[] = {
     {704, 1408}, {704, 1344}, {768, 1344}, {768, 1280},  {832, 1216}, {832, 1152}, {896, 1152},
     {896, 1088}, {960, 1088}, {960, 1024}, {1024, 1024}, {1024, 960}, {1088, 960}, {1088, 896},
     {1152, 896}, {1152, 832}, {1216, 832}, {1280, 768},  {1344, 768}, {1344, 704}, {1408, 704},
     {1472, 704}, {1536, 640}, {1600, 640}, {1664, 576},  {1728, 576}};
-const fc_resolution fc_resolution_default = {1152, 896};
 
-bool fc_resolution_is_trained(fc_resolution r)
+static bool is_trained(fc_resolution r)
 {
-    for (int i = 0; i < FC_RESOLUTION_COUNT; i++)
-        if (fc_resolutions[i].width == r.width && fc_resolutions[i].height == r.height) return true;
+    for (size_t i = 0; i < sizeof trained_sizes / sizeof *trained_sizes; i++)
+        if (trained_sizes[i].width == r.width && trained_sizes[i].height == r.height) return true;
     return false;
 }
 
@@ -84,43 +82,6 @@ fc_status fc_resolution_parse(const char *text, fc_resolution *out, bool *traine
             (int)r.width, (int)r.height, FC_RESOLUTION_UNIT, FC_RESOLUTION_MIN, FC_RESOLUTION_MAX,
             (int)good.width, (int)good.height);
     *out = r;
-    if (trained) *trained = fc_resolution_is_trained(r);
+    if (trained) *trained = is_trained(r);
     return FC_OK;
-}
-
-/* ---- ratios ---- */
-
-fc_resolution fc_resolution_nearest(int32_t width, int32_t height)
-{
-    double wanted = (double)width / height, best = HUGE_VAL;
-    fc_resolution nearest = fc_resolution_default;
-    for (int i = 0; i < FC_RESOLUTION_COUNT; i++) {
-        double distance = fabs((double)fc_resolutions[i].width / fc_resolutions[i].height - wanted);
-        if (distance >= best) continue;
-        best = distance;
-        nearest = fc_resolutions[i];
-    }
-    return nearest;
-}
-
-void fc_resolution_label(fc_resolution r, char out[FC_RESOLUTION_TEXT])
-{
-    snprintf(out, FC_RESOLUTION_TEXT, "%d\xc3\x97%d", (int)r.width, (int)r.height);
-}
-
-static int32_t gcd(int32_t a, int32_t b)
-{
-    while (b) {
-        int32_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
-void fc_resolution_ratio(fc_resolution r, char out[FC_RESOLUTION_TEXT])
-{
-    int32_t common = gcd(r.width, r.height);
-    if (!common) common = 1;
-    snprintf(out, FC_RESOLUTION_TEXT, "%d:%d", (int)(r.width / common), (int)(r.height / common));
 }

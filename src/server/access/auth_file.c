@@ -194,7 +194,7 @@ fc_status fc_auth_scrypt(const fc_auth_entry *entry, const char *password, uint8
     return fc_fail(err, FC_NOMEM, "cannot compute the hash of a password");
 }
 
-void fc_auth_write_entry(const fc_auth_entry *entry, fc_buf *out)
+static void write_entry(const fc_auth_entry *entry, fc_buf *out)
 {
     char salt[2 * FC_AUTH_SALT + 1], hash[2 * FC_AUTH_HASH + 1];
     fc_auth_hex(entry->salt, FC_AUTH_SALT, salt);
@@ -259,7 +259,7 @@ static fc_status store(const char *path, fc_auth_entries *e, fc_err *err)
     if (status != FC_OK) return status;
     fc_buf_init(&text, FC_AUTH_FILE);
     fc_buf_puts(&text, "# Users and tokens, made by: fooocus auth\n");
-    for (size_t i = 0; i < e->count; i++) fc_auth_write_entry(&e->items[i], &text);
+    for (size_t i = 0; i < e->count; i++) write_entry(&e->items[i], &text);
     mode_t former = umask(0077); /* for its owner alone */
     status = text.status == FC_OK ? fc_file_write_atomic(path, text.data, text.len, err)
                                   : fc_fail(err, text.status, "the file of users grows too large");

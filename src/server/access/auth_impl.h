@@ -31,7 +31,6 @@ fc_status fc_auth_entries_init(fc_auth_entries *e, fc_err *err) FC_MUST_USE;
 void fc_auth_entries_fini(fc_auth_entries *e);
 /* Either format. Errors name the line. */
 fc_status fc_auth_parse(const char *text, size_t size, fc_auth_entries *e, fc_err *err) FC_MUST_USE;
-void fc_auth_write_entry(const fc_auth_entry *entry, fc_buf *out); /* a line */
 fc_status fc_auth_scrypt(const fc_auth_entry *entry, const char *password, uint8_t hash[FC_AUTH_HASH],
                          fc_err *err) FC_MUST_USE;
 void fc_auth_hex(const uint8_t *bytes, size_t count, char *out);

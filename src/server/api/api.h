@@ -84,12 +84,6 @@ typedef enum fc_run_result { FC_RUN_WAITS, FC_RUN_OVER, FC_RUN_GONE, FC_RUN_FAIL
 fc_run_result fc_run_job(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err), fc_job_row *job,
                          unsigned *http, fc_err *err);
 
-/* For APIs that answer when the job is over. */
-typedef enum fc_wait_result { FC_WAIT_MORE, FC_WAIT_OVER, FC_WAIT_GONE } fc_wait_result;
-/* MORE: the answer is to wait. OVER: *job is filled. GONE: the client has hung up, so the job, which it alone
- * waited for, is cancelled; or the server ends. An answer is set. */
-fc_wait_result fc_wait_job(fc_http *h, const char *id, fc_job_row *job);
-
 /* ---- owners.c ---- */
 
 /* Notes who asked for the job. */

@@ -112,20 +112,23 @@ out:
 
 /* ---- waiting for a job ---- */
 
-fc_wait_result fc_wait_job(fc_http *h, const char *id, fc_job_row *job)
+typedef enum wait_result { WAIT_MORE, WAIT_OVER, WAIT_GONE } wait_result;
+/* MORE: the answer is to wait. OVER: *job is filled. GONE: the client has hung up, so the job, which it alone
+ * waited for, is cancelled; or the server ends. An answer is set. */
+static wait_result wait_job(fc_http *h, const char *id, fc_job_row *job)
 {
     fc_err err = {0};
     if (fc_jobs_is_active(h->server->jobs, id)) {
         if (fc_http_peer_gone(h)) {
             fc_http_problem_as(h, 499, FC_CANCELLED, "the client has hung up", NULL);
-            return FC_WAIT_GONE;
+            return WAIT_GONE;
         }
         fc_http_wait(h);
-        return FC_WAIT_MORE;
+        return WAIT_MORE;
     }
-    if (fc_library_job_get(h->server->library, id, &h->arena, job, &err) == FC_OK) return FC_WAIT_OVER;
+    if (fc_library_job_get(h->server->library, id, &h->arena, job, &err) == FC_OK) return WAIT_OVER;
     fc_http_fail(h, &err);
-    return FC_WAIT_GONE;
+    return WAIT_GONE;
 }
 
 /* Nobody else waits for this job. The library may close a connection whose client has gone without asking us
@@ -163,11 +166,11 @@ fc_run_result fc_run_job(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err), f
         }
     }
     h->on_gone = NULL;
-    switch (fc_wait_job(h, h->state, job)) {
-    case FC_WAIT_MORE:
+    switch (wait_job(h, h->state, job)) {
+    case WAIT_MORE:
         h->on_gone = cancel_own;
         return FC_RUN_WAITS;
-    case FC_WAIT_OVER:
+    case WAIT_OVER:
         fc_job_warn(h, job);
         return FC_RUN_OVER;
     default:

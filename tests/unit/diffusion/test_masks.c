@@ -1,5 +1,4 @@
 /* Latent masks and partial denoising of recipe 1.0 on the toy network. */
-#include "diffusion/mask.h"
 #include "diffusion/solvers/solvers.h"
 #include "support/support.h"
 #include "support/toy.h"
@@ -17,26 +16,6 @@ static fc_test_array load(const char *prefix, const char *what)
     char name[128];
     snprintf(name, sizeof name, "%s.%s", prefix, what);
     return fc_test_array_load(&golden, name);
-}
-
-static void masks_shrink_and_grow_like_the_reference(void **state)
-{
-    (void)state;
-    static const char *const names[] = {"prep.disc", "prep.soft", "prep.soft_odd", "prep.up"};
-    fc_test_golden_open(&golden, "masks.safetensors");
-    for (size_t i = 0; i < 4; i++) {
-        fc_test_array mask = load(names[i], "mask"), want = load(names[i], "out");
-        int height = (int)want.shape[2], width = (int)want.shape[3];
-        size_t latent = (size_t)(4 * width * height);
-        float *got = fc_calloc(latent, sizeof *got);
-        fc_mask_to_latent(mask.data, (int)mask.shape[2], (int)mask.shape[1], got, width, height);
-        for (size_t b = 0; b < want.count; b += latent)
-            assert_memory_equal(got, want.data + b, latent * sizeof *got);
-        fc_free(got);
-        fc_test_array_free(&mask);
-        fc_test_array_free(&want);
-    }
-    fc_safetensors_close(&golden);
 }
 
 typedef struct masked_run {
@@ -121,7 +100,6 @@ static void masked_runs_match_the_reference(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(masks_shrink_and_grow_like_the_reference),
         cmocka_unit_test(masked_runs_match_the_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
