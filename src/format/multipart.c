@@ -1,3 +1,4 @@
+/* See multipart.h. */
 #include "format/multipart.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* See pictures_in.h. */
 #include "server/compat/pictures_in.h"
 
 #include <string.h>
