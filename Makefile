@@ -45,9 +45,9 @@ torture: build-tests ## the server on hard days: kill -9 at 50 moments, 1,000 jo
 fuzz: ## fuzz every parser for FUZZ_SECONDS (60) each, with clang
 	@tools/fuzz.sh
 
-# what eslint and prettier look at: the page, its tests and its tools
+# what eslint and prettier look at: the page, its tests and its tools; prettier alone: sheets and tables of cases
 SCRIPTS = "web/**/*.js" "tests/**/*.mjs" "tools/**/*.mjs" "*.mjs"
-SHEETS  = "web/**/*.css"
+SHEETS  = "web/**/*.css" "tests/data/*.json"
 lint: ## layers, error dialect, size budget, line lengths, data files, formatting, the page's scripts
 	@tools/deps.sh build lint
 	@python3 tools/check_layers.py
