@@ -52,46 +52,35 @@ static bool given(const planner *p, fc_param_id id)
 
 /* ---- settings ---- */
 
-static void force(planner *p, fc_param_id id, double *field, double value)
+/* What the field has, as text of its kind (ENUM or NUM). */
+static const char *text_of(const fc_params *params, const fc_param *field, char digits[FC_NUMTEXT_SIZE])
 {
-    char wanted[FC_NUMTEXT_SIZE], used[FC_NUMTEXT_SIZE];
-    bool differs = *field < value || *field > value;
-    assert(fc_param_table[id].marks & FC_MARK_NOT_FAST);
-    if (given(p, id) && differs) {
-        fc_number_text(*field, wanted);
-        fc_number_text(value, used);
-        fc_warn_emit(warner(p), "performance %s works with %s %s, %s was not used", p->mode->id,
-                     fc_param_table[id].name, used, wanted);
-    }
-    *field = value;
-}
-
-static void force_name(planner *p, fc_param_id id, const char **field, const char *value)
-{
-    assert(fc_param_table[id].marks & FC_MARK_NOT_FAST);
-    if (given(p, id) && strcmp(*field, value) != 0)
-        fc_warn_emit(warner(p), "performance %s works with %s %s, %s was not used", p->mode->id,
-                     fc_param_table[id].name, value, *field);
-    *field = value;
+    const void *at = (const char *)params + field->offset;
+    if (field->kind != FC_KIND_NUM) return *(const char *const *)at;
+    fc_number_text(*(const double *)at, digits);
+    return digits;
 }
 
 /* What the fast modes set whatever was asked for. */
-static void apply_mode(planner *p)
+static fc_status apply_mode(planner *p)
 {
-    const fc_performance_forced *f = p->mode->forced;
     fc_params *params = &p->plan->params;
-    if (!f) return;
+    if (!p->mode->forced) return FC_OK;
     if (p->input->files->refiner && given(p, FC_P_refiner))
         fc_warn_emit(warner(p), "performance %s works without refiner, it was left out", p->mode->id);
-    force_name(p, FC_P_sampler, &params->sampler, f->sampler);
-    force_name(p, FC_P_scheduler, &params->scheduler, f->scheduler);
-    force(p, FC_P_cfg, &params->cfg, f->cfg);
-    force(p, FC_P_adaptive_cfg, &params->adaptive_cfg, f->adaptive_cfg);
-    force(p, FC_P_sharpness, &params->sharpness, f->sharpness);
-    force(p, FC_P_refiner_switch, &params->refiner_switch, f->refiner_switch);
-    force(p, FC_P_adm_positive, &params->adm_positive, f->adm_positive);
-    force(p, FC_P_adm_negative, &params->adm_negative, f->adm_negative);
-    force(p, FC_P_adm_end, &params->adm_end, f->adm_end);
+    const fc_forced_value *v;
+    for (size_t i = 0; (v = fc_performance_forced_at(p->mode, i)); i++) {
+        char digits[FC_NUMTEXT_SIZE];
+        const fc_param *field = &fc_param_table[v->id];
+        const char *wanted = text_of(params, field, digits);
+        assert(field->marks & FC_MARK_NOT_FAST);
+        if (given(p, v->id) && strcmp(wanted, v->value) != 0)
+            fc_warn_emit(warner(p), "performance %s works with %s %s, %s was not used", p->mode->id,
+                         field->name, v->value, wanted);
+        fc_status status = fc_param_store(field, &v->value, 1, params, p->arena, p->err);
+        if (status != FC_OK) return status;
+    }
+    return FC_OK;
 }
 
 static fc_status check_sampler(const planner *p)
@@ -310,7 +299,8 @@ fc_status fc_plan_make(const fc_plan_input *input, fc_arena *arena, fc_plan *pla
     fc_lines_init(&p.warnings, arena);
     fc_status status = fc_performance_get(p.recipe, plan->params.performance, &p.mode, err);
     if (status != FC_OK) return status;
-    apply_mode(&p);
+    status = apply_mode(&p);
+    if (status != FC_OK) return status;
     status = check_sampler(&p);
     if (status != FC_OK) return status;
     status = choose_models(&p);

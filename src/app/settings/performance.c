@@ -5,25 +5,26 @@
 #include <string.h>
 #include "base/buf.h"
 
-#define FORCED_GUIDANCE                                                                                      \
-    .cfg = 1, .adaptive_cfg = 1, .sharpness = 0, .refiner_switch = 1, .adm_positive = 1, .adm_negative = 1,  \
-    .adm_end = 0
+static const fc_performance_forced extreme_speed = {
+    "sdxl_lcm_lora.safetensors", 1, {{FC_P_sampler, "lcm"}, {FC_P_scheduler, "lcm"}}};
+static const fc_performance_forced lightning = {
+    "sdxl_lightning_4step_lora.safetensors", 1, {{FC_P_sampler, "euler"}, {FC_P_scheduler, "sgm_uniform"}}};
+static const fc_performance_forced hyper_sd = {"sdxl_hyper_sd_4step_lora.safetensors",
+                                               0.8,
+                                               {{FC_P_sampler, "dpmpp_sde_gpu"}, {FC_P_scheduler, "karras"}}};
 
-static const fc_performance_forced extreme_speed = {.lora = "sdxl_lcm_lora.safetensors",
-                                                    .lora_weight = 1,
-                                                    .sampler = "lcm",
-                                                    .scheduler = "lcm",
-                                                    FORCED_GUIDANCE};
-static const fc_performance_forced lightning = {.lora = "sdxl_lightning_4step_lora.safetensors",
-                                                .lora_weight = 1,
-                                                .sampler = "euler",
-                                                .scheduler = "sgm_uniform",
-                                                FORCED_GUIDANCE};
-static const fc_performance_forced hyper_sd = {.lora = "sdxl_hyper_sd_4step_lora.safetensors",
-                                               .lora_weight = 0.8,
-                                               .sampler = "dpmpp_sde_gpu",
-                                               .scheduler = "karras",
-                                               FORCED_GUIDANCE};
+/* All of these LoRAs want no guidance and no refiner. */
+static const fc_forced_value unguided[] = {
+    {FC_P_cfg, "1"},          {FC_P_adaptive_cfg, "1"}, {FC_P_sharpness, "0"}, {FC_P_refiner_switch, "1"},
+    {FC_P_adm_positive, "1"}, {FC_P_adm_negative, "1"}, {FC_P_adm_end, "0"}};
+
+const fc_forced_value *fc_performance_forced_at(const fc_performance *mode, size_t index)
+{
+    if (!mode->forced) return NULL;
+    if (index < FC_FORCED_OWN) return &mode->forced->own[index];
+    index -= FC_FORCED_OWN;
+    return index < sizeof unguided / sizeof *unguided ? &unguided[index] : NULL;
+}
 
 static const fc_performance quality = {"quality", "Quality", 60, 36, 40, NULL};
 static const fc_performance speed = {"speed", "Speed", 30, 18, 20, NULL};

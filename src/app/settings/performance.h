@@ -6,16 +6,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "app/settings/params.h"
 #include "base/status.h"
 #include "engine/task.h"
 
-/* What a fast mode sets whatever the user chose; its refiner is none. */
+/* A field that a fast mode sets whatever the user chose. Its row in params.def has FC_MARK_NOT_FAST, as have
+ * those that such a mode leaves without effect. */
+typedef struct fc_forced_value {
+    fc_param_id id;
+    const char *value; /* in canonical spelling */
+} fc_forced_value;
+
+enum { FC_FORCED_OWN = 2 };
+
+/* Its refiner is none. */
 typedef struct fc_performance_forced {
     const char *lora; /* file in models/loras, appended to the user's LoRAs and not counted among them */
     double lora_weight;
-    const char *sampler, *scheduler;
-    double cfg, adaptive_cfg, sharpness, refiner_switch;
-    double adm_positive, adm_negative, adm_end;
+    fc_forced_value own[FC_FORCED_OWN]; /* besides those that all fast modes set */
 } fc_performance_forced;
 
 typedef struct fc_performance {
@@ -29,6 +37,8 @@ typedef struct fc_performance {
 /* In the order of the list; NULL behind the last. 1.0.43 had Speed and Quality alone, in this order; the fast
  * modes follow in recipe 1.0. */
 const fc_performance *fc_performance_at(fc_recipe_id recipe, size_t index);
+/* What the mode sets; NULL behind the last. */
+const fc_forced_value *fc_performance_forced_at(const fc_performance *mode, size_t index);
 /* By id or name in any case, '-', '_' and blank alike. NULL when there is none. */
 const fc_performance *fc_performance_find(fc_recipe_id recipe, const char *name);
 /* The same with an error (ARG) that lists the modes. */

@@ -3,6 +3,7 @@
 
 #include "app/settings/performance.h"
 #include "app/settings/resolutions.h"
+#include "base/mem.h"
 #include "support/support.h"
 
 static void sizes_are_read_in_every_spelling(void **state)
@@ -94,6 +95,32 @@ static void what_is_trained_is_known(void **state)
     }
 }
 
+static const char *forced_value(const fc_performance *mode, fc_param_id id)
+{
+    const fc_forced_value *v;
+    for (size_t i = 0; (v = fc_performance_forced_at(mode, i)); i++)
+        if (v->id == id) return v->value;
+    return NULL;
+}
+
+/* What a mode forces is marked so in params.def: help and page go by the mark. */
+static void forced_fields_are_marked(void **state)
+{
+    (void)state;
+    const fc_performance *mode;
+    const fc_forced_value *v;
+    for (size_t i = 0; (mode = fc_performance_at(FC_RECIPE_2_5, i)); i++)
+        for (size_t k = 0; (v = fc_performance_forced_at(mode, k)); k++) {
+            const fc_param *p = &fc_param_table[v->id];
+            char *canonical;
+            fc_err err = {0};
+            if (!(p->marks & FC_MARK_NOT_FAST)) fail_msg("%s has no FC_MARK_NOT_FAST", p->name);
+            assert_ok(fc_param_canonical(p, v->value, &canonical, &err), &err);
+            assert_string_equal(canonical, v->value);
+            fc_free(canonical);
+        }
+}
+
 static void modes_have_their_steps(void **state)
 {
     (void)state;
@@ -120,10 +147,10 @@ static void modes_have_their_steps(void **state)
         assert_int_equal(p->forced != NULL, cases[i].lora != NULL);
         if (!p->forced) continue;
         assert_string_equal(p->forced->lora, cases[i].lora);
-        assert_string_equal(p->forced->sampler, cases[i].sampler);
-        assert_string_equal(p->forced->scheduler, cases[i].scheduler);
+        assert_string_equal(forced_value(p, FC_P_sampler), cases[i].sampler);
+        assert_string_equal(forced_value(p, FC_P_scheduler), cases[i].scheduler);
         assert_true(p->forced->lora_weight >= cases[i].weight && p->forced->lora_weight <= cases[i].weight);
-        assert_true(p->forced->cfg >= 1 && p->forced->cfg <= 1);
+        assert_string_equal(forced_value(p, FC_P_cfg), "1");
     }
     assert_null(fc_performance_at(FC_RECIPE_2_5, 5));
     assert_null(fc_performance_at(FC_RECIPE_2_5, 6));
@@ -166,6 +193,7 @@ int main(void)
         cmocka_unit_test(wrong_sizes_are_refused),
         cmocka_unit_test(what_is_trained_is_known),
         cmocka_unit_test(modes_have_their_steps),
+        cmocka_unit_test(forced_fields_are_marked),
         cmocka_unit_test(recipe_1_0_has_its_order_and_switch_steps),
         cmocka_unit_test(switch_steps_round_as_python_does),
     };
