@@ -1,8 +1,27 @@
 #include "support/pictures.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/sha256.h"
+
+json_t *tp_open(const char *part, fc_safetensors *pictures, fc_safetensors *golden)
+{
+    char name[64];
+    fc_test_golden_open_full(pictures, "v25_pixels_pictures.safetensors");
+    snprintf(name, sizeof name, "v25_pixels_%s.safetensors", part);
+    fc_test_golden_open_full(golden, name);
+    snprintf(name, sizeof name, "v25_pixels_%s.json", part);
+    return fc_test_golden_json(name);
+}
+
+int tp_close(fc_safetensors *pictures, fc_safetensors *golden, json_t *cases)
+{
+    json_decref(cases);
+    fc_safetensors_close(pictures);
+    fc_safetensors_close(golden);
+    return 0;
+}
 
 fc_pixels tp_picture(const fc_safetensors *st, const char *name)
 {

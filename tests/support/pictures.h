@@ -6,6 +6,11 @@
 #include "format/pixels.h"
 #include "support/support.h"
 
+/* References of one part of src/picture - "canny" -> v25_pixels_canny.safetensors and, returned, .json - and
+ * the pictures that all parts share. */
+json_t *tp_open(const char *part, fc_safetensors *pictures, fc_safetensors *golden);
+int tp_close(fc_safetensors *pictures, fc_safetensors *golden, json_t *cases); /* 0 */
+
 /* A tensor of an open file as a borrowed picture (not to be freed or changed); fails the test when it does
  * not exist or is no picture. */
 fc_pixels tp_picture(const fc_safetensors *st, const char *name);

@@ -13,19 +13,14 @@ static json_t *cases;
 static int open_golden(void **state)
 {
     (void)state;
-    fc_test_golden_open_full(&pictures, "v25_pixels_pictures.safetensors");
-    fc_test_golden_open_full(&golden, "v25_pixels_canny.safetensors");
-    cases = fc_test_golden_json("v25_pixels_canny.json");
+    cases = tp_open("canny", &pictures, &golden);
     return 0;
 }
 
 static int close_golden(void **state)
 {
     (void)state;
-    json_decref(cases);
-    fc_safetensors_close(&pictures);
-    fc_safetensors_close(&golden);
-    return 0;
+    return tp_close(&pictures, &golden, cases);
 }
 
 static fc_pixels channel_of(const fc_pixels *src, int32_t c)

@@ -17,9 +17,7 @@ static fc_lab lab;
 static int open_golden(void **state)
 {
     (void)state;
-    fc_test_golden_open_full(&pictures, "v25_pixels_pictures.safetensors");
-    fc_test_golden_open_full(&golden, "v25_pixels_cpds.safetensors");
-    cases = fc_test_golden_json("v25_pixels_cpds.json");
+    cases = tp_open("cpds", &pictures, &golden);
     fc_lab_init(&lab);
     return 0;
 }
@@ -27,10 +25,7 @@ static int open_golden(void **state)
 static int close_golden(void **state)
 {
     (void)state;
-    json_decref(cases);
-    fc_safetensors_close(&pictures);
-    fc_safetensors_close(&golden);
-    return 0;
+    return tp_close(&pictures, &golden, cases);
 }
 
 /* Share of the bytes that differ from the tensor, and by how much at most. */
