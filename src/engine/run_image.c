@@ -114,6 +114,7 @@ struct canvas {
     fc_pixels picture, mask; /* with their margins */
     fc_area area;            /* of them that is looked at */
     fc_pixels part, part_mask, filled;
+    int32_t fade; /* pixels around the mask */
 };
 
 static void canvas_fini(struct canvas *c)
@@ -201,7 +202,7 @@ static fc_status encode_grey(struct encoder *n, bool mean, const struct canvas *
 static fc_status paste(struct canvas *c, fc_picture *out, fc_err *err)
 {
     const fc_pixels made = {out->rgb, out->width, out->height, 3};
-    fc_mask_soften(&c->mask);
+    fc_mask_soften(&c->mask, c->fade);
     fc_status status = fc_inpaint_paste(&c->picture, &made, c->area, &c->mask, err);
     if (status) return status;
     fc_free(out->rgb);
@@ -242,7 +243,7 @@ static fc_status paint_part(fc_engine *e, struct canvas *c, const fc_task *task,
 static fc_status inpaint(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_arena *arena,
                          fc_picture *out, fc_err *err)
 {
-    struct canvas canvas = {0};
+    struct canvas canvas = {.fade = task->work.fade};
     fc_status status = open_canvas(&canvas, task, err);
     if (status != FC_OK) goto out;
     status = cut_part(e, &canvas, task, hooks, err);

@@ -96,6 +96,7 @@ typedef struct fc_image_work {
     bool engine;       /* INPAINT: with the inpainting engine where its files are loaded */
     int32_t grow;      /* INPAINT: the mask gets so many pixels wider (narrower below 0) */
     bool invert;       /* INPAINT: paints where the mask is 0 */
+    int32_t fade;      /* INPAINT: pixels around the mask where what is painted fades into the picture */
     int32_t margin[4]; /* INPAINT: pixels to add at top, bottom, left, right */
     /* Sizes by Fooocus's measure (picture/fit.h); 0: 1024, 2048, 2800. Pictures are brought to between least
      * and most before they are varied, to least before they are painted into, and only enlarged beyond

@@ -118,12 +118,12 @@ static void nearer(uint8_t *v, uint8_t neighbour)
     if (*v > neighbour + 1) *v = (uint8_t)(neighbour + 1);
 }
 
-void fc_mask_soften(fc_pixels *mask)
+void fc_mask_soften(fc_pixels *mask, int32_t fade)
 {
-    enum { FAR = 32, STEP = 8 }; /* from this distance on the result is 0 */
+    const uint8_t far = (uint8_t)(fade + 1); /* from this distance on the result is 0 */
     const int32_t w = mask->w, h = mask->h;
     const size_t size = fc_pixels_size(mask);
-    for (size_t i = 0; i < size; i++) mask->data[i] = mask->data[i] > 127 ? 0 : FAR;
+    for (size_t i = 0; i < size; i++) mask->data[i] = mask->data[i] > 127 ? 0 : far;
     /* chessboard distances: what lies above and left, then what lies below and right */
     for (int32_t y = 0; y < h; y++) {
         uint8_t *row = fc_pixels_row(mask, y), *above = row - w;
@@ -144,7 +144,7 @@ void fc_mask_soften(fc_pixels *mask)
         }
     }
     for (size_t i = 0; i < size; i++) {
-        int v = 256 - STEP * mask->data[i];
+        int v = 256 - 256 * mask->data[i] / far;
         mask->data[i] = (uint8_t)(v > 255 ? 255 : v);
     }
 }

@@ -20,8 +20,10 @@ fc_status fc_mask_grow(fc_pixels *mask, int32_t pixels, fc_err *err) FC_MUST_USE
 void fc_mask_invert(fc_pixels *mask);       /* in place: 255 - v */
 bool fc_mask_paints(const fc_pixels *mask); /* whether any pixel is over 127 */
 
-/* In place: 255 where the mask is over 127, less around it, 8 levels a pixel (248, 240 ... 8, 0), distances
- * measured as a king walks. */
-void fc_mask_soften(fc_pixels *mask);
+/* Pixels around a mask over which Fooocus lets what is painted fade into the picture. */
+enum { FC_MASK_FADE = 31 };
+/* In place: 255 where the mask is over 127, evenly less around it over so many pixels, then 0 (with
+ * FC_MASK_FADE 248, 240 ... 8), distances measured as a king walks. fade: 0 to FC_MASK_FADE. */
+void fc_mask_soften(fc_pixels *mask, int32_t fade);
 
 #endif

@@ -189,7 +189,7 @@ describe("AUTOMATIC1111's clients", () => {
 
   test("inpainting: outside of the mask nothing changes, whatever the mask's size", async () => {
     const wish = { init_images: [base64(PICTURE)], mask: base64(MASK), denoising_strength: 0.9 };
-    for (const inpainting_fill of [0, 1, 2])
+    for (const inpainting_fill of [0, 1, 2, 3])
       assertPaintedInside(
         picture(await img2img({ ...wish, inpainting_fill, inpaint_full_res: inpainting_fill !== 0 })),
       );
@@ -202,6 +202,21 @@ describe("AUTOMATIC1111's clients", () => {
       black.status >= 400 || black.body.images.length === 1,
       "an empty mask is told or changes nothing",
     );
+  });
+
+  test("mask_blur: 0 is a hard edge, more reaches out of the mask", async () => {
+    const whole = { inpaint_full_res: false, denoising_strength: 1 };
+    const wish = { init_images: [base64(PICTURE)], mask: base64(MASK), ...whole };
+    const column = Array.from({ length: 30 }, (_, i) => 48 + i);
+    /** How far out of the mask, whose left edge is at 43, something changed. */
+    const reach = async (mask_blur) => {
+      const made = picture(await img2img({ ...wish, mask_blur }));
+      const changed = (x) => column.some((y) => String(made.at(x, y)) !== String(ORIGINAL.at(x, y)));
+      return 43 - Array.from({ length: 44 }, (_, x) => x).find(changed);
+    };
+    assert.equal(await reach(0), 0);
+    const [soft, softer] = [await reach(2), await reach(10)];
+    assert.ok(soft > 0 && soft <= 4 && softer > soft && softer <= 20, `${soft}, ${softer}`);
   });
 
   test("another size, and what the answer echoes", async () => {

@@ -112,6 +112,7 @@ static void set_inpaint(const fc_params *params, fc_image_work *out)
     out->engine = !detail;
     out->grow = params->grow_mask;
     out->invert = params->invert_mask;
+    out->fade = params->mask_fade;
 }
 
 static void set_kind(const fc_params *params, bool paints, fc_image_work *out)

@@ -3,6 +3,7 @@
 #include "app/common/json_text.h"
 #include "base/str.h"
 #include "server/compat/a1111.h"
+#include "picture/mask.h"
 #include "server/compat/pictures_in.h"
 #include "server/server_impl.h"
 
@@ -35,6 +36,14 @@ static fc_status fit(const work *w, char id[FC_INPUT_ID_SIZE], bool mask)
     return fc_compat_picture_fit(w->h, id, (int32_t)wanted_w, (int32_t)wanted_h, fit_mode(w), mask, w->err);
 }
 
+/* Theirs is the sigma of a blur, of which no more than twice its width is seen outside. */
+static int mask_fade(const work *w)
+{
+    double x = fc_a1111_number(w->body, "mask_blur_x", 4), y = fc_a1111_number(w->body, "mask_blur_y", 4);
+    double sigma = fc_a1111_number(w->body, "mask_blur", x > y ? x : y), fade = 2 * sigma;
+    return fade > FC_MASK_FADE ? FC_MASK_FADE : fade > 0 ? (int)fade : 0;
+}
+
 /* What of the mask's settings there is here: the fill, whether the part alone is looked at, the other side.
  */
 static void read_inpaint(const work *w)
@@ -46,6 +55,7 @@ static void read_inpaint(const work *w)
                                                                         : "inpaint";
     json_object_set_new(w->out, "edit", json_string(mode));
     json_object_set_new(w->out, "field", json_real(part ? 0 : 1));
+    json_object_set_new(w->out, "mask_fade", json_integer(mask_fade(w)));
     json_object_set_new(w->out, "invert_mask",
                         json_boolean(fc_a1111_number(w->body, "inpainting_mask_invert", 0) != 0));
 }

@@ -203,7 +203,7 @@ static void check_pasted(const json_t *entry, fc_area area, fc_pixels *picture, 
     const json_t *sums = json_object_get(json_object_get(entry, "target_128"), "tensors");
     fc_pixels generated = tp_picture(&pictures, "generated"), soft = copy(*mask), old = copy(*picture);
     fc_err err;
-    fc_mask_soften(&soft);
+    fc_mask_soften(&soft, FC_MASK_FADE);
     assert_ok(fc_inpaint_paste(picture, &generated, area, &soft, &err), &err);
     if (json_is_object(sums)) {
         check_made(&soft, sums, tp_string(entry, "name"), "soft");
@@ -274,7 +274,7 @@ static void fill_and_softening_equal_the_reference(void **state)
               mask = tp_picture(&golden, "parts.fill.mask"), soft = copy(tp_picture(&golden, "parts.grey"));
     assert_ok(fc_inpaint_fill(&picture, &mask, &err), &err);
     tp_check_tensor(&picture, &golden, "parts.fill.out", 1);
-    fc_mask_soften(&soft);
+    fc_mask_soften(&soft, FC_MASK_FADE);
     tp_check_tensor(&soft, &golden, "parts.open", 1);
     fc_pixels_fini(&picture);
     fc_pixels_fini(&soft);
@@ -407,13 +407,22 @@ static void softening_falls_by_the_distance(void **state)
     (void)state;
     fc_pixels mask = plain(90, 50, 1, 127);
     fc_pixels_row(&mask, 20)[40] = 128;
-    fc_mask_soften(&mask);
+    fc_mask_soften(&mask, FC_MASK_FADE);
     for (int32_t y = 0; y < 50; y++)
         for (int32_t x = 0; x < 90; x++) {
             int dx = x > 40 ? x - 40 : 40 - x, dy = y > 20 ? y - 20 : 20 - y, d = dx > dy ? dx : dy;
             int want = d == 0 ? 255 : d > 32 ? 0 : 256 - 8 * d;
             assert_int_equal(fc_pixels_row(&mask, y)[x], want);
         }
+    for (int32_t fade = 0; fade < 4; fade++) { /* as far as is asked for, evenly */
+        memset(mask.data, 0, fc_pixels_size(&mask));
+        fc_pixels_row(&mask, 20)[40] = 255;
+        fc_mask_soften(&mask, fade);
+        for (int32_t d = 0; d < 40; d++) {
+            int want = d == 0 ? 255 : d > fade ? 0 : 256 - 256 * d / (fade + 1);
+            assert_int_equal(fc_pixels_row(&mask, 20)[40 + d], want);
+        }
+    }
     fc_pixels_fini(&mask);
 }
 
@@ -501,7 +510,7 @@ static void a_photograph_is_edited_in_little_memory(void **state)
     fc_pixels mask = plain(4000, 3000, 1, 0);
     for (int32_t y = 1000; y < 2000; y++) memset(fc_pixels_row(&mask, y) + 1500, 255, 1000);
     assert_ok(fc_mask_grow(&mask, 8, &err), &err);
-    fc_mask_soften(&mask);
+    fc_mask_soften(&mask, FC_MASK_FADE);
     assert_ok(fc_inpaint_paste(&picture, &generated, (fc_area){0, 3000, 0, 4000}, &mask, &err), &err);
     fc_mem_usage(NULL, &peak);
     assert_at_most("MiB beside the picture", (double)(peak - before) / (1 << 20), 60); /* 46 */
