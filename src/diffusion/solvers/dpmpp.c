@@ -24,6 +24,17 @@ static void finish_at_zero(fc_solver *s, const float *denoised)
     memcpy(s->x, denoised, s->n * sizeof *s->x);
 }
 
+/* The estimate that step i begins with. False: the way ends here, at zero or because something failed. */
+static bool estimate_goes_on(fc_solver *s, int i, float *denoised)
+{
+    fc_solver_denoise(s, s->x, s->sigmas[i], denoised);
+    fc_solver_step(s, i, s->steps, s->sigmas[i], s->x, denoised);
+    if (s->status) return false;
+    if (s->sigmas[i + 1] != 0.0f) return true;
+    finish_at_zero(s, denoised);
+    return false;
+}
+
 static void swap(float **a, float **b)
 {
     float *c = *a;
@@ -66,13 +77,7 @@ void fc_solve_dpmpp_sde(fc_solver *s)
     const float *sigmas = s->sigmas;
     float *denoised = fc_solver_buffer(s), *x2 = fc_solver_buffer(s);
     for (int i = 0; i < s->steps && !s->status; i++) {
-        fc_solver_denoise(s, s->x, sigmas[i], denoised);
-        fc_solver_step(s, i, s->steps, sigmas[i], s->x, denoised);
-        if (s->status) return;
-        if (sigmas[i + 1] == 0.0f) {
-            finish_at_zero(s, denoised);
-            return;
-        }
+        if (!estimate_goes_on(s, i, denoised)) return;
         /* with the midpoint at half the step, the second half uses the second estimate alone */
         float t = t_of(sigmas[i]), t_next = t_of(sigmas[i + 1]), middle = t + (t_next - t) * 0.5f;
         noisy_step(s, x2, s->x, t, middle, denoised);
@@ -86,13 +91,7 @@ void fc_solve_dpmpp_2m(fc_solver *s)
     const float *sigmas = s->sigmas;
     float *denoised = fc_solver_buffer(s), *old = fc_solver_buffer(s), *estimate = fc_solver_buffer(s);
     for (int i = 0; i < s->steps && !s->status; i++) {
-        fc_solver_denoise(s, s->x, sigmas[i], denoised);
-        fc_solver_step(s, i, s->steps, sigmas[i], s->x, denoised);
-        if (s->status) return;
-        if (sigmas[i + 1] == 0.0f) {
-            finish_at_zero(s, denoised);
-            return;
-        }
+        if (!estimate_goes_on(s, i, denoised)) return;
         float t = t_of(sigmas[i]), t_next = t_of(sigmas[i + 1]);
         const float *target = denoised;
         if (i > 0) { /* extrapolated from the last two estimates */
@@ -111,13 +110,7 @@ void fc_solve_dpmpp_2m_sde(fc_solver *s)
     float *denoised = fc_solver_buffer(s), *old = fc_solver_buffer(s);
     float h_last = 0.0f;
     for (int i = 0; i < s->steps && !s->status; i++) {
-        fc_solver_denoise(s, s->x, sigmas[i], denoised);
-        fc_solver_step(s, i, s->steps, sigmas[i], s->x, denoised);
-        if (s->status) return;
-        if (sigmas[i + 1] == 0.0f) {
-            finish_at_zero(s, denoised);
-            return;
-        }
+        if (!estimate_goes_on(s, i, denoised)) return;
         float h = t_of(sigmas[i + 1]) - t_of(sigmas[i]);
         float gain = -f32_expm1(-2.0f * h);
         vec_mix(s->n, s->x, sigmas[i + 1] / sigmas[i] * f32_exp(-h), s->x, gain, denoised);
@@ -158,13 +151,7 @@ void fc_solve_dpmpp_3m_sde(fc_solver *s)
     float *denoised = fc_solver_buffer(s), *one = fc_solver_buffer(s), *two = fc_solver_buffer(s);
     float h1 = 0.0f, h2 = 0.0f;
     for (int i = 0; i < s->steps && !s->status; i++) {
-        fc_solver_denoise(s, s->x, sigmas[i], denoised);
-        fc_solver_step(s, i, s->steps, sigmas[i], s->x, denoised);
-        if (s->status) return;
-        if (sigmas[i + 1] == 0.0f) {
-            finish_at_zero(s, denoised);
-            return;
-        }
+        if (!estimate_goes_on(s, i, denoised)) return;
         float h = t_of(sigmas[i + 1]) - t_of(sigmas[i]);
         vec_mix(s->n, s->x, f32_exp(-2.0f * h), s->x, -f32_expm1(-2.0f * h), denoised);
         correct_3m(s, h, h1, h2, denoised, one, two);
