@@ -10,7 +10,8 @@ if(FC_SANITIZE)
 endif()
 if(TARGET synth_ckpt)
   # Alone: the tool must build without cmocka.
-  target_sources(synth_ckpt PRIVATE tests/support/synth.c tests/support/synth_guides.c)
+  target_sources(synth_ckpt PRIVATE tests/support/synth.c tests/support/synth_guides.c
+                 tests/support/synth_words.c)
   target_include_directories(synth_ckpt PRIVATE tests)
 endif()
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)

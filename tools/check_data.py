@@ -94,7 +94,7 @@ PRESET_REQUIRED = ["default_model", "default_loras", "default_cfg_scale", "defau
                    "default_performance", "default_styles", "default_aspect_ratio"]
 PERFORMANCES = ["Quality", "Speed", "Extreme Speed", "Lightning", "Hyper-SD"]
 FOLDERS = ["checkpoints", "clip_vision", "controlnet", "inpaint", "loras", "prompt_expansion/fooocus_expansion",
-           "safety_checker", "sam", "upscale_models", "vae", "vae_approx"]
+           "safety_checker", "sam", "translation/opus-mt-zh-en", "upscale_models", "vae", "vae_approx"]
 
 faults = []
 

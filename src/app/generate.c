@@ -14,6 +14,7 @@
 #include "app/progress.h"
 #include "app/queue/history.h"
 #include "app/settings/config.h"
+#include "app/translation.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/random.h"
@@ -34,6 +35,7 @@ typedef struct job {
     fc_styles *styles;
     fc_wildcards *wildcards;
     fc_picture_input picture;
+    fc_translation translation;
     fc_plan plan;
     fc_progress progress;
     fc_record_hashes hashes;
@@ -63,6 +65,7 @@ static fc_status make_plan(job *j, fc_err *err)
                                  &j->files,
                                  random_seed,
                                  fc_engine_lora_brings,
+                                 &j->translation.translator,
                                  fc_picture_input_size(&j->picture)};
     status = fc_plan_make(&input, &j->arena, &j->plan, err);
     for (int32_t i = 0; i < j->plan.count && status == FC_OK; i++) {
@@ -112,6 +115,10 @@ static fc_status prepare(job *j, const fc_request *given, fc_err *err)
     if (status != FC_OK) goto out;
     status =
         fc_picture_input_open(&j->picture, fc_config_home(j->config), j->request, &j->params, &j->arena, err);
+    if (status != FC_OK) goto out;
+    status =
+        fc_translation_init(&j->translation, j->config, j->params.translator, !j->engine,
+                            j->engine ? fc_engine_cancel_flag(j->engine) : NULL, job_warn(j), &j->arena, err);
     if (status != FC_OK) goto out;
     status = make_plan(j, err);
     if (status == FC_OK && j->warns_notice && j->files.notice) on_warning(j, j->files.notice);
@@ -264,6 +271,7 @@ static void open_job(job *j, fc_engine *engine, const fc_config *config, const f
 
 static void close_job(job *j)
 {
+    fc_translation_fini(&j->translation);
     fc_picture_input_close(&j->picture);
     fc_wildcards_close(j->wildcards);
     fc_styles_close(j->styles);

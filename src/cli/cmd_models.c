@@ -220,6 +220,21 @@ static fc_status get_preset(const store *s, fc_err *err)
     return status == FC_OK ? check_addresses(s, missing, err) : status;
 }
 
+/* All files of a model that is a folder, "opus-mt-zh-en"; their number in *count. */
+static fc_status get_folder(const store *s, const char *name, size_t *count, fc_err *err)
+{
+    fc_status status = FC_OK;
+    *count = 0;
+    for (size_t i = 0; i < s->catalog.count && status == FC_OK; i++) {
+        const fc_catalog_model *m = &s->catalog.models[i];
+        const char *last = strrchr(m->folder, '/');
+        if (!last || (strcmp(last + 1, name) != 0 && strcmp(m->folder, name) != 0)) continue;
+        ++*count;
+        status = get_one(s, m, err);
+    }
+    return status;
+}
+
 static fc_status get(const store *s, fc_err *err)
 {
     fc_status status = FC_OK;
@@ -228,6 +243,9 @@ static fc_status get(const store *s, fc_err *err)
     if (s->args->preset) status = get_preset(s, err);
     for (int i = 0; i < s->args->name_count && status == FC_OK; i++) {
         const fc_catalog_model *m;
+        size_t files;
+        status = get_folder(s, s->args->names[i], &files, err);
+        if (status != FC_OK || files > 0) continue;
         status = fc_catalog_find(&s->catalog, s->args->names[i], &m, err);
         if (status == FC_OK) status = get_one(s, m, err);
     }

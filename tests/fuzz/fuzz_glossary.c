@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static fc_arena lists;
     static fc_glossary glossary;
     fc_arena arena;
-    fc_translation t;
+    fc_glossary_text t;
     if (size > 4096) return 0;
     if (glossary.count == 0) {
         fc_arena_init(&lists, 16 << 20);

@@ -411,25 +411,11 @@ static void build_inpaint_tiny(fc_synth *s)
     fc_synth_fini(&unet);
 }
 
-const char *const fc_synth_kinds[] = {"base",
-                                      "refiner",
-                                      "tiny_base",
-                                      "tiny_refiner",
-                                      "taesd_decoder",
-                                      "esrgan_small4",
-                                      "esrgan_small2",
-                                      "esrgan_full",
-                                      "inpaint_head",
-                                      "inpaint_tiny",
-                                      "control_canny",
-                                      "control_cpds",
-                                      "clip_vision_tiny",
-                                      "clip_vision",
-                                      "ip_adapter_tiny",
-                                      "ip_face_tiny",
-                                      "ip_negative_tiny",
-                                      "gpt2_tiny",
-                                      NULL};
+const char *const fc_synth_kinds[] = {
+    "base",          "refiner",          "tiny_base",        "tiny_refiner", "taesd_decoder",
+    "esrgan_small4", "esrgan_small2",    "esrgan_full",      "inpaint_head", "inpaint_tiny",
+    "control_canny", "control_cpds",     "clip_vision_tiny", "clip_vision",  "ip_adapter_tiny",
+    "ip_face_tiny",  "ip_negative_tiny", "gpt2_tiny",        "marian_tiny",  NULL};
 
 fc_status fc_synth_build(fc_synth *s, const char *kind, fc_err *err)
 {
@@ -454,7 +440,7 @@ fc_status fc_synth_build(fc_synth *s, const char *kind, fc_err *err)
         build_inpaint_head(s);
     else if (strcmp(kind, "inpaint_tiny") == 0)
         build_inpaint_tiny(s);
-    else if (!synth_build_guide(s, kind))
+    else if (!synth_build_guide(s, kind) && !synth_build_words(s, kind))
         return fc_fail(err, FC_ARG, "there is no synthetic checkpoint of the kind \"%s\"", kind);
     if (s->status == FC_OK) return FC_OK;
     fc_synth_fini(s);

@@ -23,5 +23,7 @@ void synth_tiny_unet(fc_synth *s, const char *prefix);
 
 /* Adds the tensors of one of the kinds in synth_guides.c; false: it is none of them. */
 bool synth_build_guide(fc_synth *s, const char *kind);
+/* The same for synth_words.c. */
+bool synth_build_words(fc_synth *s, const char *kind);
 
 #endif

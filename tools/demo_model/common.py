@@ -61,7 +61,7 @@ class Run:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.gpu = self.device.type == "cuda"
         self.workers = workers or max(1, (os.cpu_count() or 2) - 2)
-        torch.set_num_threads(os.cpu_count() or 1)  # Debian's build starts with one
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))  # Debian's build starts with one
         torch.manual_seed(seed)
         if self.gpu:
             torch.backends.cuda.matmul.allow_tf32 = True

@@ -208,12 +208,31 @@ static void tell_unknown(fc_composer *c, const fc_lines *unknown)
     fc_buf_fini(&list);
 }
 
-/* Chinese lines become English ones, which is told for the first image. */
+static fc_status translate_by_model(fc_composer *c, const char *field, bool is_first, const char **line,
+                                    fc_err *err)
+{
+    const char *english;
+    fc_status status = fc_line_translate(c->input->translator, *line, c->arena, &english, err);
+    if (status != FC_OK) return status;
+    if (is_first && strcmp(*line, english) != 0) fc_warn_emit(c->warn, "%s, in English: %s", field, english);
+    *line = english;
+    return FC_OK;
+}
+
+/* Lines in other languages become English ones, which is told for the first image: by a translation model
+ * where there is one, Chinese else by the word list. */
 static fc_status translate(fc_composer *c, const char *field, bool is_first, fc_lines *lines, fc_err *err)
 {
     fc_status status = FC_OK;
     for (size_t i = 0; i < lines->count; i++) {
-        fc_translation english;
+        fc_glossary_text english;
+        const char *language = fc_text_language(lines->items[i]);
+        const fc_sentence_translator *t = c->input->translator;
+        if (t && t->reads(t->user, language)) {
+            status = translate_by_model(c, field, is_first, &lines->items[i], err);
+            if (status != FC_OK) return status;
+            continue;
+        }
         if (!fc_text_is_chinese(lines->items[i])) continue;
         if (c->glossary.count == 0) status = fc_glossary_open(c->arena, &c->glossary, err);
         if (status == FC_OK)

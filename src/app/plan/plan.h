@@ -6,6 +6,7 @@
 
 #include "app/models/files.h"
 #include "app/plan/work.h"
+#include "app/prompt/sentences.h"
 #include "app/prompt/styles.h"
 #include "app/prompt/wildcards.h"
 #include "app/settings/request.h"
@@ -19,6 +20,7 @@ typedef struct fc_plan_input {
     uint64_t random_seed; /* taken when the request asks for a random seed */
     bool (*brings)(const char *lora_path, const char *name); /* whether a LoRA brings an embedding; NULL: none
                                                               * does */
+    const fc_sentence_translator *translator;                /* NULL: the word list alone */
     fc_work_picture picture;                                 /* that comes in */
 } fc_plan_input;
 

@@ -55,15 +55,15 @@ fc_status fc_glossary_open(fc_arena *arena, fc_glossary *out, fc_err *err) FC_MU
 fc_status fc_glossary_cut(const fc_glossary *glossary, const char *sentence, fc_arena *arena,
                           fc_glossary_token **tokens, size_t *count, fc_err *err) FC_MUST_USE;
 
-typedef struct fc_translation {
+typedef struct fc_glossary_text {
     const char *english;
     fc_lines unknown; /* Chinese words that stayed as they are, each once */
-} fc_translation;
+} fc_glossary_text;
 
 /* Whether the text has Chinese characters (and no Japanese or Korean ones). */
 bool fc_text_is_chinese(const char *text);
 /* Prompt weights, brackets and words in other scripts stay as they are. LIMIT: a text over 64 KiB. */
 fc_status fc_glossary_translate(const fc_glossary *glossary, const char *text, fc_arena *arena,
-                                fc_translation *out, fc_err *err) FC_MUST_USE;
+                                fc_glossary_text *out, fc_err *err) FC_MUST_USE;
 
 #endif

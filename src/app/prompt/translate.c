@@ -397,6 +397,8 @@ static void put_mark(fc_buf *out, const token *t)
     for (size_t i = 0; i < sizeof marks / sizeof *marks && !ascii; i++)
         if (strlen(marks[i].chinese) == t->size && memcmp(marks[i].chinese, t->text, t->size) == 0)
             ascii = marks[i].ascii;
+    if (ascii && *ascii == ':' && (t->text[t->size] < '0' || t->text[t->size] > '9'))
+        ascii = ": "; /* no weight */
     while (ascii && *ascii == ',' && out->len > 0 && out->data[out->len - 1] == ' ') out->len--;
     if (ascii)
         fc_buf_puts(out, ascii);
@@ -434,7 +436,7 @@ static void note_unknown(fc_lines *unknown, const token *t)
 }
 
 fc_status fc_glossary_translate(const fc_glossary *glossary, const char *text, fc_arena *arena,
-                                fc_translation *result, fc_err *err)
+                                fc_glossary_text *result, fc_err *err)
 {
     token *tokens;
     size_t count, first = 0;

@@ -39,7 +39,8 @@ static void test_every_parameter_is_carried(void **state)
 {
     (void)state;
     static const fc_param_id not_carried[] = {
-        FC_P_translate, /* the prompt is carried as it was drawn */
+        FC_P_translate,
+        FC_P_translator, /* the prompt is carried as it was drawn */
         FC_P_count,
         FC_P_same_seed,
         FC_P_wildcards_in_order, /* each picture carries its own seed and words */

@@ -30,7 +30,7 @@ static int close_glossary(void **state)
 /* "| Chinese | English |" in docs/CHINESE.md, each read and found right. */
 static void check_row(char *row)
 {
-    fc_translation t;
+    fc_glossary_text t;
     fc_err err = {0};
     char *english = strstr(row + 2, " | "), *end = english ? strstr(english + 3, " |") : NULL;
     if (!end) fail_msg("not a row of two: %s", row);
@@ -62,7 +62,7 @@ static void the_sentences_of_the_manual_come_out_as_it_says(void **state)
 static void words_without_english_are_named_once(void **state)
 {
     (void)state;
-    fc_translation t;
+    fc_glossary_text t;
     fc_err err = {0};
     assert_ok(fc_glossary_translate(&glossary, "舟子和猫，舟子", &arena, &t, &err), &err);
     assert_string_equal(t.english, "舟子 and cat, 舟子");
@@ -81,7 +81,7 @@ static void what_is_not_chinese_stays(void **state)
                                         "\xd0\xba\xd0\xbe\xd1\x82",
                                         "\xe7\x8c x"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        fc_translation t;
+        fc_glossary_text t;
         fc_err err = {0};
         assert_ok(fc_glossary_translate(&glossary, texts[i], &arena, &t, &err), &err);
         assert_string_equal(t.english, texts[i]);
@@ -103,7 +103,7 @@ static void chinese_is_told_from_its_neighbours(void **state)
 static void a_long_text_is_refused(void **state)
 {
     (void)state;
-    fc_translation t;
+    fc_glossary_text t;
     fc_err err = {0};
     size_t size = (64 << 10) + 3;
     char *text = fc_arena_alloc(&arena, size + 1);
@@ -116,7 +116,7 @@ static void a_long_text_is_refused(void **state)
 static void deep_sentences_end(void **state)
 {
     (void)state;
-    fc_translation t;
+    fc_glossary_text t;
     fc_err err = {0};
     fc_buf text;
     fc_buf_init(&text, 1 << 16);
