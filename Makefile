@@ -4,7 +4,7 @@ JOBS   ?= $(shell nproc)
 export V
 CTEST   = ctest --output-on-failure --no-tests=error -j $(JOBS)
 
-.PHONY: run test app build build-tests help test-full asan tsan hard fuzz torture lint format bench install deb clean deps
+.PHONY: gpu-check run test app build build-tests help test-full asan tsan hard fuzz torture lint format bench install deb clean deps
 
 run: build ## make a first picture (PROMPT="..." changes it) and print where it is
 	@tools/first_picture.sh "$(PROMPT)"
@@ -41,6 +41,9 @@ bench: build ## measure speed and memory with a synthetic model of full size, 6.
 
 torture: build-tests ## the server on hard days: kill -9 at 50 moments, 1,000 jobs, 200 streams and 500 requests/s
 	@node tests/http/torture.mjs
+
+gpu-check: build-tests ## the graphics backend on newer drivers, in a Debian of its own below build/ (as root; docs/GPU.md)
+	@tools/gpu_check.sh $(PARTS)
 
 fuzz: ## fuzz every parser for FUZZ_SECONDS (60) each, with clang
 	@tools/fuzz.sh

@@ -150,6 +150,8 @@ typedef struct fc_engine_config { /* all zero: sensible defaults */
     const char *device;     /* "auto" or NULL: a graphics card with enough memory, else the processor; "cpu";
                              * "gpu"; or a card's number or a part of its name (`fooocus devices`) */
     uint64_t device_memory; /* bytes of the device's own memory to use at most; 0: all */
+    const char *cache_dir; /* where compiled shaders of a card and what was found out about it are kept; NULL:
+                            * fooocus in XDG_CACHE_HOME or ~/.cache; "": nowhere */
 } fc_engine_config;
 
 /* config may be NULL. Loads no model yet. ARG: an unknown backend or instruction set; NOMEM. */

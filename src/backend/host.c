@@ -60,7 +60,7 @@ void fc_host_memory(fc_dev *dev, fc_device_memory *out)
     (void)dev;
     fc_machine_memory machine;
     fc_machine_memory_read(&machine);
-    *out = (fc_device_memory){machine.total, machine.available};
+    *out = (fc_device_memory){.total = machine.total, .available = machine.available};
 }
 
 fc_status fc_host_copy_in(fc_dev *dev, void *dst, const void *src, size_t size)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/engine_impl.h"
@@ -10,6 +11,7 @@
 #define CARDS "vulkan" /* the backend of graphics cards */
 /* A card with less cannot hold even one stage of the models in 8 bits beside a desktop: docs/GPU.md. */
 #define LEAST_CARD_MEMORY ((uint64_t)2500 << 20)
+enum { PATH_MOST = 4096 };
 
 int32_t fc_engine_devices(fc_device_info *out, int32_t room)
 {
@@ -28,11 +30,28 @@ static fc_status unknown_backend(fc_err *err)
     return status;
 }
 
+/* As systems that follow XDG have it; NULL: this one does not tell. */
+static const char *cache_dir(const fc_engine_config *c, char path[PATH_MOST])
+{
+    if (c->cache_dir) return c->cache_dir;
+    const char *folder = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    bool told = folder && folder[0] == '/';
+    if (!told && (!home || home[0] != '/')) return NULL;
+    fc_status status =
+        fc_path_join(path, PATH_MOST, told ? folder : home, told ? "fooocus" : ".cache/fooocus");
+    return status ? NULL : path;
+}
+
 static fc_status open_on(fc_engine *e, const fc_backend *backend, const char *device,
                          const fc_engine_config *c, fc_err *err)
 {
-    const fc_backend_opts opts = {
-        .device = device, .memory_limit = c->device_memory, .threads = c->threads, .isa = c->isa};
+    char path[PATH_MOST];
+    const fc_backend_opts opts = {.device = device,
+                                  .memory_limit = c->device_memory,
+                                  .cache_dir = cache_dir(c, path),
+                                  .losses = e->losses,
+                                  .threads = c->threads,
+                                  .isa = c->isa};
     e->backend = backend;
     return backend->open(&opts, &e->dev, err);
 }

@@ -13,7 +13,7 @@
 /* The config outlives the call: a lost device is opened again by it. */
 static fc_status keep_config(fc_engine *e, const fc_engine_config *c, fc_err *err)
 {
-    const char **names[] = {&e->config.backend, &e->config.isa, &e->config.device};
+    const char **names[] = {&e->config.backend, &e->config.isa, &e->config.device, &e->config.cache_dir};
     e->config = *c;
     bool ok = true;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -121,6 +121,7 @@ void fc_engine_close(fc_engine *e)
     fc_free((void *)(uintptr_t)e->config.backend);
     fc_free((void *)(uintptr_t)e->config.isa);
     fc_free((void *)(uintptr_t)e->config.device);
+    fc_free((void *)(uintptr_t)e->config.cache_dir);
     fc_free(e->profile);
     fc_free(e);
 }
@@ -268,6 +269,7 @@ static fc_status run_once(fc_engine *e, const fc_task *task, const fc_hooks *hoo
     fc_arena arena;
     fc_arena_init(&arena, (size_t)2 << 30);
     fc_engine_begin(e, true);
+    e->hooks = hooks;
     e->preview_pixels = NULL;
     e->preview_rgb = NULL;
     fc_status status = run_task(e, task, hooks, &arena, out, err);
@@ -276,6 +278,7 @@ static fc_status run_once(fc_engine *e, const fc_task *task, const fc_hooks *hoo
         if (e->model[i]) status = fc_model_check_finite(e->model[i], err);
     if (status) fc_picture_fini(out);
     fc_engine_begin(e, false);
+    e->hooks = NULL;
     fc_arena_fini(&arena);
     return status;
 }
@@ -307,6 +310,8 @@ void fc_picture_fini(fc_picture *p)
 void fc_engine_describe(const fc_engine *e, fc_engine_report *out)
 {
     *out = (fc_engine_report){0};
+    snprintf(out->backend, sizeof out->backend, "%s", e->info.name);
+    snprintf(out->machine, sizeof out->machine, "%s", e->info.machine);
     snprintf(out->device, sizeof out->device, "%s", e->info.description);
     snprintf(out->passed_over, sizeof out->passed_over, "%s", e->passed_over);
     snprintf(out->precision, sizeof out->precision, "%s", fc_engine_type_name(e->act));
@@ -315,4 +320,8 @@ void fc_engine_describe(const fc_engine *e, fc_engine_report *out)
     for (int i = 0; i < FC_ROLE_COUNT; i++)
         if (e->model[i]) out->packed_bytes += e->model[i]->packs.resident;
     out->stack_peak_bytes = e->cx.peak;
+    fc_device_memory memory;
+    if (!e->dev || !e->backend->stage) return;
+    e->backend->memory(e->dev, &memory);
+    out->device_peak_bytes = memory.peak;
 }

@@ -32,11 +32,14 @@ fc_status fc_engine_run(fc_engine *engine, const fc_task *task, const fc_hooks *
 void fc_picture_fini(fc_picture *p);
 
 typedef struct fc_engine_report {
+    char backend[32];      /* "cpu", "vulkan" */
+    char machine[64];      /* the device's own name */
     char device[160];      /* "AMD EPYC ..., 2 threads, AVX-512 BF16, oneDNN 2.6.3" */
     char passed_over[200]; /* why no graphics card computes; "" when one does, or none was looked for */
     char precision[8];     /* "f32", "bf16" or "f16" */
     char model[256];       /* one line about the loaded base, "" when none */
     uint64_t packed_bytes, stack_peak_bytes;
+    uint64_t device_peak_bytes; /* of a graphics card's memory; 0: the processor computes */
 } fc_engine_report;
 enum { FC_ENGINE_MAX_DEVICES = 16 };
 /* The graphics cards of this machine, the best first, and software that plays one: fills at most `room`,

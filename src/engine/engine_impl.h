@@ -25,6 +25,9 @@ struct fc_engine {
     fc_memory_mode memory;
     bool small;                     /* memory ran out before: recover.c */
     bool int8;                      /* weights of the UNets are kept in 8 bits */
+    bool told_int8;                 /* that they are for lack of memory */
+    int losses;                     /* how often the device was lost */
+    const fc_hooks *hooks;          /* of the call that is running; NULL: none is */
     fc_model *model[FC_ROLE_COUNT]; /* NULL where none is loaded */
     struct fc_lora_entry *loras;    /* in merge order, hung on base and refiner */
     int32_t lora_count;

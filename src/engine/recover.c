@@ -34,6 +34,7 @@ void fc_engine_drop_device(fc_engine *e)
 fc_status fc_engine_reopen(fc_engine *e, fc_err *err)
 {
     fc_engine_drop_device(e);
+    e->losses++;
     fc_status status = fc_engine_open_device(e, &e->config, err);
     if (status != FC_OK) goto out;
     status = fc_engine_use_device(e, err);

@@ -47,9 +47,21 @@ fc_model *fc_engine_vae_model(const fc_engine *e)
     return e->model[FC_ROLE_VAE] ? e->model[FC_ROLE_VAE] : e->model[FC_ROLE_BASE];
 }
 
+static void tell_int8(fc_engine *e)
+{
+    if (e->told_int8) return;
+    e->told_int8 = true;
+    fc_emit(e->hooks,
+            &(fc_event){.kind = FC_EVENT_WARNING,
+                        .text = "Neither the graphics card nor the machine has room for the model's "
+                                "weights in 16 bits: they are kept in 8, and the picture is slightly "
+                                "different",
+                        .seconds_left = -1});
+}
+
 /* Which weights of a model that a card cannot hold stay on it, which wait on the host and come for each use,
  * and whether those of the UNet are kept in 8 bits, because the host cannot hold the rest either. */
-static void share_with_host(const fc_engine *e, fc_model *m, uint64_t need, uint64_t room)
+static void share_with_host(fc_engine *e, fc_model *m, uint64_t need, uint64_t room)
 {
     fc_machine_memory machine;
     fc_machine_memory_read(&machine);
@@ -60,7 +72,10 @@ static void share_with_host(const fc_engine *e, fc_model *m, uint64_t need, uint
     m->packs.stage_budget = (size_t)stage;
     m->packs.host_budget = (size_t)host;
     m->packs.budget = (size_t)(room > stage ? room - stage : 0);
-    if (!m->packs.int8 && m->unet && need - m->packs.budget > host) m->packs.int8 = true;
+    if (!m->packs.int8 && m->unet && need - m->packs.budget > host) {
+        m->packs.int8 = true;
+        tell_int8(e);
+    }
     fc_log(FC_LOG_INFO, "%llu MiB of weights: %zu on the card, others wait on the host%s",
            (unsigned long long)(need >> 20), m->packs.budget >> 20,
            m->packs.int8 ? ", the UNet's in 8 bits" : "");
@@ -68,6 +83,8 @@ static void share_with_host(const fc_engine *e, fc_model *m, uint64_t need, uint
 
 void fc_engine_make_resident(fc_engine *e, fc_model *m, fc_dtype act)
 {
+    /* 8 bits for lack of memory are thought over whenever nothing is prepared. */
+    if (m->packs.resident + m->packs.host == 0) m->packs.int8 = e->int8;
     uint64_t others = 0, need = fc_model_packed_estimate(m, act);
     for (int i = 0; i < FC_ROLE_COUNT; i++)
         if (e->model[i] && e->model[i] != m) others += e->model[i]->packs.resident;

@@ -125,6 +125,7 @@ typedef struct fc_backend_opts {
                             * best */
     uint64_t memory_limit; /* bytes of the device's own memory to use at most; 0: all */
     const char *cache_dir; /* where compiled kernels may be kept between runs; NULL: nowhere */
+    int losses;            /* how often the device was lost before: it gets less at once each time */
     int threads;           /* CPU threads; 0: all cores this process may run on */
     const char *isa;       /* NULL: the best the machine has; else "scalar", "avx2", "avx512", "avx512bf16",
                             * "amx": an upper bound */
@@ -150,6 +151,7 @@ typedef struct fc_backend_info {
 typedef struct fc_device_memory {
     uint64_t total;     /* bytes this device may use in all; 0: not known */
     uint64_t available; /* of them free now, beside what this fc_dev holds; 0: not known */
+    uint64_t peak;      /* most that this fc_dev held at once; 0: not known */
 } fc_device_memory;
 
 /* One of the devices that a backend could open. */
@@ -162,6 +164,7 @@ typedef struct fc_device_info {
 /* Kinds of arithmetic whose limit can be measured. */
 typedef enum fc_peak {
     FC_PEAK_F32,         /* float32 multiply-adds, operands in registers */
+    FC_PEAK_F16,         /* products of f16 values by matrix units, operands in registers */
     FC_PEAK_BF16,        /* products of bf16 values, operands in registers */
     FC_PEAK_BF16_LOADED, /* the same, every operand loaded from the second-level cache */
     FC_PEAK_KINDS

@@ -341,7 +341,8 @@ static void late_info(const fc_dev *dev, fc_backend_info *out)
 static void late_memory(fc_dev *dev, fc_device_memory *out)
 {
     bool limited = dev->limit != SIZE_MAX;
-    *out = (fc_device_memory){limited ? dev->limit : 0, limited ? dev->limit - dev->bytes : 0};
+    *out = (fc_device_memory){.total = limited ? dev->limit : 0,
+                              .available = limited ? dev->limit - dev->bytes : 0};
 }
 
 static const char *late_why(const fc_dev *dev)

@@ -40,8 +40,10 @@ static double work_bf16_loaded(const fc_dev *dev)
 
 double fc_cpu_peak_work(fc_dev *dev, fc_peak kind)
 {
-    double (*const work[FC_PEAK_KINDS])(const fc_dev *) = {work_f32, work_bf16, work_bf16_loaded};
+    double (*const work[FC_PEAK_KINDS])(const fc_dev *) = {
+        [FC_PEAK_F32] = work_f32, [FC_PEAK_BF16] = work_bf16, [FC_PEAK_BF16_LOADED] = work_bf16_loaded};
     double flop = 0.0;
+    if (!work[kind]) return flop;
 #pragma omp parallel num_threads(dev->threads) reduction(+ : flop)
     flop += work[kind](dev);
     return flop;

@@ -30,6 +30,14 @@ static int64_t least(int64_t a, int64_t b)
 
 /* ---- one pass ---- */
 
+/* Of the cooperative matrices that serve; 0: none do. A subgroup's threads share out the rows of one. */
+static uint32_t matrix_side(const fc_dev *dev, const struct job *j)
+{
+    uint32_t side = dev->caps.coopmat == VK_COOPMAT_16 ? 16 : dev->caps.coopmat == VK_COOPMAT_8 ? 8 : 0;
+    if (!side || dev->direct || j->q.dtype != FC_F16 || dev->caps.subgroup % side != 0) return 0;
+    return BLOCK / side * dev->caps.subgroup <= dev->caps.max_invocations ? side : 0;
+}
+
 /* Queries [first, first + count) of images [image, image + images). */
 static fc_status one_pass(fc_dev *dev, const struct job *j, int32_t image, int32_t images, int32_t first,
                           int32_t count)
@@ -68,9 +76,14 @@ static fc_status one_pass(fc_dev *dev, const struct job *j, int32_t image, int32
     d.operand[2].part = v.part;
     d.operand[5] = (vk_operand){y.part, true};
     bool fours = j->d % 4 == 0 && vk_in_fours(j->q, &q) && vk_in_fours(j->k, &k) && vk_in_fours(j->v, &v);
-    uint32_t spec[VK_SPECS] = {
-        [4] = (uint32_t)j->q.dtype, [5] = (uint32_t)j->y.dtype, [7] = fours, [8] = dev->direct};
-    status = vk_pipeline_get(dev, VK_ATTENTION, spec, &d.pipeline);
+    uint32_t side = matrix_side(dev, j), lanes = dev->caps.subgroup;
+    uint32_t spec[VK_SPECS] = {[0] = side ? BLOCK / side * lanes : BLOCK,
+                               [4] = (uint32_t)j->q.dtype,
+                               [5] = (uint32_t)j->y.dtype,
+                               [7] = fours,
+                               [8] = dev->direct,
+                               [10] = lanes};
+    status = vk_pipeline_get(dev, side ? VK_ATTENTION_COOP : VK_ATTENTION, spec, &d.pipeline);
     if (status) return status;
     d.groups[0] = (uint32_t)((count + BLOCK - 1) / BLOCK) * (uint32_t)j->heads * (uint32_t)images;
     d.groups[1] = d.groups[2] = 1;

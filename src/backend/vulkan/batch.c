@@ -6,14 +6,16 @@
 #include "base/clock.h"
 
 #define WAIT_SLICE_NS 20000000u /* how long a stop may go unseen */
-#define STUCK_SECONDS                                                                                        \
-    60.0 /* a batch that takes longer than this hangs: it was made for a tenth of a second */
-#define DISPATCH_SECONDS 0.05
-#define BATCH_SECONDS    0.1
-#define FIRST_WORK       2e9 /* FLOP of a dispatch before any speed is known: 0.1 s on the slowest cards */
-#define FIRST_WORK_CPU   2e8 /* the same for drivers that compute on the CPU */
-#define MIN_WORK         2e7
-#define MAX_WORK         2e11
+/* A batch was made for a tenth of a second: one that takes longer than this hangs. Software compiles its
+ * shaders while it seems to work, perhaps on a busy machine. */
+#define STUCK_SECONDS          60.0
+#define STUCK_SECONDS_SOFTWARE 1800.0
+#define DISPATCH_SECONDS       0.05
+#define BATCH_SECONDS          0.1
+#define FIRST_WORK             2e9 /* FLOP of a dispatch before any speed is known: 0.1 s on the slowest cards */
+#define FIRST_WORK_CPU         2e8 /* the same for drivers that compute on the CPU */
+#define MIN_WORK               2e7
+#define MAX_WORK               2e11
 
 /* ---- opening ---- */
 
@@ -82,14 +84,14 @@ static void learn_speed(fc_dev *dev, const vk_batch *b, double now)
 
 static fc_status wait_for(fc_dev *dev, vk_batch *b, bool may_stop)
 {
-    double started = fc_now();
+    double started = fc_now(), stuck = dev->caps.software ? STUCK_SECONDS_SOFTWARE : STUCK_SECONDS;
     while (b->pending) {
         VkResult r = vk_inject(dev, "wait", VK_SUCCESS);
         if (!r) r = dev->f.WaitForFences(dev->handle, 1, &b->fence, VK_TRUE, WAIT_SLICE_NS);
         if (r == VK_TIMEOUT) {
             if (may_stop && dev->cancel && __atomic_load_n(dev->cancel, __ATOMIC_RELAXED))
                 return vk_fail_text(dev, FC_CANCELLED, "stopped");
-            if (fc_now() - started < STUCK_SECONDS) continue;
+            if (fc_now() - started < stuck) continue;
             r = VK_ERROR_DEVICE_LOST;
         }
         if (r) return vk_fail(dev, r, "waiting for the graphics card");
@@ -122,6 +124,7 @@ double vk_batch_work_limit(const fc_dev *dev)
 {
     double work =
         dev->speed > 0 ? dev->speed * DISPATCH_SECONDS : (dev->caps.software ? FIRST_WORK_CPU : FIRST_WORK);
+    work *= dev->share;
     if (work < MIN_WORK) work = MIN_WORK;
     if (work > MAX_WORK) work = MAX_WORK;
     return dev->max_work > 0 && dev->max_work < work ? dev->max_work : work;
@@ -195,7 +198,10 @@ static void order(fc_dev *dev, vk_batch *b, const vk_access *list, int count)
 {
     bool wait = dev->accesses + count > VK_MAX_ACCESSES;
     for (int i = 0; i < count && !wait; i++) wait = conflicts(dev, &list[i]);
-    if (wait) barrier(dev, b);
+    if (wait && dev->no_barriers)
+        dev->accesses = 0;
+    else if (wait)
+        barrier(dev, b);
     memcpy(&dev->access[dev->accesses], list, (size_t)count * sizeof *list);
     dev->accesses += count;
 }

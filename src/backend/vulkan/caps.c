@@ -2,20 +2,11 @@
 #include "backend/vulkan/caps.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include "backend/vulkan/coopmat.h"
 #include "base/mem.h"
-#include "base/str.h"
 
 enum { MIN_RANGE = 65536 };
-
-uint64_t vk_switch(const char *name)
-{
-    const char *text = getenv(name);
-    int64_t value = 0;
-    if (!text || !fc_parse_i64(text, &value) || value < 0) return 0;
-    return (uint64_t)value;
-}
 
 static bool has_extension(const VkExtensionProperties *list, uint32_t count, const char *name)
 {
@@ -34,6 +25,9 @@ static void read_extensions(const vk_instance *in, vk_caps *c)
     if (!in->EnumerateDeviceExtensionProperties(c->handle, NULL, &count, list)) {
         c->memory_budget = has_extension(list, count, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
         c->portability = has_extension(list, count, "VK_KHR_portability_subset");
+        bool extended = has_extension(list, count, VK_COOPMAT_EXTENSION) &&
+                        has_extension(list, count, VK_SUBGROUP_EXTENSION);
+        vk_coopmat_read(in, c, extended);
     }
     fc_free(list);
 }

@@ -2,6 +2,7 @@
  * drivers that lie, make a device look smaller than it is:
  *   FC_VK_NO_F16=1           no 16-bit values in memory: activations are float32
  *   FC_VK_NO_COOPMAT=1       no cooperative matrices
+ *   FC_VK_COOPMAT=8, 16      those of this size, whether the device lists it or not
  *   FC_VK_HEAP_MB=N          the device has N MiB of memory
  *   FC_VK_RANGE=N            a shader sees at most N bytes of a buffer at once (at least 65536)
  *   FC_VK_BATCH=N            at most N operations in a batch
@@ -11,6 +12,7 @@
  *   FC_VK_FAIL=CALL:N:oom    the N-th CALL (alloc, submit, wait, pipeline) fails; "lost" in place of "oom"
  *   FC_VK_LIE=F16, F32       the self-test finds numbers of this type wrong
  *   FC_VK_AS_CARD=1          software counts as a card
+ *   FC_VK_NO_BARRIERS=1      none between operations: shows that the check of barriers finds what is missing
  *   FC_VK_POISON=1           fresh memory is filled with NaN */
 #ifndef FC_BACKEND_VULKAN_CAPS_H
 #define FC_BACKEND_VULKAN_CAPS_H
@@ -35,7 +37,7 @@ typedef struct vk_caps {
     bool f16;                   /* 16-bit values in storage buffers */
     bool memory_budget, portability, float_controls;
     vk_coopmat coopmat;
-    bool subgroup_control;     /* full subgroups can be asked for */
+    bool subgroup_choice;      /* a pipeline must name the subgroup's size to be sure of it */
     uint32_t subgroup, family; /* family: index of the queue family used */
     uint32_t max_invocations, max_shared, max_groups;
     uint64_t max_range, max_allocation, offset_align, atom;
@@ -50,7 +52,5 @@ void vk_caps_memory(const vk_instance *in, const vk_caps *caps, uint64_t *total,
 /* Index of the memory type that suits best; -1: none. bits: the types a buffer may live in. A pure function
  * of its arguments. device: where shaders read and write, else memory that the host maps. */
 int vk_memory_type(const VkPhysicalDeviceMemoryProperties *memory, uint32_t bits, bool device);
-/* A switch of the table above: a whole number, 0 when it is not set or no number. */
-uint64_t vk_switch(const char *name);
 
 #endif

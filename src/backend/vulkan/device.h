@@ -6,6 +6,8 @@
 #define FC_BACKEND_VULKAN_DEVICE_H
 
 #include "backend/vulkan/caps.h"
+#include "backend/vulkan/kept.h"
+#include "base/buf.h"
 #include "nn/backend.h"
 
 enum {
@@ -64,13 +66,17 @@ typedef struct vk_batch {
 
 typedef enum vk_shader {
     VK_PRODUCT,
+    VK_PRODUCT_COOP,
     VK_ATTENTION,
+    VK_ATTENTION_COOP,
     VK_SOFTMAX,
     VK_NORM_STATS,
     VK_NORM_FINISH,
     VK_NORM_APPLY,
     VK_LAYER_NORM,
     VK_ELEMENTWISE,
+    VK_PEAK,
+    VK_PEAK_COOP,
     VK_SHADERS
 } vk_shader;
 
@@ -111,6 +117,7 @@ struct fc_dev {
     double speed, last_done; /* FLOP/s as measured, 0: not yet; when the last batch was seen complete */
     uint32_t tile;           /* of all products; 0: chosen */
     bool direct;             /* shaders read operands where they are, not through shared memory */
+    double share;            /* of what a dispatch may be: less after a loss */
     double max_work;         /* pretended limit of a dispatch; 0: none */
     const int *cancel;       /* non-zero ends a wait; NULL: never */
 
@@ -120,12 +127,17 @@ struct fc_dev {
     VkShaderModule modules[VK_SHADERS];
     vk_pipeline *pipelines;
     int pipeline_count, pipeline_room;
+    int pipelines_made, kept_pipelines; /* since the device was opened; when the file was written */
+    uint64_t kept_key;
+    char kept_path[4096]; /* "": nothing is kept */
+    fc_buf kept_bytes;    /* of the file as it was; kept borrows from it */
+    vk_kept kept;
 
     fc_status status;   /* DEVICE when it is lost: nothing runs any more */
     char why[200];      /* of the last failure */
     char fail_call[16]; /* FC_VK_FAIL */
     int fail_at;
-    bool fail_lost, poison;
+    bool fail_lost, poison, no_barriers;
 };
 
 /* Records a failure in dev->why and gives the status of a Vulkan result. */

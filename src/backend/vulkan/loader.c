@@ -5,6 +5,15 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/str.h"
+
+uint64_t vk_switch(const char *name)
+{
+    const char *text = getenv(name);
+    int64_t value = 0;
+    if (!text || !fc_parse_i64(text, &value) || value < 0) return 0;
+    return (uint64_t)value;
+}
 
 static const char *const libraries[] = {"libvulkan.so.1", "libvulkan.so", "libvulkan.1.dylib",
                                         "libMoltenVK.dylib"};

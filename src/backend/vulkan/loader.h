@@ -85,6 +85,8 @@ fc_status vk_instance_open(vk_instance *in, fc_err *err) FC_MUST_USE;
 void vk_instance_close(vk_instance *in);
 fc_status vk_functions_load(const vk_instance *in, VkDevice device, vk_functions *out,
                             fc_err *err) FC_MUST_USE;
+/* A switch in the environment (caps.h lists them): a whole number, 0 when it is not set or no number. */
+uint64_t vk_switch(const char *name);
 /* "VK_ERROR_DEVICE_LOST" */
 const char *vk_result_name(VkResult r);
 

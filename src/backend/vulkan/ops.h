@@ -75,5 +75,7 @@ fc_status vk_axpby(fc_dev *dev, fc_tensor y, float a, fc_tensor x, float b, fc_t
 fc_status vk_copy(fc_dev *dev, fc_tensor y, fc_tensor x);
 /* y [1,1,c,rows] = the transposed of x's rows [rows, c] */
 fc_status vk_transpose(fc_dev *dev, fc_tensor y, fc_tensor x);
+/* The table's peak_work. */
+double vk_peak_work(fc_dev *dev, fc_peak kind);
 
 #endif

@@ -8,8 +8,14 @@
 
 extern const fc_embedded_set fc_vk_shaders; /* spirv/: made by tools/shaders.sh */
 
-static const char *const names[VK_SHADERS] = {"product",     "attention",  "softmax",    "norm_stats",
-                                              "norm_finish", "norm_apply", "layer_norm", "elementwise"};
+static const char *const names[VK_SHADERS] = {"product",    "product_coop", "attention",   "attention_coop",
+                                              "softmax",    "norm_stats",   "norm_finish", "norm_apply",
+                                              "layer_norm", "elementwise",  "peak",        "peak_coop"};
+
+static bool is_coop(vk_shader shader)
+{
+    return shader == VK_PRODUCT_COOP || shader == VK_ATTENTION_COOP || shader == VK_PEAK_COOP;
+}
 
 fc_status vk_pipelines_open(fc_dev *dev)
 {
@@ -32,7 +38,9 @@ fc_status vk_pipelines_open(fc_dev *dev)
                                          .pPushConstantRanges = &push};
     r = dev->f.CreatePipelineLayout(dev->handle, &layout, NULL, &dev->layout);
     if (r) return vk_fail(dev, r, "pipeline layout");
-    VkPipelineCacheCreateInfo cache = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO};
+    VkPipelineCacheCreateInfo cache = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
+                                       .initialDataSize = dev->kept.shaders_size,
+                                       .pInitialData = dev->kept.shaders};
     r = dev->f.CreatePipelineCache(dev->handle, &cache, NULL, &dev->cache);
     return r ? vk_fail(dev, r, "pipeline cache") : FC_OK;
 }
@@ -56,7 +64,9 @@ static fc_status load_module(fc_dev *dev, vk_shader shader)
 {
     if (dev->modules[shader]) return FC_OK;
     char name[40];
-    (void)snprintf(name, sizeof name, "%s%s.spv", names[shader], dev->caps.f16 ? "_16" : "");
+    const char *kind = dev->caps.f16 ? "_16" : "";
+    if (is_coop(shader)) kind = dev->caps.coopmat == VK_COOPMAT_8 ? "8" : "16";
+    (void)snprintf(name, sizeof name, "%s%s.spv", names[shader], kind);
     const fc_embedded_file *file = fc_embedded_find(&fc_vk_shaders, name);
     if (!file) return vk_fail_text(dev, FC_INTERNAL, "there is no shader %s", name);
     uint32_t *words = fc_alloc(file->size); /* the embedded bytes have no alignment */
@@ -83,6 +93,13 @@ static VkResult make(fc_dev *dev, vk_pipeline *p)
                   .pName = "main",
                   .pSpecializationInfo = &special},
         .layout = dev->layout};
+    VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
+        .requiredSubgroupSize = dev->caps.subgroup};
+    if (is_coop(p->shader)) {
+        info.stage.flags = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
+        if (dev->caps.subgroup_choice) info.stage.pNext = &subgroup;
+    }
     VkResult r = vk_inject(dev, "pipeline", VK_SUCCESS);
     return r ? r : dev->f.CreateComputePipelines(dev->handle, dev->cache, 1, &info, NULL, &p->handle);
 }
@@ -111,6 +128,7 @@ fc_status vk_pipeline_get(fc_dev *dev, vk_shader shader, const uint32_t spec[VK_
     VkResult r = make(dev, &fresh);
     if (r) return vk_fail(dev, r, names[shader]);
     dev->pipelines[dev->pipeline_count++] = fresh;
+    dev->pipelines_made++;
     *out = fresh.handle;
     return FC_OK;
 }

@@ -173,6 +173,13 @@ static fc_status bind_weight(fc_dev *dev, const struct job *j, const struct part
     return status;
 }
 
+/* Cooperative matrices multiply f16; whole numbers of 8 bits are exact in it. */
+static bool by_matrices(const fc_dev *dev, const struct job *j)
+{
+    return dev->caps.coopmat && !dev->direct && j->x.dtype == FC_F16 &&
+           (j->w_type == FC_F16 || j->w_type == VK_INT8);
+}
+
 static fc_status dispatch(fc_dev *dev, const struct job *j, const struct part *p, uint32_t tile)
 {
     int64_t row = (p->image * j->lines + p->line) * j->out_w, rows = p->images * p->lines * j->out_w;
@@ -210,17 +217,19 @@ static fc_status dispatch(fc_dev *dev, const struct job *j, const struct part *p
     u.ldx = x.ld;
     u.y_at = y.at;
     u.ldy = y.ld;
-    uint32_t spec[VK_SPECS] = {tile * tile / 64,
+    bool coop = by_matrices(dev, j);
+    uint32_t spec[VK_SPECS] = {coop ? 4 * dev->caps.subgroup : tile * tile / 64,
                                tile,
                                tile,
-                               TILE_K,
+                               coop && dev->caps.subgroup >= 32 ? 2 * TILE_K : TILE_K,
                                (uint32_t)j->x.dtype,
                                j->w_type,
                                j->geom != NULL,
                                vk_in_fours(j->x, &x),
                                dev->direct,
-                               dev->direct ? 0 : flags};
-    status = vk_pipeline_get(dev, VK_PRODUCT, spec, &d.pipeline);
+                               dev->caps.software ? UINT32_MAX : flags,
+                               dev->caps.subgroup};
+    status = vk_pipeline_get(dev, coop ? VK_PRODUCT_COOP : VK_PRODUCT, spec, &d.pipeline);
     if (status) return status;
     d.groups[0] = ((u.m + tile - 1) / tile) * ((u.n + tile - 1) / tile);
     d.groups[1] = d.groups[2] = 1;

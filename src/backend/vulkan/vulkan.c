@@ -2,17 +2,20 @@
 #include "backend/vulkan/vulkan.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "backend/host.h"
+#include "backend/vulkan/coopmat.h"
 #include "backend/vulkan/ops.h"
-#include "backend/vulkan/selftest.h"
+#include "backend/vulkan/trust.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 
+#define MOST_HALVINGS     4                  /* of a batch, after as many losses */
 #define SCRATCH_ADDRESSES ((size_t)64 << 30) /* address space; memory comes when an op asks */
 
 /* ---- choosing ---- */
@@ -109,6 +112,7 @@ static void read_switches(fc_dev *dev)
     if (ops && ops < VK_BATCH_OPS) dev->max_ops = (int)ops;
     dev->max_work = (double)vk_switch("FC_VK_MFLOP") * 1e6;
     dev->poison = vk_switch("FC_VK_POISON") != 0;
+    dev->no_barriers = vk_switch("FC_VK_NO_BARRIERS") != 0;
     dev->direct = dev->caps.software;
     const char *shared = getenv("FC_VK_DIRECT"), *tile = getenv("FC_VK_TILE"), *fail = getenv("FC_VK_FAIL");
     if (shared && *shared) dev->direct = *shared == '1';
@@ -129,20 +133,24 @@ static void read_switches(fc_dev *dev)
 static fc_status create_device(fc_dev *dev, fc_err *err)
 {
     const vk_caps *c = &dev->caps;
-    const char *extensions[4];
+    const char *extensions[5];
     uint32_t count = 0;
     if (c->memory_budget) extensions[count++] = VK_EXT_MEMORY_BUDGET_EXTENSION_NAME;
     if (c->portability) extensions[count++] = "VK_KHR_portability_subset";
     VkPhysicalDevice16BitStorageFeatures storage16 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES,
         .storageBuffer16BitAccess = c->f16};
+    vk_coopmat_features coopmat;
+    vk_coopmat_chain(&coopmat, true, &storage16);
+    if (c->coopmat) extensions[count++] = VK_COOPMAT_EXTENSION;
+    if (c->coopmat) extensions[count++] = VK_SUBGROUP_EXTENSION;
     float priority = 0.5f;
     VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                      .queueFamilyIndex = c->family,
                                      .queueCount = 1,
                                      .pQueuePriorities = &priority};
     VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-                               .pNext = &storage16,
+                               .pNext = c->coopmat ? (void *)&coopmat.matrix : (void *)&storage16,
                                .queueCreateInfoCount = 1,
                                .pQueueCreateInfos = &queue,
                                .enabledExtensionCount = count,
@@ -171,24 +179,12 @@ static fc_status open_parts(fc_dev *dev, const fc_backend_opts *opts)
     return status;
 }
 
-/* A card is trusted after a test. One that is wrong in 16 bits computes in float32. */
-static fc_status trust(fc_dev *dev)
-{
-    if (dev->caps.software) return FC_OK; /* for tests alone, which compare everything */
-    fc_status status = vk_selftest(dev);
-    if (status != FC_UNSUPPORTED || !dev->caps.f16) return status;
-    fc_log(FC_LOG_WARN, "%s: %s; 16-bit arithmetic is switched off", dev->caps.name, dev->why);
-    dev->caps.f16 = false;
-    vk_pipelines_close(dev);
-    status = vk_pipelines_open(dev);
-    return status ? status : vk_selftest(dev);
-}
-
 static void vk_close(fc_dev *dev)
 {
     if (!dev) return;
     if (dev->handle && dev->f.DeviceWaitIdle) {
         (void)dev->f.DeviceWaitIdle(dev->handle);
+        vk_remember(dev);
         vk_batches_close(dev);
         vk_pipelines_close(dev);
         vk_addresses_close(dev);
@@ -196,13 +192,14 @@ static void vk_close(fc_dev *dev)
         dev->f.DestroyDevice(dev->handle, NULL);
     }
     vk_instance_close(&dev->instance);
+    fc_buf_fini(&dev->kept_bytes);
     fc_free(dev);
 }
 
 static fc_status prepare(fc_dev *dev, const fc_backend_opts *opts)
 {
     fc_status status = open_parts(dev, opts);
-    return status ? status : trust(dev);
+    return status ? status : vk_trust(dev);
 }
 
 static fc_status vk_open(const fc_backend_opts *opts, fc_dev **out, fc_err *err)
@@ -221,7 +218,11 @@ static fc_status vk_open(const fc_backend_opts *opts, fc_dev **out, fc_err *err)
     if (status) goto out;
     dev->caps = *chosen;
     dev->threads = fc_host_threads(opts ? opts->threads : 0);
+    dev->share = ldexp(1.0, -(opts && opts->losses < MOST_HALVINGS ? opts->losses
+                              : opts                               ? MOST_HALVINGS
+                                                                   : 0));
     read_switches(dev);
+    vk_recall(dev, opts ? opts->cache_dir : NULL);
     status = create_device(dev, err);
     if (status) goto out;
     status = prepare(dev, opts);
@@ -264,6 +265,7 @@ static void vk_memory(fc_dev *dev, fc_device_memory *out)
     available += dev->heap.held - dev->heap.used;
     uint64_t left = dev->heap.limit > dev->heap.used ? dev->heap.limit - dev->heap.used : 0;
     out->total = dev->heap.limit;
+    out->peak = dev->heap.peak;
     out->available = available < left ? available : left;
 }
 
@@ -299,6 +301,7 @@ const fc_backend fc_backend_vulkan = {
     .packed_free = vk_packed_free,
     .stage = vk_stage,
     .unstage = vk_unstage,
+    .peak_work = vk_peak_work,
     .linear = vk_linear,
     .conv2d = vk_conv2d,
     .group_norm = vk_group_norm,

@@ -19,9 +19,11 @@ typedef struct bench {
     double (*now)(void); /* seconds: the clock that is measured with */
     const fc_backend *backend;
     fc_backend_info info;
-    char precision[8];          /* "bf16": activations and weights */
-    double peak[FC_PEAK_KINDS]; /* FLOP/s; 0: the machine has no such arithmetic */
-    double copy_rate;           /* bytes/s, read and written, of a copy that no cache holds */
+    char precision[8];                 /* "bf16": activations and weights */
+    double peak[FC_PEAK_KINDS];        /* FLOP/s; 0: the machine has no such arithmetic */
+    double copy_rate;                  /* bytes/s, read and written, of a copy that no cache holds */
+    double upload_rate, download_rate; /* bytes/s between the machine and a card; 0: there is none */
+    char card[64];                     /* its name; "": the processor computes */
     json_t *json;
 } bench;
 

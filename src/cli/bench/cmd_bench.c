@@ -40,7 +40,8 @@ static fc_status choose(bench *b, fc_err *err)
     fc_engine_describe(e, &report);
     fc_engine_close(e);
     memcpy(b->precision, report.precision, sizeof b->precision);
-    b->backend = fc_backend_get(b->args.engine.backend);
+    b->backend = fc_backend_get(report.backend);
+    if (b->backend->stage) (void)snprintf(b->card, sizeof b->card, "%s", report.machine);
     return bench_measure_machine(b, err);
 }
 
@@ -70,7 +71,10 @@ static void describe(const bench *b)
     set_peak(peak, "f32_gflop_per_s", b->peak[FC_PEAK_F32]);
     set_peak(peak, "bf16_gflop_per_s", b->peak[FC_PEAK_BF16]);
     set_peak(peak, "bf16_loaded_gflop_per_s", b->peak[FC_PEAK_BF16_LOADED]);
+    set_peak(peak, "f16_gflop_per_s", b->peak[FC_PEAK_F16]);
     set_peak(peak, "copy_gb_per_s", b->copy_rate);
+    set_peak(peak, "upload_gb_per_s", b->upload_rate);
+    set_peak(peak, "download_gb_per_s", b->download_rate);
     json_object_set_new(o, "peak", peak);
 
     bench_print(b, "fooocus %s on %s\n", fc_version(), b->info.description);
@@ -80,7 +84,12 @@ static void describe(const bench *b)
     if (b->peak[FC_PEAK_BF16] > 0) bench_print(b, ", bf16 %.0f GFLOP/s", b->peak[FC_PEAK_BF16] * 1e-9);
     if (b->peak[FC_PEAK_BF16_LOADED] > 0)
         bench_print(b, ", bf16 with loads %.0f GFLOP/s", b->peak[FC_PEAK_BF16_LOADED] * 1e-9);
-    bench_print(b, "; copying memory %.1f GB/s\n", b->copy_rate * 1e-9);
+    if (b->peak[FC_PEAK_F16] > 0) bench_print(b, ", f16 %.0f GFLOP/s", b->peak[FC_PEAK_F16] * 1e-9);
+    bench_print(b, "; copying memory %.1f GB/s", b->copy_rate * 1e-9);
+    if (b->card[0])
+        bench_print(b, "; to the card %.1f GB/s, from it %.1f", b->upload_rate * 1e-9,
+                    b->download_rate * 1e-9);
+    bench_print(b, "\n");
 }
 
 static fc_status print_json(const bench *b, fc_err *err)

@@ -10,7 +10,14 @@
 
 /* Other programs and sleeping cores disturb: the best of many short runs. */
 #define PEAK_SECONDS 0.4
-enum { COPY_RUNS = 5, COPY_ROWS = 32768, COPY_COLUMNS = 1024, ZEROS = 1 << 20, WATCH_MILLISECONDS = 10 };
+enum {
+    COPY_RUNS = 5,
+    COPY_ROWS = 32768,
+    COPY_COLUMNS = 1024,
+    ZEROS = 1 << 20,
+    TRANSFER = 64 << 20,
+    WATCH_MILLISECONDS = 10
+};
 
 /* ---- the machine ---- */
 
@@ -41,6 +48,34 @@ out:
     return status;
 }
 
+/* One way and back between the machine's memory and a card's, all of `size` bytes. */
+static fc_status transfer(bench *b, fc_dev *dev, void *there, void *here, size_t size)
+{
+    const fc_backend *be = b->backend;
+    double start = b->now();
+    fc_status status = be->upload(dev, there, here, size);
+    if (status != FC_OK) return status;
+    status = be->wait(dev);
+    if (status != FC_OK) return status;
+    double middle = b->now();
+    status = be->download(dev, here, there, size);
+    double up = (double)size / (middle - start), down = (double)size / (b->now() - middle);
+    if (up > b->upload_rate) b->upload_rate = up;
+    if (down > b->download_rate) b->download_rate = down;
+    return status;
+}
+
+static fc_status measure_transfer(bench *b, fc_dev *dev, fc_err *err)
+{
+    void *there = NULL, *here = fc_calloc(TRANSFER, 1);
+    fc_status status = here ? b->backend->mem_alloc(dev, TRANSFER, &there) : FC_NOMEM;
+    for (int run = 0; run < COPY_RUNS && status == FC_OK; run++)
+        status = transfer(b, dev, there, here, TRANSFER);
+    b->backend->mem_free(dev, there, TRANSFER);
+    fc_free(here);
+    return status == FC_OK ? FC_OK : fc_fail(err, status, "measuring transfers: %s", b->backend->why(dev));
+}
+
 fc_dtype bench_type(const bench *b)
 {
     return strcmp(b->precision, "bf16") == 0 ? FC_BF16 : strcmp(b->precision, "f16") == 0 ? FC_F16 : FC_F32;
@@ -49,8 +84,10 @@ fc_dtype bench_type(const bench *b)
 fc_backend_opts bench_backend_opts(const bench *b)
 {
     const fc_engine_config *c = &b->args.engine;
-    return (fc_backend_opts){
-        .device = c->device, .memory_limit = c->device_memory, .threads = c->threads, .isa = c->isa};
+    return (fc_backend_opts){.device = b->card[0] ? b->card : NULL,
+                             .memory_limit = c->device_memory,
+                             .threads = c->threads,
+                             .isa = c->isa};
 }
 
 fc_status bench_measure_machine(bench *b, fc_err *err)
@@ -70,6 +107,9 @@ fc_status bench_measure_machine(bench *b, fc_err *err)
         }
     }
     status = measure_copy(b, dev, err);
+    if (status != FC_OK) goto out;
+    if (b->card[0]) status = measure_transfer(b, dev, err);
+out:
     b->backend->close(dev);
     return status;
 }
@@ -77,6 +117,7 @@ fc_status bench_measure_machine(bench *b, fc_err *err)
 double bench_peak_of(const bench *b, fc_dtype operands)
 {
     double bf16 = b->peak[FC_PEAK_BF16], f32 = b->peak[FC_PEAK_F32];
+    if (operands == FC_F16 && b->peak[FC_PEAK_F16] > f32) return b->peak[FC_PEAK_F16];
     return operands == FC_BF16 && bf16 > f32 ? bf16 : f32;
 }
 

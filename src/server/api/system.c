@@ -60,15 +60,16 @@ void fc_api_system(fc_http *h)
         fc_model_folder_open(fc_http_settings(h), "checkpoints", &h->arena, &folder, NULL) == FC_OK &&
         folder.own > 0;
     json_t *out = json_pack(
-        "{s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:I, s:{s:i, s:o}, s:{s:b, s:o}, "
+        "{s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:I, s:{s:i, s:o}, s:{s:b, "
+        "s:o}, "
         "s:I}",
-        "version", FC_VERSION, "device", report.device, "precision", report.precision, "backend",
-        s->config.engine.backend ? s->config.engine.backend : "auto", "threads", s->config.engine.threads,
-        "memory", memory(), "model", loaded_model(&report), "models_installed", found, "demo",
-        folder.demo && !s->config.model, "defaults", defaults, "sizes", sizes, "prompts", prompts, "speed",
-        speed, "max_pixels", (json_int_t)s->config.max_pixels, "queue", "waiting", queue.waiting, "running",
-        *queue.running ? json_string(queue.running) : json_null(), "session", "authentication",
-        s->auth != NULL, "user", h->user ? json_string(h->user) : json_null(), "event",
+        "version", FC_VERSION, "device", report.device, "passed_over", report.passed_over, "precision",
+        report.precision, "backend", s->config.engine.backend ? s->config.engine.backend : "auto", "threads",
+        s->config.engine.threads, "memory", memory(), "model", loaded_model(&report), "models_installed",
+        found, "demo", folder.demo && !s->config.model, "defaults", defaults, "sizes", sizes, "prompts",
+        prompts, "speed", speed, "max_pixels", (json_int_t)s->config.max_pixels, "queue", "waiting",
+        queue.waiting, "running", *queue.running ? json_string(queue.running) : json_null(), "session",
+        "authentication", s->auth != NULL, "user", h->user ? json_string(h->user) : json_null(), "event",
         (json_int_t)fc_events_last(s->events));
     fc_http_json(h, 200, out);
 }

@@ -1,5 +1,6 @@
 /* The Vulkan backend beyond its ops, on Mesa's software driver: memory, failures at every call, stops,
  * weights that wait on the host, and which memory it would take on cards that are not here. */
+#include <dirent.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,8 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backend/vulkan/batch.h"
 #include "backend/vulkan/caps.h"
+#include "backend/vulkan/kept.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "support/support.h"
@@ -265,7 +269,10 @@ static void a_stop_ends_the_wait(void **state)
     }
     if (!status) status = d.be->wait(d.dev);
     assert_int_equal(status, FC_CANCELLED);
-    assert_true(done < ROUNDS); /* not more than two batches were under way */
+    /* From the stop on no more was taken than two batches of a tenth of a second, as far as is known: what is
+     * under way and what was being recorded. A stop is looked at every 20 ms of waiting. */
+    const double most = 2.0 * 2.0 * vk_batch_work_limit(d.dev) + 4.0 * 512 * 512 * 512;
+    assert_true((done - 9) * 2.0 * 512 * 512 * 512 <= most);
     d.be->watch(d.dev, NULL);
     assert_int_equal(d.be->linear(d.dev, y.t, x.t, p, NULL, &plain), FC_OK);
     assert_int_equal(d.be->wait(d.dev), FC_OK);
@@ -273,6 +280,22 @@ static void a_stop_ends_the_wait(void **state)
     tt_free(&x);
     tt_free(&y);
     tt_close(d);
+}
+
+/* A device that was lost gets half as much at once, and so on. */
+static void a_lost_device_is_treated_gently(void **state)
+{
+    (void)state;
+    double limit[3];
+    for (int losses = 0; losses < 3; losses++) {
+        const fc_backend_opts opts = {.device = tt_device("vulkan"), .losses = losses};
+        fc_dev *dev = NULL;
+        fc_err err = {0};
+        assert_ok(fc_backend_get("vulkan")->open(&opts, &dev, &err), &err);
+        limit[losses] = vk_batch_work_limit(dev);
+        fc_backend_get("vulkan")->close(dev);
+    }
+    assert_true(limit[1] == limit[0] / 2 && limit[2] == limit[0] / 4);
 }
 
 /* ---- choosing ---- */
@@ -340,7 +363,7 @@ static void assert_computes_on(const char *device, const char *part, const char 
     fc_engine *e = NULL;
     fc_err err = {0};
     fc_engine_report report;
-    assert_ok(fc_engine_open(&(fc_engine_config){.device = device}, &e, &err), &err);
+    assert_ok(fc_engine_open(&(fc_engine_config){.device = device, .cache_dir = ""}, &e, &err), &err);
     fc_engine_describe(e, &report);
     print_message("%s: %s; %s\n", device ? device : "auto", report.device, report.passed_over);
     assert_true((strstr(report.device, part) != NULL) == (part != NULL && part[0] != '!'));
@@ -352,7 +375,7 @@ static void assert_refused(const char *device, fc_status want, const char *part)
 {
     fc_engine *e = NULL;
     fc_err err = {0};
-    assert_int_equal(fc_engine_open(&(fc_engine_config){.device = device}, &e, &err), want);
+    assert_int_equal(fc_engine_open(&(fc_engine_config){.device = device, .cache_dir = ""}, &e, &err), want);
     assert_non_null(strstr(err.message, part));
     assert_null(e);
 }
@@ -399,7 +422,7 @@ static void wrong_numbers_are_found(void **state)
     fc_engine *e = NULL;
     fc_err err = {0};
     fc_engine_report report;
-    const fc_engine_config config = {.device = tt_device("vulkan")};
+    const fc_engine_config config = {.device = tt_device("vulkan"), .cache_dir = ""};
     (void)setenv("FC_VK_AS_CARD", "1", 1);
     assert_ok(fc_engine_open(&config, &e, &err), &err);
     fc_engine_describe(e, &report);
@@ -420,14 +443,115 @@ static void wrong_numbers_are_found(void **state)
     (void)unsetenv("FC_VK_AS_CARD");
 }
 
+/* ---- what is kept between runs ---- */
+
+/* The one file of the folder, read. */
+static fc_buf kept_file(const char *folder, char path[4096])
+{
+    struct dirent *entry;
+    int files = 0;
+    DIR *d = opendir(folder);
+    assert_non_null(d);
+    while ((entry = readdir(d))) {
+        if (entry->d_name[0] == '.') continue;
+        assert_int_equal(fc_path_join(path, 4096, folder, entry->d_name), FC_OK);
+        files++;
+    }
+    (void)closedir(d);
+    assert_int_equal(files, 1);
+    fc_buf b;
+    fc_err err = {0};
+    fc_buf_init(&b, VK_KEPT_MOST);
+    assert_ok(fc_file_read(path, &b, &err), &err);
+    return b;
+}
+
+static const char *precision_with(const fc_engine_config *config)
+{
+    static fc_engine_report report;
+    fc_engine *e = NULL;
+    fc_err err = {0};
+    assert_ok(fc_engine_open(config, &e, &err), &err);
+    fc_engine_describe(e, &report);
+    fc_engine_close(e);
+    return report.precision;
+}
+
+/* A driver that was found to be wrong once is not tried again, whatever the next test would say; a broken
+ * file is no memory at all, and is written anew. */
+static void findings_are_kept(void **state)
+{
+    (void)state;
+    char folder[4096], path[4096];
+    snprintf(folder, sizeof folder, "%s", fc_test_tmp_path("cards"));
+    const fc_engine_config config = {.device = tt_device("vulkan"), .cache_dir = folder};
+    (void)setenv("FC_VK_AS_CARD", "1", 1);
+    (void)setenv("FC_VK_LIE", "F16", 1);
+    assert_string_equal(precision_with(&config), "f32");
+    (void)unsetenv("FC_VK_LIE");
+    assert_string_equal(precision_with(&config), "f32"); /* remembered */
+    fc_buf b = kept_file(folder, path);
+    for (int i = 0; i < 3; i++) { /* shortened, a bit turned, no file of ours */
+        fc_buf bad;
+        fc_err err = {0};
+        fc_buf_init(&bad, VK_KEPT_MOST);
+        fc_buf_append(&bad, b.data, i == 0 ? b.len - 1 : b.len);
+        if (i == 1) bad.data[20] ^= 1;
+        if (i == 2) memset(bad.data, 'x', bad.len);
+        assert_ok(fc_file_write_atomic(path, bad.data, bad.len, &err), &err);
+        assert_string_equal(precision_with(&config), "f16"); /* tested again, and right now */
+        fc_buf_fini(&bad);
+        bad = kept_file(folder, path);
+        assert_memory_equal(bad.data, "fc-card1", 8);
+        fc_buf_fini(&bad);
+    }
+    (void)unsetenv("FC_VK_AS_CARD");
+    fc_buf_fini(&b);
+}
+
+/* Every byte of the header matters, and so does every byte behind it. */
+static void damage_is_seen(void **state)
+{
+    (void)state;
+    enum { SIZE = VK_KEPT_HEADER + 40 };
+    uint8_t file[SIZE];
+    const vk_kept want = {.tested = true,
+                          .no_coopmat = true,
+                          .tile = 64,
+                          .speed = 2e12,
+                          .shaders = file + VK_KEPT_HEADER,
+                          .shaders_size = 40};
+    vk_kept got;
+    for (int i = VK_KEPT_HEADER; i < SIZE; i++) file[i] = (uint8_t)(i * 7);
+    vk_kept_header(&want, 77, file);
+    assert_true(vk_kept_parse(file, SIZE, 77, &got));
+    assert_true(got.tested && got.no_coopmat && !got.no_f16 && got.tile == 64 && got.speed == 2e12);
+    assert_ptr_equal(got.shaders, file + VK_KEPT_HEADER);
+    assert_int_equal(got.shaders_size, 40);
+    assert_false(vk_kept_parse(file, SIZE, 78, &got));
+    for (int i = 0; i < SIZE; i++) {
+        file[i] ^= 0x10;
+        assert_false(vk_kept_parse(file, SIZE, 77, &got));
+        assert_false(vk_kept_parse(file, (size_t)i, 77, &got));
+        file[i] ^= 0x10;
+    }
+}
+
 static int group(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_address_is_no_memory),     cmocka_unit_test(a_full_device_says_so),
-        cmocka_unit_test(transfers_keep_their_order),  cmocka_unit_test(host_weights_give_the_same),
-        cmocka_unit_test(every_call_fails_once),       cmocka_unit_test(a_stop_ends_the_wait),
-        cmocka_unit_test(memory_types_of_known_cards), cmocka_unit_test(devices_are_chosen),
+        cmocka_unit_test(an_address_is_no_memory),
+        cmocka_unit_test(a_full_device_says_so),
+        cmocka_unit_test(transfers_keep_their_order),
+        cmocka_unit_test(host_weights_give_the_same),
+        cmocka_unit_test(every_call_fails_once),
+        cmocka_unit_test(a_stop_ends_the_wait),
+        cmocka_unit_test(memory_types_of_known_cards),
+        cmocka_unit_test(devices_are_chosen),
         cmocka_unit_test(wrong_numbers_are_found),
+        cmocka_unit_test(findings_are_kept),
+        cmocka_unit_test(damage_is_seen),
+        cmocka_unit_test(a_lost_device_is_treated_gently),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

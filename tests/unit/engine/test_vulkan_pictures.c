@@ -16,6 +16,7 @@ static const char *const prompt = "a red house in the mountains", *const nothing
 static const char *const sampler = "euler";
 
 enum { STEPS = 8, SIDE = 192 };
+static int steps = STEPS;
 
 static fc_picture draw(const fc_engine_config *config)
 {
@@ -25,7 +26,7 @@ static fc_picture draw(const fc_engine_config *config)
     fc_picture p;
     const char *base = FC_SOURCE_DIR "/data/demo/checkpoints/demo.safetensors";
     task.width = task.height = SIDE;
-    task.steps = STEPS;
+    task.steps = steps;
     task.cfg = 4; /* the model's card says so */
     task.sampler = sampler;
     assert_ok(fc_engine_open(config, &e, &err), &err);
@@ -112,6 +113,27 @@ static void on_small_devices(void **state)
     }
 }
 
+/* A picture is the same to the byte however its work is cut into dispatches and batches. */
+static void cuts_change_nothing(void **state)
+{
+    (void)state;
+    static const char *const switches[][2] = {
+        {"FC_VK_BATCH", "1"}, {"FC_VK_BATCH", "3"}, {"FC_VK_MFLOP", "5"}, {"FC_VK_RANGE", "1048576"}};
+    steps = 2;
+    fc_picture want = draw_on_device(FC_PRECISION_F16, FC_WEIGHTS_FULL);
+    for (size_t i = 0; i < sizeof switches / sizeof *switches; i++) {
+        print_message("%s=%s\n", switches[i][0], switches[i][1]);
+        (void)setenv(switches[i][0], switches[i][1], 1);
+        fc_picture got = draw_on_device(FC_PRECISION_F16, FC_WEIGHTS_FULL);
+        (void)unsetenv(switches[i][0]);
+        assert_memory_equal(got.latent, want.latent, run_latent_count(&want) * sizeof *want.latent);
+        assert_memory_equal(got.rgb, want.rgb, (size_t)SIDE * SIDE * 3);
+        fc_picture_fini(&got);
+    }
+    fc_picture_fini(&want);
+    steps = STEPS;
+}
+
 /* A device that is lost in the middle is opened again, and the picture comes out as if nothing had been. */
 static void after_a_lost_device(void **state)
 {
@@ -126,10 +148,9 @@ static void after_a_lost_device(void **state)
 static int group(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_same_picture),
-        cmocka_unit_test(with_weights_in_8_bits),
-        cmocka_unit_test(on_small_devices),
-        cmocka_unit_test(after_a_lost_device),
+        cmocka_unit_test(the_same_picture),    cmocka_unit_test(with_weights_in_8_bits),
+        cmocka_unit_test(on_small_devices),    cmocka_unit_test(after_a_lost_device),
+        cmocka_unit_test(cuts_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,6 +90,17 @@ function seed() {
   return h("div.seed", {}, random.node, row);
 }
 
+// Which device draws; why no graphics card does is in its title, in the program's own words.
+function device() {
+  const line = h("p.help.device", { hidden: true });
+  app.watch(["system"], ({ system }) => {
+    line.hidden = !system?.device;
+    line.textContent = t("settings.device", { device: system?.device });
+    line.title = system?.passed_over || "";
+  });
+  return line;
+}
+
 export function settingsTab() {
   const ratio = ratioPicker();
   form.watch(["values"], ratio.show);
@@ -140,5 +151,6 @@ export function settingsTab() {
       fileButton("file-button", icon("reuse"), h("span", {}, t("metadata.open"))),
       h("button.text-button", { type: "button", onclick: resetSettings }, t("settings.reset")),
     ),
+    device(),
   );
 }

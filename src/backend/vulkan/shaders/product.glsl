@@ -12,8 +12,8 @@ layout(constant_id = 5) const uint W_TYPE = 0;
 layout(constant_id = 6) const bool CONV = false;
 layout(constant_id = 7) const bool X_VEC = false; // rows of x can be read four values at once
 layout(constant_id = 8) const bool DIRECT = false; // operands are read where they are; for software drivers
-layout(constant_id = 9) const uint FLAGS = 0;      // act, types and presence of the tail's operands: below; of
-                                                   // DIRECT in p.flags, so that fewer pipelines are made
+layout(constant_id = 9) const uint FLAGS = 0;      // act, types and presence of the tail's operands: below; all
+                                                   // ones: in p.flags, so that fewer pipelines are made
 
 layout(push_constant) uniform Push {
     uint m, n, cin, cin_padded;                     // rows, output channels
@@ -36,7 +36,7 @@ layout(push_constant) uniform Push {
 
 const uint HAS_BIAS = 1u << 16, HAS_ROWADD = 1u << 17, HAS_ADD = 1u << 18;
 
-uint flags_() { return DIRECT ? p.flags : FLAGS; }
+uint flags_() { return FLAGS == 0xffffffffu ? p.flags : FLAGS; }
 uint act_kind() { return flags_() & 15u; }
 uint y_type() { return (flags_() >> 4) & 15u; }
 uint add_type() { return (flags_() >> 8) & 15u; }
