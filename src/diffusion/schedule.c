@@ -111,6 +111,59 @@ static void fill_align_your_steps(const fc_model_sampling *ms, int steps, float 
     finish(sigmas, steps, count);
 }
 
+/* "KL Optimal" (Sabour et al. 2024, theorem 3.1): even in the arc tangent of sigma. */
+static void fill_kl_optimal(const fc_model_sampling *ms, int steps, float *sigmas, int *count)
+{
+    double top = atan((double)fc_model_sampling_sigma_max(ms)),
+           bottom = atan((double)fc_model_sampling_sigma_min(ms));
+    for (int i = 0; i < steps; i++) {
+        double place = steps > 1 ? (double)i / (steps - 1) : 0;
+        sigmas[i] = (float)tan(place * bottom + (1 - place) * top);
+    }
+    finish(sigmas, steps, count);
+}
+
+/* The integral of (t (1 - t))^(a - 1) from 0 to x <= 1/2, by its power series. */
+static double symmetric_beta(double x, double a)
+{
+    double term = 1, sum = 0;
+    for (int n = 0; n < 60; n++) {
+        sum += term / (a + n);
+        term *= (n + 1 - a) / (n + 1) * x;
+    }
+    return pow(x, a) * sum;
+}
+
+/* Where the share p of the symmetric beta distribution lies below. */
+static double beta_quantile(double p, double a)
+{
+    if (p >= 0.5)
+        return p > 0.5 ? 1 - beta_quantile(1 - p, a) : 0.5; /* exact there, where rounding decides */
+    double whole = 2 * symmetric_beta(0.5, a), low = 0, high = 0.5;
+    for (int i = 0; i < 60; i++) {
+        double middle = (low + high) / 2;
+        if (symmetric_beta(middle, a) < p * whole)
+            low = middle;
+        else
+            high = middle;
+    }
+    return (low + high) / 2;
+}
+
+/* Training levels by a beta distribution (Lee et al. 2024): dense at both ends. Levels that come twice run
+ * once. */
+static void fill_beta(const fc_model_sampling *ms, int steps, float *sigmas, int *count)
+{
+    const double shape = 0.6;
+    int n = 0, last = -1;
+    for (int i = 0; i < steps; i++) {
+        int level = (int)rint(beta_quantile(1 - (double)i / steps, shape) * (ms->levels - 1));
+        if (level != last) sigmas[n++] = ms->sigmas[level];
+        last = level;
+    }
+    finish(sigmas, n, count);
+}
+
 static const fc_scheduler schedulers[] = {
     {"normal", FC_SAMPLING_EPS, "even timesteps", fill_normal, false},
     {"karras", FC_SAMPLING_EPS, "dense at low noise (rho 7)", fill_karras, false},
@@ -121,6 +174,8 @@ static const fc_scheduler schedulers[] = {
     {"lcm", FC_SAMPLING_LCM, "for latent consistency models", fill_sgm_uniform, false},
     {"turbo", FC_SAMPLING_EPS, "for SDXL Turbo, at most 10 steps", fill_turbo, true},
     {"align_your_steps", FC_SAMPLING_EPS, "optimised for few steps", fill_align_your_steps, false},
+    {"kl_optimal", FC_SAMPLING_EPS, "even in the arc tangent of sigma", fill_kl_optimal, false},
+    {"beta", FC_SAMPLING_EPS, "training levels, dense at both ends", fill_beta, false},
     {"tcd", FC_SAMPLING_TCD, "for trajectory consistency models", fill_sgm_uniform, false},
     {"edm_playground_v2.5", FC_SAMPLING_EDM, "for Playground v2.5", fill_karras, false},
 };

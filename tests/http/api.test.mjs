@@ -352,6 +352,16 @@ test("settings are read from a picture", async () => {
     [body.parameters.prompt, body.parameters.steps, body.parameters.seed, body.parameters.width],
     ["kept", 12, "77", 64],
   );
+  assert.equal(body.scheme, "fooocus");
+  for (const [name, scheme] of [
+    ["swarm", "swarmui"],
+    ["comfyui", "comfyui"],
+    ["a1111_schedule_type", "a1111"],
+  ]) {
+    const file = fs.readFileSync(path.join(ROOT, `tests/data/field/pictures/${name}.png`));
+    const answer = await call(server, "POST", "/api/v1/metadata", { body: file });
+    assert.deepEqual([answer.body.scheme, answer.body.parameters.prompt], [scheme, "a blue boat"]);
+  }
   assert.equal(
     (await call(server, "POST", "/api/v1/metadata", { body: Buffer.from("no picture") })).status,
     422,

@@ -250,6 +250,19 @@ describe("AUTOMATIC1111's clients", () => {
     assert.deepEqual(size(picture({ body })), [SIDE, SIDE]);
   });
 
+  test("the picture's own text has the prompts as they were typed, and no empty one", async () => {
+    const wish = { prompt: "a boat", seed: 5, steps: 2, width: 64, height: 64 };
+    for (const [negative_prompt, line] of [
+      ["night", "Negative prompt: night\n"],
+      ["", ""],
+    ]) {
+      const { body } = await post("/sdapi/v1/txt2img", { ...wish, negative_prompt });
+      const { info } = (await post("/sdapi/v1/png-info", { image: body.images[0] })).body;
+      assert.ok(info.startsWith(`a boat\n${line}Steps: 2, `), info);
+      assert.ok(JSON.parse(body.info).infotexts[0].startsWith(`a boat\n${line}Steps: 2, `));
+    }
+  });
+
   test("extra-single-image, upscalers", async () => {
     const { status, body } = await post("/sdapi/v1/extra-single-image", {
       image: base64(PICTURE),

@@ -126,20 +126,31 @@ static void put_loras(const json_t *record, const char *label, size_t column, fc
     fc_buf_fini(&text);
 }
 
-static void put_joined(const json_t *texts, fc_buf *out)
+/* Without commas at the ends, which a style without words leaves there: readers take them for the prompt's.
+ */
+static void put_joined(const char *before, const json_t *texts, fc_buf *out)
 {
-    for (size_t i = 0; i < json_array_size(texts); i++)
-        fc_buf_printf(out, "%s%s", i ? ", " : "", json_string_value(json_array_get(texts, i)));
+    size_t i;
+    json_t *text;
+    json_array_foreach(texts, i, text)
+    {
+        const char *value = json_string_value(text);
+        if (!value) continue;
+        value += strspn(value, ", ");
+        size_t size = strlen(value);
+        while (size > 0 && strchr(", ", value[size - 1])) size--;
+        if (size == 0) continue;
+        fc_buf_puts(out, before);
+        fc_buf_append(out, value, size);
+        before = ", ";
+    }
 }
 
 void fc_a1111_write(const json_t *record, fc_buf *out)
 {
     const json_t *negative = json_object_get(record, FC_RECORD_KEY(full_negative_prompt));
-    put_joined(json_object_get(record, FC_RECORD_KEY(full_prompt)), out);
-    if (json_array_size(negative) > 0) {
-        fc_buf_puts(out, "\nNegative prompt: ");
-        put_joined(negative, out);
-    }
+    put_joined("", json_object_get(record, FC_RECORD_KEY(full_prompt)), out);
+    put_joined("\nNegative prompt: ", negative, out);
     fc_buf_putc(out, '\n');
     put_pairs(record, out);
     put_loras(record, lora_hashes, 2, out);

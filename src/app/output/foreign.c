@@ -233,3 +233,12 @@ fc_status fc_foreign_read(const json_t *object, json_t **record, fc_err *err)
     }
     return *record ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory for the settings of the picture");
 }
+
+const char *fc_foreign_kind(const json_t *object)
+{
+    if (fc_comfyui_is_graph(object)) return "comfyui";
+    if (is_record(object)) return "fooocus";
+    json_t *labels = read_labels(object);
+    json_decref(labels);
+    return labels ? "fooocus" : json_object_get(object, "sui_image_params") ? "swarmui" : "other";
+}

@@ -15,6 +15,8 @@
  * a ComfyUI graph. *record is the caller's. FORMAT: none of these; UNSUPPORTED: known but not to be read,
  * with the reason. */
 fc_status fc_foreign_read(const json_t *object, json_t **record, fc_err *err) FC_MUST_USE;
+/* Whose it is: "fooocus", "swarmui", "comfyui" or "other". */
+const char *fc_foreign_kind(const json_t *object);
 
 /* Of a ComfyUI graph in API form ({"3": {"class_type": ..., "inputs": ...}}): the texts, seed, size and
  * sampler of its one sampler. UNSUPPORTED where there is not one, or where its texts come from other than

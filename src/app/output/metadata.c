@@ -93,6 +93,15 @@ static fc_status parse(const char *text, size_t size, json_t **record, fc_err *e
     return *record ? FC_OK : fc_fail(err, FC_FORMAT, "the settings in the picture are of a kind not known");
 }
 
+const char *fc_metadata_kind(const char *text)
+{
+    json_t *object = NULL;
+    if (fc_json_read(text, strlen(text), FC_JSON_OBJECT, &object, NULL) != FC_OK) return "a1111";
+    const char *kind = fc_foreign_kind(object);
+    json_decref(object);
+    return kind;
+}
+
 fc_status fc_metadata_parse(const char *text, json_t **record, fc_err *err)
 {
     fc_buf clean;

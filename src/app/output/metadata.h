@@ -15,6 +15,9 @@ fc_status fc_metadata_notes(const json_t *record, const char *scheme, fc_arena *
 
 /* Either scheme, found out by looking. *record is the caller's. FORMAT when it is neither. */
 fc_status fc_metadata_parse(const char *text, json_t **record, fc_err *err) FC_MUST_USE;
+/* Whose kind a text is that fc_metadata_parse takes: "fooocus", "a1111", "comfyui", "swarmui", "other" (JSON
+ * of somebody else). */
+const char *fc_metadata_kind(const char *text);
 /* From a PNG, JPEG or WebP file in memory. NOT_FOUND when the picture has no settings. text (may be NULL)
  * gets them as they stand there. */
 fc_status fc_metadata_read(const void *data, size_t size, json_t **record, fc_buf *text,

@@ -67,6 +67,8 @@ static const struct {
     {"alignyoursteps", "align_your_steps"},
     {"ays", "align_your_steps"},
     {"turbo", "turbo"},
+    {"kloptimal", "kl_optimal"},
+    {"beta", "beta"},
     {"lcm", "lcm"},
     {"tcd", "tcd"},
 };

@@ -305,12 +305,10 @@ void fc_api_metadata(fc_http *h)
     status = apply_record(record, &h->arena, warnings, &parameters, &err);
 out:;
     const char *raw = fc_buf_cstr(&text);
-    bool json = raw[strspn(raw, " \t\r\n")] == '{';
     if (status == FC_OK)
         fc_http_json(h, 200,
-                     json_pack("{s:s, s:O, s:o, s:O, s:O}", "scheme", json ? "fooocus" : "a1111",
-                               "parameters", parameters, "raw", fc_json_text(raw), "record", record,
-                               "warnings", warnings));
+                     json_pack("{s:s, s:O, s:o, s:O, s:O}", "scheme", fc_metadata_kind(raw), "parameters",
+                               parameters, "raw", fc_json_text(raw), "record", record, "warnings", warnings));
     else
         fc_http_fail(h, &err);
     json_decref(record);

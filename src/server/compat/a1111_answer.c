@@ -63,18 +63,22 @@ static void describe(const made *m, fc_buf *out)
 /* The text that stands in the picture's file, or that would. */
 static json_t *info_text(fc_server *s, const made *m)
 {
-    char path[FC_PATH_SIZE];
-    json_t *record;
-    fc_buf text;
+    json_t *record = NULL;
+    fc_buf file, text;
+    fc_buf_init(&file, MAX_FILE);
     fc_buf_init(&text, MAX_INFO);
-    if (fc_picture_path(s->outputs, m->row, path, sizeof path, NULL) == FC_OK &&
-        fc_metadata_read_file(path, &record, NULL) == FC_OK) {
-        fc_metadata_write(record, "a1111", &text);
-        json_decref(record);
-    } else {
-        describe(m, &text);
+    bool found = fc_picture_bytes(s, m->row, &file, NULL) == FC_OK &&
+                 fc_metadata_read(file.data, file.len, &record, &text, NULL) == FC_OK;
+    if (!found || strcmp(fc_metadata_kind(fc_buf_cstr(&text)), "a1111") != 0) {
+        fc_buf_reset(&text);
+        if (found)
+            fc_metadata_write(record, "a1111", &text);
+        else
+            describe(m, &text);
     }
     json_t *value = fc_json_text(fc_buf_cstr(&text));
+    json_decref(record);
+    fc_buf_fini(&file);
     fc_buf_fini(&text);
     return value;
 }

@@ -81,10 +81,12 @@ static const struct {
     {"exponential", "Exponential", "exponential", NULL},
     {"polyexponential", "Polyexponential", "exponential", NULL}, /* with rho 1, as there, the same */
     {"sgm_uniform", "SGM Uniform", "sgm_uniform", "SGMUniform"},
+    {"kl_optimal", "KL Optimal", "kl_optimal", NULL},
     {"align_your_steps", "Align Your Steps", "align_your_steps", NULL},
     {"simple", "Simple", "simple", NULL},
     {"normal", "Normal", "normal", NULL},
     {"ddim", "DDIM", "ddim_uniform", "DDIM Uniform"},
+    {"beta", "Beta", "beta", NULL},
     {"turbo", "Turbo", "turbo", NULL},
 };
 

@@ -258,6 +258,26 @@ static void every_schedule_falls_to_zero(void **state)
     assert_null(fc_scheduler_find("karas"));
 }
 
+/* Against NumPy and SciPy (beta.ppf) on the noise levels of SDXL: the levels of beta, six digits of
+ * kl_optimal. */
+static void beta_and_kl_optimal_match(void **state)
+{
+    (void)state;
+    static const int levels[] = {999, 986, 959, 922, 876, 823, 765, 703, 637, 569,
+                                 500, 430, 362, 296, 234, 176, 123, 77,  40,  13};
+    static const double sigmas[] = {14.6146, 2.63289, 1.29477, 0.711627, 0.335637, 0.0291672};
+    fc_arena arena;
+    fc_arena_init(&arena, 1 << 20);
+    fc_schedule s = make(&arena, &v2, "beta", 20, 1.0, false);
+    assert_int_equal(s.count, 21);
+    for (int i = 0; i < 20; i++) assert_true(s.sigmas[i] == v2.sigmas[levels[i]]);
+    s = make(&arena, &v2, "beta", 300, 1.0, false);
+    assert_int_equal(s.count, 293 + 1); /* seven levels would come twice */
+    s = make(&arena, &v2, "kl_optimal", 6, 1.0, false);
+    for (int i = 0; i < 6; i++) assert_true(fabs((double)s.sigmas[i] / sigmas[i] - 1) < 5e-6);
+    fc_arena_fini(&arena);
+}
+
 static void impossible_requests_are_refused(void **state)
 {
     (void)state;
@@ -352,6 +372,7 @@ int main(void)
         cmocka_unit_test(schedules_of_2_5_match),
         cmocka_unit_test(model_samplings_of_2_5_match),
         cmocka_unit_test(every_schedule_falls_to_zero),
+        cmocka_unit_test(beta_and_kl_optimal_match),
         cmocka_unit_test(impossible_requests_are_refused),
         cmocka_unit_test(elementary_functions_are_accurate),
         cmocka_unit_test(linspace_ends_are_exact),

@@ -347,15 +347,23 @@ static void test_pictures_of_others(void **state)
 {
     (void)state;
     static const char *const names[] = {"swarm", "comfyui", "a1111_schedule_type"};
+    static const char *const kinds[] = {"swarmui", "comfyui", "a1111"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[100];
         json_t *record;
+        fc_buf data, text;
         fc_err err = {0};
+        fc_buf_init(&data, 1 << 20);
+        fc_buf_init(&text, 1 << 20);
         snprintf(path, sizeof path, "tests/data/field/pictures/%s.png", names[i]);
-        assert_ok(fc_metadata_read_file(fc_test_source_path(path), &record, &err), &err);
+        assert_ok(fc_file_read(fc_test_source_path(path), &data, &err), &err);
+        assert_ok(fc_metadata_read(data.data, data.len, &record, &text, &err), &err);
         assert_string_equal(json_string_value(json_object_get(record, "prompt")), "a blue boat");
         assert_string_equal(json_string_value(json_object_get(record, "negative_prompt")), "night");
+        assert_string_equal(fc_metadata_kind(fc_buf_cstr(&text)), kinds[i]);
         json_decref(record);
+        fc_buf_fini(&data);
+        fc_buf_fini(&text);
     }
 }
 
