@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "app/common/home.h"
+#include "app/guide_input.h"
 #include "app/common/json_text.h"
 #include "app/models/card.h"
 #include "app/models/file_hash.h"
@@ -36,6 +37,7 @@ typedef struct job {
     fc_wildcards *wildcards;
     fc_picture_input picture;
     fc_translation translation;
+    fc_guide_input guides;
     fc_plan plan;
     fc_progress progress;
     fc_record_hashes hashes;
@@ -71,7 +73,11 @@ static fc_status make_plan(job *j, fc_err *err)
     for (int32_t i = 0; i < j->plan.count && status == FC_OK; i++) {
         j->plan.images[i].task.inputs = j->picture.inputs;
         j->plan.images[i].task.input_count = j->picture.count;
+        j->plan.images[i].task.guides = &j->guides.task;
     }
+    if (status != FC_OK) return status;
+    status = fc_guide_input_open(&j->guides, j->config, j->request, &j->plan.params, &j->arena,
+                                 &j->plan.models, err);
     if (status != FC_OK || !j->picture.count) return status;
     return fc_picture_files_find(&j->params, j->config, &j->plan.images[0].task.work, &j->arena, job_warn(j),
                                  &j->plan.models, err);
@@ -273,6 +279,7 @@ static void close_job(job *j)
 {
     fc_translation_fini(&j->translation);
     fc_picture_input_close(&j->picture);
+    fc_guide_input_close(&j->guides);
     fc_wildcards_close(j->wildcards);
     fc_styles_close(j->styles);
     fc_request_free(j->request);

@@ -29,49 +29,49 @@ static fc_status read_stdin(fc_buf *bytes, fc_err *err)
     return bytes->len ? FC_OK : fc_fail(err, FC_ARG, "standard input gave no picture");
 }
 
-/* The file of the name that the field has; a file of the user's is kept, and the field gets its id. */
-static fc_status read_field(fc_param_id id, const char **field, const char *home, fc_request *request,
-                            fc_arena *arena, fc_buf *bytes, fc_err *err)
+/* The bytes of a picture that is named; one of the user's own files is kept, and key is its id. */
+static fc_status read_bytes(const char *image, const char *home, char key[FC_INPUT_ID_SIZE], fc_buf *bytes,
+                            fc_err *err)
 {
-    char path[PATH_SIZE], key[FC_INPUT_ID_SIZE];
-    bool kept = fc_input_id_valid(*field);
+    char path[PATH_SIZE];
     fc_status status;
-    if (kept) {
-        status = fc_inputs_path(home, *field, path, sizeof path, err);
-        if (!status) status = fc_file_read(path, bytes, err);
-    } else if (strcmp(*field, "-") == 0) {
-        status = read_stdin(bytes, err);
-    } else {
-        status = fc_file_read(*field, bytes, err);
+    if (fc_input_id_valid(image)) {
+        memcpy(key, image, FC_INPUT_ID_SIZE);
+        status = fc_inputs_path(home, image, path, sizeof path, err);
+        return status ? status : fc_file_read(path, bytes, err);
     }
-    if (!status && !kept) {
-        status = fc_inputs_put(home, bytes->data, bytes->len, key, err);
-        if (!status) status = fc_request_set(request, fc_param_table[id].name, key, err);
-        if (!status) {
-            *field = fc_arena_strdup(arena, key);
-            if (!*field) status = fc_fail(err, FC_NOMEM, "out of memory");
-        }
-    }
-    return status ? fc_fail_prefix(err, "%s", fc_param_table[id].name) : FC_OK;
+    status = strcmp(image, "-") == 0 ? read_stdin(bytes, err) : fc_file_read(image, bytes, err);
+    return status ? status : fc_inputs_put(home, bytes->data, bytes->len, key, err);
+}
+
+fc_status fc_picture_read(const char *field, const char *image, const char *home, char key[FC_INPUT_ID_SIZE],
+                          fc_pixels *picture, fc_err *err)
+{
+    fc_buf bytes;
+    *picture = (fc_pixels){0};
+    fc_buf_init(&bytes, FC_INPUT_MAX_BYTES);
+    fc_status status = read_bytes(image, home, key, &bytes, err);
+    if (status != FC_OK) goto out;
+    status = fc_image_decode_input(picture, bytes.data, bytes.len, FC_IMAGE_MAX_INPUT, err);
+out:
+    fc_buf_fini(&bytes);
+    return status ? fc_fail_prefix(err, "%s", field) : FC_OK;
 }
 
 static fc_status decode_field(fc_param_id id, const char **field, const char *home, fc_request *request,
                               fc_arena *arena, fc_pixels *out, fc_err *err)
 {
-    fc_buf bytes;
-    fc_buf_init(&bytes, FC_INPUT_MAX_BYTES);
-    fc_status status = read_field(id, field, home, request, arena, &bytes, err);
-    if (!status) {
-        status = fc_image_decode_input(out, bytes.data, bytes.len, FC_IMAGE_MAX_INPUT, err);
-        if (status) (void)fc_fail_prefix(err, "%s", fc_param_table[id].name);
-    }
-    fc_buf_fini(&bytes);
-    return status;
+    char key[FC_INPUT_ID_SIZE];
+    fc_status status = fc_picture_read(fc_param_table[id].name, *field, home, key, out, err);
+    if (status) return status;
+    *field = fc_arena_strdup(arena, key);
+    if (!*field) return fc_fail(err, FC_NOMEM, "out of memory");
+    return fc_request_set(request, fc_param_table[id].name, key, err);
 }
 
 /* ---- pictures ---- */
 
-static fc_status flatten(fc_pixels *p, fc_err *err)
+fc_status fc_picture_flatten(fc_pixels *p, fc_err *err)
 {
     fc_pixels flat = {0};
     if (p->channels == 3) return FC_OK;
@@ -97,7 +97,7 @@ static fc_status read_mask(fc_picture_input *in, const fc_pixels *given, fc_err 
     if (!status && own.data) source = &own;
     if (!status && !own.data) {
         status = fc_pixels_copy(&flat, given, err);
-        if (!status) status = flatten(&flat, err);
+        if (!status) status = fc_picture_flatten(&flat, err);
         source = &flat;
     }
     if (status != FC_OK) goto out;
@@ -132,7 +132,7 @@ fc_status fc_picture_input_open(fc_picture_input *in, const char *home, fc_reque
         status = mask_of_transparent(&in->mask, &in->picture, err);
     }
     if (status != FC_OK) goto out;
-    status = flatten(&in->picture, err);
+    status = fc_picture_flatten(&in->picture, err);
 out:
     fc_pixels_fini(&given);
     if (status) {

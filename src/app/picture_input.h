@@ -2,6 +2,7 @@
 #ifndef FC_APP_PICTURE_INPUT_H
 #define FC_APP_PICTURE_INPUT_H
 
+#include "app/common/inputs.h"
 #include "app/settings/config.h"
 #include "app/plan/work.h"
 #include "picture/mask.h"
@@ -12,6 +13,13 @@ typedef struct fc_picture_input {
     fc_task_input inputs[2];
     int32_t count;
 } fc_picture_input;
+
+/* Reads and decodes the picture that a field names: a kept one by its id, or a file ("-": standard input),
+ * which is kept from now on. key gets its id. */
+fc_status fc_picture_read(const char *field, const char *image, const char *home, char key[FC_INPUT_ID_SIZE],
+                          fc_pixels *picture, fc_err *err) FC_MUST_USE;
+/* Makes it RGB, transparent parts on white. */
+fc_status fc_picture_flatten(fc_pixels *p, fc_err *err) FC_MUST_USE;
 
 /* Reads what params->image and params->mask name: ids of kept pictures, or files ("-": standard input), which
  * are kept from now on and replaced by their ids in request and params. A mask of another size is brought to

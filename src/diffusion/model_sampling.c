@@ -150,6 +150,34 @@ float fc_model_sampling_sigma(const fc_model_sampling *ms, float timestep)
     return f32_exp(log_sigma);
 }
 
+/* The training timestep whose noise is nearest in log sigma. */
+static int nearest_timestep(const fc_model_sampling *ms, float sigma)
+{
+    int nearest = 0;
+    float log_sigma = f32_log(sigma), best = INFINITY;
+    for (int t = 0; t < FC_TRAIN_STEPS; t++) {
+        float alpha = ms->alphas_cumprod[t],
+              distance = fabsf(log_sigma - 0.5f * f32_log((1.0f - alpha) / alpha));
+        if (distance < best) best = distance, nearest = t;
+    }
+    return nearest;
+}
+
+float fc_model_sampling_progress(const fc_model_sampling *ms, float sigma)
+{
+    float t = ms->continuous ? (float)nearest_timestep(ms, sigma) : fc_model_sampling_timestep(ms, sigma);
+    return 1.0f - t / (float)(FC_TRAIN_STEPS - 1);
+}
+
+float fc_model_sampling_sigma_at(const fc_model_sampling *ms, double progress)
+{
+    if (progress <= 0) return INFINITY;
+    if (progress >= 1) return 0;
+    if (!ms->continuous) return fc_model_sampling_sigma(ms, (float)((1.0 - progress) * (FC_TRAIN_STEPS - 1)));
+    float low = f32_log(fc_model_sampling_sigma_min(ms)), high = f32_log(fc_model_sampling_sigma_max(ms));
+    return f32_exp((high - low) * (float)(1.0 - progress) + low);
+}
+
 void fc_model_sampling_input(const fc_model_sampling *ms, float sigma, const float *x, float *out,
                              size_t count)
 {

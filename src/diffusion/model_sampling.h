@@ -69,6 +69,12 @@ float fc_model_sampling_timestep(const fc_model_sampling *ms, float sigma);
 /* The inverse; between levels linear in log sigma. */
 float fc_model_sampling_sigma(const fc_model_sampling *ms, float timestep);
 
+/* How far a picture at this level has come, 0 to 1, by the training timestep of the same noise, also where
+ * levels are continuous. */
+float fc_model_sampling_progress(const fc_model_sampling *ms, float sigma);
+/* The level at which a picture has come so far; infinite at 0 and below, 0 at 1 and above. */
+float fc_model_sampling_sigma_at(const fc_model_sampling *ms, double progress);
+
 /* out = x * c_in(sigma): the network's input. All arrays [count]; out may be x. */
 void fc_model_sampling_input(const fc_model_sampling *ms, float sigma, const float *x, float *out,
                              size_t count);

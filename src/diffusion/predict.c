@@ -52,17 +52,49 @@ static void set_labels(fc_cx *cx, const fc_unet *unet, const fc_prompt_side *con
     fc_unet_set_label(cx, unet, all, n, cond);
 }
 
-/* One run of the network for n sides. */
-static void add_call(fc_predictor *p, const fc_prompt_side *const *sides, int32_t n, int32_t tokens,
-                     fc_arena *arena)
+/* What n sides tell a network, with either label. */
+static void set_cond(fc_cx *cx, const fc_unet *unet, fc_tensor context, const fc_prompt_side *const *sides,
+                     int32_t n, fc_arena *arena, fc_unet_cond cond[2])
 {
-    fc_unet_cond *cond = p->cond[p->calls];
-    int32_t width = fc_unet_layout_get(p->unet)->context_width;
-    fc_unet_set_context(p->cx, p->unet, upload_contexts(p->cx, sides, n, tokens, width, arena), &cond[0]);
+    fc_unet_set_context(cx, unet, context, &cond[0]);
     cond[1] = cond[0];
-    set_labels(p->cx, p->unet, sides, n, false, arena, &cond[0]);
-    set_labels(p->cx, p->unet, sides, n, true, arena, &cond[1]);
-    p->batch[p->calls++] = n;
+    set_labels(cx, unet, sides, n, false, arena, &cond[0]);
+    set_labels(cx, unet, sides, n, true, arena, &cond[1]);
+}
+
+static fc_unet_cond *control_cond(const fc_predictor *p, int32_t call, int32_t control)
+{
+    return p->control_cond + ((size_t)call * (size_t)p->control_count + (size_t)control) * 2;
+}
+
+/* One run of the network for n sides; side: the first one's number. */
+static void add_call(fc_predictor *p, const fc_prompt_side *const *sides, int32_t side, int32_t n,
+                     int32_t tokens, fc_arena *arena)
+{
+    int32_t width = fc_unet_layout_get(p->unet)->context_width, call = p->calls++;
+    fc_tensor context = upload_contexts(p->cx, sides, n, tokens, width, arena);
+    set_cond(p->cx, p->unet, context, sides, n, arena, p->cond[call]);
+    for (int32_t i = 0; i < p->control_count; i++)
+        set_cond(p->cx, fc_controlnet_encoder(p->controls[i].net), context, sides, n, arena,
+                 control_cond(p, call, i));
+    p->batch[call] = n;
+    p->side[call] = side;
+}
+
+static fc_status take_extra(fc_predictor *p, const fc_predictor_extra *extra, fc_arena *arena, fc_err *err)
+{
+    if (extra) {
+        p->fixed = extra->fixed;
+        p->extra = extra->unet;
+        p->controls = extra->controls;
+        p->control_count = extra->control_count;
+    }
+    if (p->inputs > p->channels && !p->fixed)
+        return fc_fail(err, FC_ARG, "this model needs a picture and a mask: it is made for inpainting");
+    if (!p->control_count) return FC_OK;
+    p->control_cond =
+        fc_arena_array(arena, (size_t)(FC_PREDICT_CALLS * 2 * p->control_count), sizeof *p->control_cond);
+    return p->control_cond ? FC_OK : fc_fail(err, arena->status, "not enough memory for control networks");
 }
 
 fc_status fc_predictor_init(fc_predictor *p, fc_cx *cx, const fc_unet *unet, int32_t h, int32_t w,
@@ -77,12 +109,8 @@ fc_status fc_predictor_init(fc_predictor *p, fc_cx *cx, const fc_unet *unet, int
                        "a UNet of %d channels in and %d out; 4 or 9 in and 4 out are wanted",
                        (int)l->in_channels, (int)l->out_channels);
     p->guided = negative != NULL;
-    if (extra) {
-        p->fixed = extra->fixed;
-        p->extra = extra->unet;
-    }
-    if (p->inputs > p->channels && !p->fixed)
-        return fc_fail(err, FC_ARG, "this model needs a picture and a mask: it is made for inpainting");
+    fc_status status = take_extra(p, extra, arena, err);
+    if (status) return status;
     size_t pixels = 2 * (size_t)h * (size_t)w;
     p->input = fc_arena_array(arena, pixels * (size_t)p->inputs, sizeof(float));
     p->output = fc_arena_array(arena, pixels * (size_t)p->channels, sizeof(float));
@@ -90,16 +118,16 @@ fc_status fc_predictor_init(fc_predictor *p, fc_cx *cx, const fc_unet *unet, int
         return fc_fail(err, arena->status, "not enough memory for the picture's latent");
     fc_mark m = fc_enter(cx, NULL); /* its memory stays */
     if (!negative) {
-        add_call(p, &positive, 1, positive->tokens, arena);
+        add_call(p, &positive, 1, 1, positive->tokens, arena);
     } else {
         int32_t a = positive->tokens, b = negative->tokens, shorter = a < b ? a : b;
         int32_t common = a / gcd(a, b) * b;
         bool joint = common / shorter <= MAX_REPEAT;
         if (joint && !(extra && extra->apart)) {
-            add_call(p, (const fc_prompt_side *[]){negative, positive}, 2, common, arena);
+            add_call(p, (const fc_prompt_side *[]){negative, positive}, 0, 2, common, arena);
         } else {
-            add_call(p, &positive, 1, joint ? common : a, arena);
-            add_call(p, &negative, 1, joint ? common : b, arena);
+            add_call(p, &positive, 1, 1, joint ? common : a, arena);
+            add_call(p, &negative, 0, 1, joint ? common : b, arena);
         }
     }
     size_t top = cx->top;
@@ -121,6 +149,21 @@ static void to_planes(const float *pixels, float *planes, size_t plane, size_t c
         for (size_t i = 0; i < plane; i++) planes[c * plane + i] = pixels[i * channels + c];
 }
 
+/* What the control networks that are on add to the UNet's blocks; false: none is on. */
+static bool run_controls(fc_predictor *p, int32_t call, fc_tensor x, const float *timesteps, bool later,
+                         fc_tensor residual[FC_UNET_MAX_BLOCKS])
+{
+    bool any = false;
+    for (int32_t i = 0; i < p->control_count; i++) {
+        const fc_predictor_control *c = &p->controls[i];
+        if (!c->on) continue;
+        const fc_control_run run = {c->hint, &control_cond(p, call, i)[later], c->weight, c->softness};
+        fc_controlnet_run(p->cx, c->net, &run, x, timesteps, residual);
+        any = true;
+    }
+    return any;
+}
+
 /* Runs call number `call` on p->input into p->output. */
 static void run_call(fc_predictor *p, int32_t call, float timestep, bool later)
 {
@@ -128,7 +171,11 @@ static void run_call(fc_predictor *p, int32_t call, float timestep, bool later)
     const float timesteps[2] = {timestep, timestep};
     fc_mark m = fc_enter(p->cx, NULL);
     fc_tensor x = fc_upload(p->cx, FC_F32, p->input, n, p->h, p->w, p->inputs);
-    fc_tensor y = fc_unet_forward(p->cx, p->unet, x, timesteps, &p->cond[call][later], p->extra);
+    fc_tensor residual[FC_UNET_MAX_BLOCKS] = {0};
+    fc_unet_extra extra = p->extra ? *p->extra : (fc_unet_extra){0};
+    extra.side = p->side[call];
+    if (run_controls(p, call, x, timesteps, later, residual)) extra.residual = residual;
+    fc_tensor y = fc_unet_forward(p->cx, p->unet, x, timesteps, &p->cond[call][later], &extra);
     fc_download(p->cx, y, p->output);
     fc_leave(p->cx, m);
 }

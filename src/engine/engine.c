@@ -112,7 +112,8 @@ void fc_engine_close(fc_engine *e)
 {
     if (!e) return;
     fc_engine_drop_loras(e);
-    for (int i = 0; i < FC_ROLE_COUNT; i++) fc_model_close(e->model[i]);
+    for (int i = FC_ROLE_COUNT - 1; i >= 0; i--) fc_model_close(e->model[i]);
+    fc_image_tokens_fini(&e->image_tokens);
     fc_difference_close(e->difference);
     fc_embedding_set_fini(&e->embeddings);
     fc_text_cache_fini(&e->texts);
@@ -128,25 +129,48 @@ void fc_engine_close(fc_engine *e)
 
 /* ---- models ---- */
 
+static const char *phase_of(fc_model_role role)
+{
+    static const char *const phases[] = {"Loading the model",
+                                         "Loading the refiner",
+                                         "Loading the VAE",
+                                         "Loading the preview decoder",
+                                         "Loading the text encoders",
+                                         "Loading the upscaler",
+                                         "Loading the inpainting engine",
+                                         "Loading the vision encoder",
+                                         "Loading the image prompt adapter"};
+    return role >= FC_ROLE_ADAPTER   ? "Loading the image prompt adapter"
+           : role >= FC_ROLE_CONTROL ? "Loading the control network"
+                                     : phases[role];
+}
+
+/* Whether the loaded model is what opening path would give, beside this base. */
+static bool stays(const fc_engine *e, fc_model_role role, const char *path, const fc_model *base)
+{
+    const fc_model *m = e->model[role];
+    return m && fc_model_is(m, path) && (!fc_model_role_guides(role) || base == e->model[FC_ROLE_BASE]);
+}
+
+static fc_status open_one(fc_engine *e, fc_model_role role, const char *path, fc_model *base,
+                          const fc_hooks *hooks, fc_model **out, fc_err *err)
+{
+    fc_emit_phase(hooks, phase_of(role));
+    fc_status status = fc_model_open(out, role, path, e->backend, e->dev, err);
+    return status || !fc_model_role_guides(role) ? status : fc_model_bind_to(*out, base, err);
+}
+
 /* Opens what is new of the choice into fresh[]; fresh[i] == model[i] where the loaded one stays. */
 static fc_status open_missing(fc_engine *e, const char *paths[FC_ROLE_COUNT], const fc_model_choice *choice,
                               const fc_hooks *hooks, fc_model *fresh[FC_ROLE_COUNT], fc_err *err)
 {
-    static const char *const phases[FC_ROLE_COUNT] = {"Loading the model",
-                                                      "Loading the refiner",
-                                                      "Loading the VAE",
-                                                      "Loading the preview decoder",
-                                                      "Loading the text encoders",
-                                                      "Loading the upscaler",
-                                                      "Loading the inpainting engine"};
     for (int role = 0; role < FC_ROLE_COUNT; role++) {
         if (!paths[role]) continue;
-        if (e->model[role] && fc_model_is(e->model[role], paths[role])) {
+        if (stays(e, (fc_model_role)role, paths[role], fresh[FC_ROLE_BASE])) {
             fresh[role] = e->model[role];
         } else {
-            fc_emit_phase(hooks, phases[role]);
             fc_status status =
-                fc_model_open(&fresh[role], (fc_model_role)role, paths[role], e->backend, e->dev, err);
+                open_one(e, (fc_model_role)role, paths[role], fresh[FC_ROLE_BASE], hooks, &fresh[role], err);
             if (status) return status;
         }
         if (role != FC_ROLE_BASE) continue;
@@ -189,14 +213,20 @@ fc_status fc_engine_load(fc_engine *e, const fc_model_choice *choice, const fc_h
                                         choice->vae,
                                         choice->preview_decoder,
                                         [FC_ROLE_UPSCALER] = choice->upscaler,
-                                        [FC_ROLE_INPAINT_HEAD] = choice->inpaint_head};
+                                        [FC_ROLE_INPAINT_HEAD] = choice->inpaint_head,
+                                        [FC_ROLE_VISION] = choice->vision,
+                                        [FC_ROLE_IMAGE_NEGATIVE] = choice->image_negative};
+    for (int i = 0; i < FC_TASK_NETWORKS && choice->base; i++) {
+        paths[FC_ROLE_CONTROL + i] = choice->controls[i];
+        paths[FC_ROLE_ADAPTER + i] = choice->adapters[i];
+    }
     fc_model *fresh[FC_ROLE_COUNT] = {0};
     if (!choice->base && !choice->upscaler) return fc_fail(err, FC_ARG, "no model was chosen");
     fc_status status = set_difference(e, choice->inpaint_patch, hooks, err);
     if (status) return status;
     status = open_missing(e, paths, choice, hooks, fresh, err);
     if (!status) fc_engine_drop_loras(e);
-    for (int role = 0; role < FC_ROLE_COUNT; role++) {
+    for (int role = FC_ROLE_COUNT - 1; role >= 0; role--) { /* the base after what is bound to it */
         fc_model *unwanted = status ? fresh[role] : e->model[role];
         if (fresh[role] != e->model[role]) fc_model_close(unwanted);
         if (!status) e->model[role] = fresh[role];

@@ -2,10 +2,14 @@
 #ifndef FC_ENGINE_ENGINE_IMPL_H
 #define FC_ENGINE_ENGINE_IMPL_H
 
+#include "base/sha256.h"
+#include "diffusion/predict.h"
 #include "diffusion/recipe.h"
 #include "engine/embeddings.h"
 #include "engine/engine.h"
 #include "diffusion/rng.h"
+#include "diffusion/model_sampling.h"
+#include "engine/image_tokens.h"
 #include "engine/model_file.h"
 #include "engine/text_cache.h"
 #include "nn/difference.h"
@@ -35,6 +39,8 @@ struct fc_engine {
     uint64_t difference_key;   /* of its file */
     fc_embedding_set embeddings;
     fc_text_cache texts;
+    fc_image_tokens image_tokens;
+    uint64_t guide_values;             /* weights that control networks at work have beside the base's own */
     fc_profile *profile;               /* NULL: off */
     double preview_time, preview_cost; /* seconds: when the last preview was done, how long it took */
     float *preview_pixels;             /* in the arena of the picture in work */
@@ -112,6 +118,30 @@ fc_status fc_engine_conditions(fc_engine *e, const fc_task *task, const fc_recip
 /* sample.c: the latent of a task, divided by the scale factor, in the arena. */
 fc_status fc_engine_sample(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_arena *arena,
                            float **latent, fc_err *err) FC_MUST_USE;
+
+/* guides.c: what a run's guiding pictures became. Tensors lie on the stack of the context that they were
+ * placed on; the rest in the arena. */
+typedef struct fc_guides {
+    int32_t control_count, picture_count;
+    fc_predictor_control control[FC_TASK_GUIDES];
+    const uint8_t *drawing[FC_TASK_GUIDES]; /* [8h][8w][3] */
+    float last_sigma[FC_TASK_GUIDES];       /* a control network acts down to it */
+    fc_unet_picture picture[FC_TASK_GUIDES], active[FC_TASK_GUIDES];
+    fc_tensor kv[FC_TASK_GUIDES][FC_UNET_MAX_CROSS];
+    const float *tokens[FC_TASK_GUIDES]; /* [negative, positive][tokens][width] */
+    fc_model *adapter[FC_TASK_GUIDES];
+    double stop[FC_TASK_GUIDES];
+} fc_guides;
+/* Makes drawings and tokens. NULL: the task has no guides. Nothing lies on the stack. */
+fc_status fc_engine_guides_open(fc_engine *e, const fc_task *task, const fc_model_sampling *sampling,
+                                fc_arena *arena, fc_guides **out, fc_err *err) FC_MUST_USE;
+/* Hints, keys and values on cx's stack; cx is the engine's, or dry. h, w: of the latent. Another model than
+ * the base may be resident afterwards. */
+void fc_engine_guides_place(fc_engine *e, fc_cx *cx, fc_guides *g, int32_t h, int32_t w);
+/* Those that act at this level of noise; extra gets the pictures. */
+void fc_guides_at(fc_guides *g, const fc_model_sampling *sampling, float sigma, fc_unet_extra *extra);
+/* All of them, for measuring. */
+void fc_guides_all(fc_guides *g, fc_unet_extra *extra);
 
 /* encode.c */
 typedef struct fc_encode_opts {

@@ -78,12 +78,30 @@ static fc_status bind_base(fc_model *m, fc_err *err)
     return status;
 }
 
+static fc_model_use use_of(fc_model_role role)
+{
+    static const fc_model_use uses[] = {FC_USE_BASE,         FC_USE_REFINER, FC_USE_VAE,
+                                        FC_USE_PREVIEW,      FC_USE_TEXT,    FC_USE_UPSCALER,
+                                        FC_USE_INPAINT_HEAD, FC_USE_VISION,  FC_USE_IMAGE_NEGATIVE};
+    return role >= FC_ROLE_ADAPTER ? FC_USE_ADAPTER : role >= FC_ROLE_CONTROL ? FC_USE_CONTROL : uses[role];
+}
+
+bool fc_model_role_guides(fc_model_role role)
+{
+    return role >= FC_ROLE_CONTROL;
+}
+
+fc_status fc_model_bind_to(fc_model *m, fc_model *base, fc_err *err)
+{
+    fc_status status = m->role >= FC_ROLE_ADAPTER
+                           ? fc_ip_adapter_open(&m->adapter, m->weights, fc_unet_layout_get(base->unet), err)
+                           : fc_controlnet_open(&m->control, m->weights, base->weights, base->unet, err);
+    return status ? fc_fail_prefix(err, "%s", m->path) : FC_OK;
+}
+
 static fc_status bind(fc_model *m, fc_err *err)
 {
-    static const fc_model_use uses[FC_ROLE_COUNT] = {FC_USE_BASE,        FC_USE_REFINER, FC_USE_VAE,
-                                                     FC_USE_PREVIEW,     FC_USE_TEXT,    FC_USE_UPSCALER,
-                                                     FC_USE_INPAINT_HEAD};
-    fc_status status = fc_model_require(m->weights, uses[m->role], &m->info, err);
+    fc_status status = fc_model_require(m->weights, use_of(m->role), &m->info, err);
     if (status != FC_OK) return status;
     status = read_vocabulary(m, err);
     if (status) return status;
@@ -102,8 +120,12 @@ static fc_status bind(fc_model *m, fc_err *err)
         return fc_inpaint_head_open(&m->head, m->weights, err);
     case FC_ROLE_VAE:
         return bind_vae(m, err);
-    default:
+    case FC_ROLE_VISION:
+        return fc_clip_vision_open(&m->vision, m->weights, err);
+    case FC_ROLE_PREVIEW:
         return fc_taesd_open(&m->taesd, m->weights, err);
+    default:
+        return FC_OK; /* bound when it is used */
     }
 }
 
@@ -147,6 +169,9 @@ void fc_model_close(fc_model *m)
     fc_taesd_close(m->taesd);
     fc_esrgan_close(m->esrgan);
     fc_inpaint_head_close(m->head);
+    fc_clip_vision_close(m->vision);
+    fc_controlnet_close(m->control);
+    fc_ip_adapter_close(m->adapter);
     fc_clip_vocab_fini(&m->own_vocab);
     fc_packcache_fini(&m->packs);
     fc_weights_close(m->weights);

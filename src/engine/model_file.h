@@ -2,10 +2,14 @@
 #ifndef FC_ENGINE_MODEL_FILE_H
 #define FC_ENGINE_MODEL_FILE_H
 
+#include "engine/task.h"
 #include "model/clip.h"
+#include "model/clip_vision.h"
+#include "model/controlnet.h"
 #include "model/detect.h"
 #include "model/esrgan.h"
 #include "model/inpaint_head.h"
+#include "model/ip_adapter.h"
 #include "model/taesd.h"
 #include "model/unet.h"
 #include "model/vae.h"
@@ -23,7 +27,11 @@ typedef enum fc_model_role {
     FC_ROLE_TEXT, /* lends its text encoders to a base that has none */
     FC_ROLE_UPSCALER,
     FC_ROLE_INPAINT_HEAD,
-    FC_ROLE_COUNT
+    FC_ROLE_VISION,
+    FC_ROLE_IMAGE_NEGATIVE,
+    FC_ROLE_CONTROL, /* and so many that follow: */
+    FC_ROLE_ADAPTER = FC_ROLE_CONTROL + FC_TASK_NETWORKS,
+    FC_ROLE_COUNT = FC_ROLE_ADAPTER + FC_TASK_NETWORKS
 } fc_model_role;
 
 typedef struct fc_model {
@@ -43,12 +51,19 @@ typedef struct fc_model {
     fc_taesd *taesd;
     fc_esrgan *esrgan;
     fc_inpaint_head *head;
+    fc_clip_vision *vision;
+    fc_controlnet *control; /* bound to the base, as the adapter */
+    fc_ip_adapter *adapter;
     bool encodes; /* the VAE has its encoder */
 } fc_model;
 
 /* Opens the file and binds what the role needs; a file of another kind is refused with what it looks like. */
 fc_status fc_model_open(fc_model **out, fc_model_role role, const char *path, const fc_backend *backend,
                         fc_dev *dev, fc_err *err) FC_MUST_USE;
+/* Whether such a file holds a part of another model's network, to which fc_model_bind_to binds it. */
+bool fc_model_role_guides(fc_model_role role);
+/* base must stay as long as m. */
+fc_status fc_model_bind_to(fc_model *m, fc_model *base, fc_err *err) FC_MUST_USE;
 void fc_model_close(fc_model *m); /* NULL is fine */
 /* Whether m is what opening path would give. */
 bool fc_model_is(const fc_model *m, const char *path);

@@ -81,11 +81,19 @@ static void share_with_host(fc_engine *e, fc_model *m, uint64_t need, uint64_t r
            m->packs.int8 ? ", the UNet's in 8 bits" : "");
 }
 
+/* Control networks at work lie beside the base's weights. */
+static uint64_t packed_estimate(const fc_engine *e, const fc_model *m, fc_dtype act)
+{
+    uint64_t size = m->packs.int8 ? 1 : fc_dtype_size(act);
+    uint64_t guides = m == e->model[FC_ROLE_BASE] ? e->guide_values * size : 0;
+    return fc_model_packed_estimate(m, act) + guides;
+}
+
 void fc_engine_make_resident(fc_engine *e, fc_model *m, fc_dtype act)
 {
     /* 8 bits for lack of memory are thought over whenever nothing is prepared. */
     if (m->packs.resident + m->packs.host == 0) m->packs.int8 = e->int8;
-    uint64_t others = 0, need = fc_model_packed_estimate(m, act);
+    uint64_t others = 0, need = packed_estimate(e, m, act);
     for (int i = 0; i < FC_ROLE_COUNT; i++)
         if (e->model[i] && e->model[i] != m) others += e->model[i]->packs.resident;
     if (others > e->budget || need > e->budget - others) {
@@ -143,7 +151,7 @@ fc_status fc_engine_reserve(fc_engine *e, void (*run)(fc_cx *dry, void *user), v
 /* Half of a step's memory is worth more than its speed where weights have to wait for room. */
 bool fc_engine_saves_memory(const fc_engine *e, const fc_model *m)
 {
-    return e->small || (e->backend->stage && fc_model_packed_estimate(m, e->act) > m->packs.budget);
+    return e->small || (e->backend->stage && packed_estimate(e, m, e->act) > m->packs.budget);
 }
 
 void fc_engine_evict_encoders(fc_engine *e)

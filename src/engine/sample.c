@@ -29,6 +29,7 @@ typedef struct run {
     fc_predictor_extra extra; /* what the picture's first part adds to the network */
     fc_unet_extra unet_extra;
     fc_freeu freeu;
+    fc_guides *guides;  /* NULL: none, or not any more */
     bool engine_on;     /* the inpainting engine's weights are merged */
     const float *seen;  /* [4][h][w], model scale: what its head looks at; NULL: nothing */
     const float *start; /* model scale; NULL: none */
@@ -43,7 +44,7 @@ typedef struct run {
 
 /* What a step with this model and these texts takes of the stack, and a preview beside it. */
 struct step_shape {
-    const run *r;
+    run *r;
     const fc_unet *unet;
     const fc_prompt_side *positive, *negative;
 };
@@ -58,7 +59,7 @@ static fc_tensor look(fc_cx *cx, const run *r)
 static void step_dry(fc_cx *dry, void *user)
 {
     const struct step_shape *d = user;
-    const run *r = d->r;
+    run *r = d->r;
     const fc_model *preview = r->engine->model[FC_ROLE_PREVIEW];
     fc_arena arena;
     fc_predictor p;
@@ -66,6 +67,8 @@ static void step_dry(fc_cx *dry, void *user)
     fc_mark m = fc_enter(dry, NULL);
     fc_unet_extra adds = {.freeu = r->unet_extra.freeu};
     if (r->seen) adds.first = look(dry, r);
+    if (r->guides) fc_engine_guides_place(r->engine, dry, r->guides, r->h, r->w);
+    if (r->guides) fc_guides_all(r->guides, &adds);
     fc_predictor_extra extra = r->extra;
     extra.unet = &adds;
     uint8_t *rgb = fc_arena_array(&arena, r->count, 4 * 3);
@@ -107,19 +110,30 @@ static fc_status take_over(run *r, fc_model_role role, fc_err *err)
     if (r->seen) {
         fc_engine_make_resident(e, e->model[FC_ROLE_INPAINT_HEAD], e->act);
         r->unet_extra.first = look(&e->cx, r);
-        fc_engine_make_resident(e, e->model[role], e->act);
     }
+    fc_engine_make_resident(e, e->model[role], e->act);
+    if (r->guides) fc_engine_guides_place(e, &e->cx, r->guides, r->h, r->w);
+    fc_engine_make_resident(e, e->model[role], e->act);
     return fc_predictor_init(&r->predictor, &e->cx, e->model[role]->unet, r->h, r->w, &sides[0],
                              guided ? &sides[1] : NULL, &r->extra, r->arena, err);
 }
 
+static void end_controls(run *r)
+{
+    r->extra.controls = NULL;
+    r->extra.control_count = r->predictor.control_count = 0;
+    r->engine->guide_values = 0;
+}
+
 /* What the first part of a run has and the part behind the refiner's turn has not: the inpainting engine,
- * FreeU. With the engine the base takes its own place, as it was made. */
+ * FreeU, guiding pictures. With the engine the base takes its own place, as it was made. */
 static fc_status swap(run *r, fc_err *err)
 {
     fc_engine *e = r->engine;
     bool refiner = e->model[FC_ROLE_REFINER] != NULL;
     r->unet_extra = (fc_unet_extra){0};
+    r->guides = NULL;
+    end_controls(r);
     r->seen = NULL;
     if (r->engine_on) fc_difference_take_off(e->difference, e->model[FC_ROLE_BASE]->weights);
     r->engine_on = false;
@@ -141,6 +155,7 @@ static fc_status denoise(void *user, const float *x, float sigma, float *denoise
     float timestep = fc_model_sampling_timestep(ms, sigma);
     bool later = !fc_adm_emphasised(r->recipe, r->task->adm_end, timestep);
     fc_model_sampling_input(ms, sigma, x, r->scaled, r->count);
+    if (r->guides) fc_guides_at(r->guides, ms, sigma, &r->unet_extra);
     fc_status status =
         fc_predictor_eval(&r->predictor, r->scaled, timestep, later, r->positive, r->negative, err);
     if (status) return status;
@@ -304,6 +319,17 @@ static fc_status start_inpaint_engine(run *r, fc_err *err)
     return fc_cx_status(&e->cx, err);
 }
 
+static fc_status open_guides(run *r, fc_err *err)
+{
+    if (r->task->guides && r->task->guides->control_count + r->task->guides->picture_count > 0)
+        fc_emit_phase(r->hooks, FC_PHASE_READING);
+    fc_status status = fc_engine_guides_open(r->engine, r->task, &r->sampling, r->arena, &r->guides, err);
+    if (status || !r->guides) return status;
+    r->extra.controls = r->guides->control;
+    r->extra.control_count = r->guides->control_count;
+    return FC_OK;
+}
+
 static fc_status prepare_extra(run *r, const fc_sampler *sampler, fc_err *err)
 {
     const fc_freeu_numbers *f = r->task->freeu;
@@ -319,7 +345,7 @@ static fc_status prepare_extra(run *r, const fc_sampler *sampler, fc_err *err)
     if (reads_mask) status = prepare_fixed(r, err);
     if (status != FC_OK) return status;
     if (!reads_mask && start->mask && start->masked) status = start_inpaint_engine(r, err);
-    return status;
+    return status ? status : open_guides(r, err);
 }
 
 /* ---- the run ---- */
@@ -360,6 +386,7 @@ static fc_status sample_in_turn(run *r, fc_sample_job job, float *out, fc_err *e
         status = swap(r, err);
         if (status) return status;
     }
+    end_controls(r); /* in the reference the second sampler has none, even when the base goes on itself */
     r->step_base = cut;
     job.sigmas += cut;
     job.sigma_count = count - cut;
@@ -423,7 +450,9 @@ fc_status fc_engine_sample(fc_engine *e, const fc_task *task, const fc_hooks *ho
     *latent = fc_arena_array(arena, r->count, sizeof(float));
     if (!*latent) return fc_fail(err, FC_NOMEM, "out of memory");
     r->bottom = fc_enter(&e->cx, NULL);
+    e->guide_values = 0;
     fc_status status = sample(r, *latent, err);
+    e->guide_values = 0;
     if (r->engine_on) fc_difference_take_off(e->difference, e->model[FC_ROLE_BASE]->weights);
     fc_leave(&e->cx, r->bottom);
     return status;

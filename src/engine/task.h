@@ -26,6 +26,9 @@ typedef struct fc_embedding_choice {
     bool bundled; /* the file is a LoRA that brings it along */
 } fc_embedding_choice;
 
+/* Most networks of a kind that guide one picture, and most pictures that they are given. */
+enum { FC_TASK_NETWORKS = 4, FC_TASK_GUIDES = 8 };
+
 /* The files a job needs. Paths are borrowed for the call. */
 typedef struct fc_model_choice {
     const char *base;
@@ -40,7 +43,11 @@ typedef struct fc_model_choice {
     const char *upscaler; /* of the ESRGAN family; NULL: pictures are enlarged by interpolation. base may be
                            * NULL for a task that only enlarges */
     const char *inpaint_head, *inpaint_patch; /* the inpainting engine's two files; NULL: none */
-    const fc_lora_choice *loras;              /* in merge order; offered to base and refiner */
+    const char *controls[FC_TASK_NETWORKS];   /* Control-LoRAs and ControlNets; NULL: none */
+    const char *adapters[FC_TASK_NETWORKS];   /* IP-Adapters; NULL: none */
+    const char *vision;                       /* the CLIP vision encoder that adapters look through */
+    const char *image_negative;  /* what image prompts are to the negative prompt; NULL: a grey picture */
+    const fc_lora_choice *loras; /* in merge order; offered to base and refiner */
     int32_t lora_count;
     const fc_embedding_choice *embeddings; /* those that the prompts name */
     int32_t embedding_count;
@@ -106,6 +113,41 @@ typedef struct fc_image_work {
     uint64_t encoding_seed; /* of those samples */
 } fc_image_work;
 
+/* ---- pictures that guide ---- */
+
+/* How a picture becomes what a control network reads. */
+typedef enum fc_drawing {
+    FC_DRAWING_READY, /* it is such a drawing */
+    FC_DRAWING_CANNY, /* edges (PyraCanny) */
+    FC_DRAWING_CPDS   /* contrast-preserving depth-like grey */
+} fc_drawing;
+
+/* A picture whose structure is kept. It is brought to the size of the painting, what is over is cut off. */
+typedef struct fc_task_control {
+    int32_t network; /* of fc_model_choice.controls */
+    fc_drawing drawing;
+    const uint8_t *rgb; /* [height][width][3], borrowed */
+    int32_t width, height;
+    double weight; /* 0: left out */
+    double stop;   /* 0 to 1: the part of the noise levels after which it ends; 0: left out, 1: to the end */
+} fc_task_control;
+
+/* An image prompt. It is stretched to what the vision encoder reads. */
+typedef struct fc_task_picture {
+    int32_t adapter; /* of fc_model_choice.adapters */
+    const uint8_t *rgb;
+    int32_t width, height;
+    double weight, stop;
+} fc_task_picture;
+
+typedef struct fc_task_guides {
+    fc_task_control controls[FC_TASK_GUIDES];
+    fc_task_picture pictures[FC_TASK_GUIDES];
+    int32_t control_count, picture_count;
+    double softness;              /* of controls: see fc_control_run */
+    double canny_low, canny_high; /* thresholds of FC_DRAWING_CANNY */
+} fc_task_guides;
+
 /* FreeU: see model/freeu.h; all 1: off. */
 typedef struct fc_freeu_numbers {
     double b1, b2, s1, s2;
@@ -125,6 +167,7 @@ typedef struct fc_task {
     fc_image_work work;
     const fc_task_input *inputs;
     int32_t input_count;
+    const fc_task_guides *guides;  /* NULL: none */
     const fc_freeu_numbers *freeu; /* NULL: off */
     int32_t image, images;         /* for events: 1-based place in the job */
     int32_t steps_before,

@@ -146,6 +146,16 @@ const fc_unet *fc_controlnet_encoder(const fc_controlnet *c)
     return c->encoder;
 }
 
+uint64_t fc_controlnet_values(const fc_controlnet *c)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < fc_weights_count(c->weights); i++) {
+        const fc_weight *w = fc_weights_at(c->weights, i);
+        if (w->used) sum += (uint64_t)fc_weight_rows(w) * (uint64_t)fc_weight_cols(w);
+    }
+    return sum;
+}
+
 /* ---- running ---- */
 
 static fc_tensor upload_drawing(fc_cx *cx, const uint8_t *rgb, int32_t h, int32_t w)

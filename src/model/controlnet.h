@@ -22,6 +22,9 @@ void fc_controlnet_close(fc_controlnet *c); /* NULL is fine */
  * weights. */
 const fc_unet *fc_controlnet_encoder(const fc_controlnet *c);
 
+/* How many weights it has that are not the base's own. */
+uint64_t fc_controlnet_values(const fc_controlnet *c);
+
 /* rgb: host [8h][8w][3], the drawing; h, w: the latent's size -> [1,h,w,channels], the same for all steps */
 fc_tensor fc_controlnet_hint(fc_cx *cx, const fc_controlnet *c, const uint8_t *rgb, int32_t h, int32_t w);
 

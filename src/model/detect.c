@@ -73,7 +73,9 @@ static const struct rule rules[] = {
     {FC_MODEL_TEXT_ENCODER, EXACT, "text_model.embeddings.token_embedding.weight", ANY},
     {FC_MODEL_TEXT_ENCODER, PREFIX, "transformer.resblocks.0.", ANY},
     {FC_MODEL_TEXT_ENCODER, PREFIX, "encoder.block.0.layer.0.SelfAttention.", ANY},
-    {FC_MODEL_TEXT_ENCODER, EXACT, "vision_model.embeddings.patch_embedding.weight", ANY},
+    {FC_MODEL_CLIP_VISION, EXACT, "vision_model.embeddings.patch_embedding.weight", ANY},
+    {FC_MODEL_GPT2, EXACT, "transformer.wte.weight", ANY},
+    {FC_MODEL_GPT2, EXACT, "wte.weight", ANY},
     {FC_MODEL_EMBEDDING, EXACT, "clip_l", ANY},
     {FC_MODEL_EMBEDDING, EXACT, "clip_g", ANY},
     {FC_MODEL_EMBEDDING, EXACT, "emb_params", ANY},
@@ -81,6 +83,7 @@ static const struct rule rules[] = {
     {FC_MODEL_UPSCALER, EXACT, "conv_first.weight", ANY},
     {FC_MODEL_UPSCALER, PREFIX, "model.1.sub.0.", ANY},
     {FC_MODEL_INPAINT_HEAD, EXACT, "head", 1, 5},
+    {FC_MODEL_IMAGE_NEGATIVE, EXACT, "data", 0, 1},
     {FC_MODEL_INPAINT_PATCH, SUFFIX, "input_blocks.0.0.weight.0", ANY},
 };
 
@@ -132,9 +135,18 @@ static const struct {
                        "put it into the folder of LoRAs and choose it there"},
     [FC_MODEL_EMBEDDING] = {"a textual inversion", "textual inversion",
                             "put it into the folder of embeddings and write embedding:NAME in the prompt"},
-    [FC_MODEL_CONTROLNET] = {"a ControlNet", "ControlNet", "choose an SDXL checkpoint here"},
-    [FC_MODEL_CONTROL_LORA] = {"a Control-LoRA", "Control-LoRA", "choose an SDXL checkpoint here"},
-    [FC_MODEL_IP_ADAPTER] = {"an IP-Adapter", "IP-Adapter", "choose an SDXL checkpoint here"},
+    [FC_MODEL_CONTROLNET] = {"a ControlNet", "ControlNet",
+                             "put it into the folder controlnet, where structure guides look for it"},
+    [FC_MODEL_CONTROL_LORA] = {"a Control-LoRA", "Control-LoRA",
+                               "put it into the folder controlnet, where structure guides look for it"},
+    [FC_MODEL_IP_ADAPTER] = {"an IP-Adapter", "IP-Adapter",
+                             "put it into the folder controlnet, where image prompts look for it"},
+    [FC_MODEL_CLIP_VISION] = {"an image encoder (CLIP vision)", "CLIP vision encoder",
+                              "put it into the folder clip_vision, where image prompts look for it"},
+    [FC_MODEL_IMAGE_NEGATIVE] = {"the negative side of image prompts", "image prompts' negative side",
+                                 "leave it in the folder controlnet, where image prompts look for it"},
+    [FC_MODEL_GPT2] = {"a language model (GPT-2)", "GPT-2",
+                       "put it into the folder prompt_expansion/fooocus_expansion"},
     [FC_MODEL_VAE] = {"a VAE alone", "VAE", "choose it as the VAE, beside an SDXL base model"},
     [FC_MODEL_VAE_16] = {"the VAE of a Flux or Stable Diffusion 3 model", "VAE with 16 channels",
                          "choose an SDXL VAE, or none: checkpoints have their own"},
@@ -281,6 +293,11 @@ fc_status fc_model_require(fc_weights *w, fc_model_use use, fc_model_info *info,
         [FC_USE_TEXT] = {FC_MODEL_SDXL_BASE, "an SDXL base model with text encoders"},
         [FC_USE_UPSCALER] = {FC_MODEL_UPSCALER, "an upscaler"},
         [FC_USE_INPAINT_HEAD] = {FC_MODEL_INPAINT_HEAD, "the head of the inpainting engine"},
+        [FC_USE_VISION] = {FC_MODEL_CLIP_VISION, "a CLIP vision encoder (ViT-H)"},
+        [FC_USE_IMAGE_NEGATIVE] = {FC_MODEL_IMAGE_NEGATIVE, "the negative side of image prompts"},
+        [FC_USE_CONTROL] = {FC_MODEL_CONTROL_LORA, "a Control-LoRA or a ControlNet for SDXL"},
+        [FC_USE_ADAPTER] = {FC_MODEL_IP_ADAPTER, "an IP-Adapter"},
+        [FC_USE_GPT2] = {FC_MODEL_GPT2, "a GPT-2"},
     };
     fc_model_describe(w, info);
     bool vae_inside = use == FC_USE_VAE && info->kind == FC_MODEL_SDXL_BASE && info->vae > 0;
@@ -288,7 +305,8 @@ fc_status fc_model_require(fc_weights *w, fc_model_use use, fc_model_info *info,
     bool samples = use == FC_USE_BASE || use == FC_USE_REFINER;
     bool inpaint = use == FC_USE_BASE && info->kind == FC_MODEL_SDXL_INPAINT &&
                    fc_weights_find(w, UNET "label_emb.0.0.weight");
-    if (info->kind == uses[use].kind || vae_inside || unet_alone || inpaint)
+    bool controlnet = use == FC_USE_CONTROL && info->kind == FC_MODEL_CONTROLNET;
+    if (info->kind == uses[use].kind || controlnet || vae_inside || unet_alone || inpaint)
         return samples ? fc_model_check_unet(w, err) : FC_OK;
     return fc_fail(err, FC_UNSUPPORTED, "this is %s, but %s is needed here; %s", kinds[info->kind].name,
                    uses[use].wanted, kinds[info->kind].advice);

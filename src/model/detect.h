@@ -31,6 +31,9 @@ typedef enum fc_model_kind {
     FC_MODEL_TAESD,
     FC_MODEL_TAESD_OTHER, /* its encoder, or another layout */
     FC_MODEL_TEXT_ENCODER,
+    FC_MODEL_CLIP_VISION,
+    FC_MODEL_IMAGE_NEGATIVE, /* what image prompts are to the negative prompt */
+    FC_MODEL_GPT2,
     FC_MODEL_UPSCALER,
     FC_MODEL_INPAINT_HEAD,
     FC_MODEL_INPAINT_PATCH, /* differences of weights: nn/difference.h */
@@ -58,6 +61,11 @@ typedef enum fc_model_use {
     FC_USE_TEXT, /* its text encoders alone */
     FC_USE_UPSCALER,
     FC_USE_INPAINT_HEAD,
+    FC_USE_VISION,
+    FC_USE_IMAGE_NEGATIVE,
+    FC_USE_CONTROL,
+    FC_USE_ADAPTER,
+    FC_USE_GPT2,
     FC_USE_COUNT
 } fc_model_use;
 

@@ -104,17 +104,36 @@ static json_t *number_json(double value)
     return value == (double)(int64_t)value ? json_integer((int64_t)value) : json_real(value);
 }
 
-static json_t *strings_json(const fc_string_list *list)
+/* array: of texts; is given up here */
+static json_t *strings_json(json_t *array)
 {
     fc_buf text;
-    json_t *array = json_array();
     fc_buf_init(&text, 1 << 20);
-    for (int32_t i = 0; i < list->count; i++) json_array_append_new(array, json_string(list->items[i]));
     fc_pyliteral_write_strings(array, &text);
     json_t *value = json_string(fc_buf_cstr(&text));
     json_decref(array);
     fc_buf_fini(&text);
     return value;
+}
+
+static json_t *list_json(const fc_string_list *list)
+{
+    json_t *array = json_array();
+    for (int32_t i = 0; i < list->count; i++) json_array_append_new(array, json_string(list->items[i]));
+    return strings_json(array);
+}
+
+/* Networks by their names: paths are nobody's business. */
+static json_t *guides_json(const fc_guide_list *list)
+{
+    char text[6000];
+    json_t *array = json_array();
+    for (int32_t i = 0; i < list->count; i++) {
+        fc_guide g = list->items[i];
+        g.model = fc_path_basename(g.model);
+        if (fc_guide_print(&g, text, sizeof text) == FC_OK) json_array_append_new(array, json_string(text));
+    }
+    return strings_json(array);
 }
 
 static json_t *value_json(const writer *w, fc_param_id id)
@@ -129,7 +148,9 @@ static json_t *value_json(const writer *w, fc_param_id id)
     case FC_KIND_SEED: /* as text: JavaScript loses digits beyond 2^53 */
         return json_sprintf("%" PRId64, *(const int64_t *)field);
     case FC_KIND_LIST:
-        return strings_json(field);
+        return list_json(field);
+    case FC_KIND_GUIDES:
+        return guides_json(field);
     default:
         return json_string(*(const char *const *)field);
     }

@@ -48,14 +48,30 @@ static json_t *get_sequence(const reader *r, const char *key)
     return NULL;
 }
 
+/* A guiding picture has to be kept still, its network to be named without a path. */
+static bool is_usable_guide(const reader *r, const fc_param *p, const char *text)
+{
+    fc_guide_text t;
+    char id[FC_INPUT_ID_SIZE] = "", model[256] = "";
+    fc_guide_text_split(p, text, &t);
+    if (t.image_len < sizeof id) memcpy(id, t.image, t.image_len);
+    if (t.model_len < sizeof model) memcpy(model, text, t.model_len);
+    bool named = t.model_len == 0 || (*model && fc_name_is_plain(model));
+    if (fc_input_id_valid(id) && named) return true;
+    fc_warn_emit(r->warn, "the picture's settings: %s names no kept picture or a path and was left out",
+                 p->name);
+    return false;
+}
+
 static void apply_list(const reader *r, const fc_record_row *row)
 {
+    const fc_param *p = &fc_param_table[row->parts[0]];
     json_t *items = get_sequence(r, row->key);
     if (!items) return;
     set(r, row->parts[0], "none");
     for (size_t i = 0; i < json_array_size(items); i++) {
         const char *name = json_string_value(json_array_get(items, i));
-        if (name) set(r, row->parts[0], name);
+        if (name && (p->kind != FC_KIND_GUIDES || is_usable_guide(r, p, name))) set(r, row->parts[0], name);
     }
     json_decref(items);
 }
@@ -203,7 +219,7 @@ static void apply_row(const reader *r, const fc_record_row *row)
         apply_numbers(r, row);
         break;
     default:
-        if (fc_param_table[row->parts[0]].kind == FC_KIND_LIST)
+        if (fc_param_is_list(&fc_param_table[row->parts[0]]))
             apply_list(r, row);
         else
             apply_text(r, row);

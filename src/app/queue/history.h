@@ -1,6 +1,6 @@
-/* Pictures of the history as what to begin from: "picture:ID" in a field of kind IMAGE, where ID is the
- * number that the library gave. The picture is kept like one that came in (app/common/inputs.h), so that the
- * job and its settings name bytes that stay, whatever becomes of the history. */
+/* Pictures of the history as what to begin from: "picture:ID" in a field of kind IMAGE or GUIDES, where ID is
+ * the number that the library gave. The picture is kept like one that came in (app/common/inputs.h), so that
+ * the job and its settings name bytes that stay, whatever becomes of the history. */
 #ifndef FC_APP_QUEUE_HISTORY_H
 #define FC_APP_QUEUE_HISTORY_H
 

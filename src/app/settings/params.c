@@ -92,8 +92,8 @@ const char *fc_param_closest(const char *name)
 
 const char *fc_param_kind_name(fc_param_kind kind)
 {
-    static const char *const names[] = {"bool", "int",   "num",  "text", "enum",
-                                        "list", "loras", "seed", "image"};
+    static const char *const names[] = {"bool", "int",   "num",    "text", "enum",
+                                        "list", "loras", "guides", "seed", "image"};
     return names[kind];
 }
 

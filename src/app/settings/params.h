@@ -22,18 +22,31 @@ typedef struct fc_lora_list {
     int32_t count;
 } fc_lora_list;
 
+/* A picture that guides, as one text: [MODEL=]IMAGE[:WEIGHT[:STOP]] */
+typedef struct fc_guide {
+    const char *model; /* a control network or an adapter; "": the usual one */
+    const char *image; /* as of an IMAGE field */
+    double weight, stop;
+} fc_guide;
+
+typedef struct fc_guide_list {
+    const fc_guide *items;
+    int32_t count;
+} fc_guide_list;
+
 enum {
     FC_SEED_RANDOM = -1, /* value of the seed that asks for a drawn one */
     FC_PARAM_AUTO = -1   /* value of a field marked FC_MARK_AUTO that was not given */
 };
 
-#define FC_CTYPE_BOOL  bool
-#define FC_CTYPE_INT   int32_t
-#define FC_CTYPE_NUM   double
-#define FC_CTYPE_TEXT  const char * /* never NULL */
-#define FC_CTYPE_ENUM  const char * /* one of the choices, spelled as in their table */
-#define FC_CTYPE_LIST  fc_string_list
-#define FC_CTYPE_LORAS fc_lora_list
+#define FC_CTYPE_BOOL   bool
+#define FC_CTYPE_INT    int32_t
+#define FC_CTYPE_NUM    double
+#define FC_CTYPE_TEXT   const char * /* never NULL */
+#define FC_CTYPE_ENUM   const char * /* one of the choices, spelled as in their table */
+#define FC_CTYPE_LIST   fc_string_list
+#define FC_CTYPE_LORAS  fc_lora_list
+#define FC_CTYPE_GUIDES fc_guide_list
 /* the name of a kept picture (app/common/inputs.h), picture:NUMBER of the history (app/queue/history.h), or a
  * path; "": none */
 #define FC_CTYPE_IMAGE const char *
@@ -64,6 +77,7 @@ typedef enum fc_param_kind {
     FC_KIND_ENUM,
     FC_KIND_LIST,
     FC_KIND_LORAS,
+    FC_KIND_GUIDES,
     FC_KIND_SEED,
     FC_KIND_IMAGE
 } fc_param_kind;
@@ -120,6 +134,11 @@ extern const fc_param fc_param_table[FC_PARAM_COUNT];
 extern const fc_composite fc_composite_table[];
 extern const size_t fc_composite_count;
 
+static inline bool fc_param_is_list(const fc_param *p)
+{
+    return p->kind == FC_KIND_LIST || p->kind == FC_KIND_LORAS || p->kind == FC_KIND_GUIDES;
+}
+
 /* By field name or flag; NULL when there is none. */
 const fc_param *fc_param_find(const char *name);
 const fc_composite *fc_composite_find(const char *name);
@@ -146,6 +165,20 @@ fc_recipe_id fc_recipe_from_name(const char *name); /* "1.0" or else 2.5 */
 
 /* Whether a field of one value has what it has without being given. */
 bool fc_param_is_default(const fc_param *p, const fc_params *params);
+
+/* Weight and stop of a GUIDES field's items that tell none. */
+void fc_guide_usual(const fc_param *p, double *weight, double *stop);
+/* Where the parts of an item's text are. model_len 0: it names none. */
+typedef struct fc_guide_text {
+    const char *image;
+    size_t model_len, image_len;
+    double weight, stop;
+} fc_guide_text;
+void fc_guide_text_split(const fc_param *p, const char *text, fc_guide_text *out);
+/* Strict reading of an item, as fc_param_canonical; text is valid UTF-8. */
+fc_status fc_guide_canonical(const fc_param *p, const char *text, char **canonical, fc_err *err) FC_MUST_USE;
+/* An item as text, weight and stop included. */
+fc_status fc_guide_print(const fc_guide *g, char *text, size_t size);
 
 const char *fc_choice_recipe(size_t index);
 const char *fc_choice_performance(size_t index);

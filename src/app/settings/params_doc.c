@@ -24,6 +24,7 @@ void fc_param_describe_values(const fc_param *p, fc_buf *out)
         describe_range(p, out);
         break;
     case FC_KIND_LORAS:
+    case FC_KIND_GUIDES:
         fc_buf_puts(out, "weight ");
         describe_range(p, out);
         break;
@@ -94,6 +95,8 @@ static const char *kind_text(fc_param_kind kind)
         return "list of texts";
     case FC_KIND_LORAS:
         return "list of {file, weight}";
+    case FC_KIND_GUIDES:
+        return "list of {image, weight, stop, model}";
     case FC_KIND_IMAGE:
         return "id of an upload, or picture:NUMBER";
     default:

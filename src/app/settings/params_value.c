@@ -173,6 +173,10 @@ fc_status fc_param_canonical(const fc_param *p, const char *text, char **canonic
         return canonical_enum(p, text, canonical, err);
     case FC_KIND_LORAS:
         return canonical_lora(p, text, canonical, err);
+    case FC_KIND_GUIDES: {
+        fc_status status = check_text(p, text, err);
+        return status ? status : fc_guide_canonical(p, text, canonical, err);
+    }
     case FC_KIND_TEXT:
     case FC_KIND_LIST:
     case FC_KIND_IMAGE:
@@ -199,6 +203,21 @@ static void store_loras(const char *const *items, size_t count, fc_lora_list *ou
         copy[i].path = fc_arena_strndup(arena, items[i], n);
     }
     *out = (fc_lora_list){copy, copy ? (int32_t)count : 0};
+}
+
+static void store_guides(const fc_param *p, const char *const *items, size_t count, fc_guide_list *out,
+                         fc_arena *arena)
+{
+    fc_guide *copy = fc_arena_array(arena, count, sizeof *copy);
+    for (size_t i = 0; copy && i < count; i++) {
+        fc_guide_text t;
+        fc_guide_text_split(p, items[i], &t);
+        copy[i] = (fc_guide){.model = fc_arena_strndup(arena, items[i], t.model_len),
+                             .image = fc_arena_strndup(arena, t.image, t.image_len),
+                             .weight = t.weight,
+                             .stop = t.stop};
+    }
+    *out = (fc_guide_list){copy, copy ? (int32_t)count : 0};
 }
 
 static void store_scalar(const fc_param *p, const char *text, void *field, fc_arena *arena)
@@ -235,6 +254,8 @@ fc_status fc_param_store(const fc_param *p, const char *const *items, size_t cou
         store_list(items, count, field, arena);
     else if (p->kind == FC_KIND_LORAS)
         store_loras(items, count, field, arena);
+    else if (p->kind == FC_KIND_GUIDES)
+        store_guides(p, items, count, field, arena);
     else
         store_scalar(p, items[0], field, arena);
     if (arena->status != FC_OK) return fc_fail(err, arena->status, "%s: the request is too large", p->name);
@@ -246,7 +267,7 @@ size_t fc_param_default_items(const fc_param *p, fc_recipe_id recipe, const char
 {
     const char *text = p->defaults[recipe];
     size_t count = 0;
-    bool is_list = p->kind == FC_KIND_LIST || p->kind == FC_KIND_LORAS;
+    bool is_list = fc_param_is_list(p);
     if (!text) text = "auto";
     snprintf(scratch, scratch_size, "%s", text);
     if (is_list && !*scratch) return 0;
@@ -280,6 +301,8 @@ bool fc_param_is_default(const fc_param *p, const fc_params *params)
     case FC_KIND_ENUM:
     case FC_KIND_IMAGE:
         return strcmp(*(const char *const *)field, text ? text : "") == 0;
+    case FC_KIND_GUIDES:
+        return ((const fc_guide_list *)field)->count == 0;
     default:
         return false;
     }

@@ -58,11 +58,6 @@ void fc_request_unset(fc_request *request, fc_param_id id)
     clear(&request->settings[id]);
 }
 
-static bool is_list(const fc_param *p)
-{
-    return p->kind == FC_KIND_LIST || p->kind == FC_KIND_LORAS;
-}
-
 static size_t item_limit(const fc_param *p)
 {
     return p->max_items && p->max_items < MAX_ITEMS ? p->max_items : MAX_ITEMS;
@@ -71,11 +66,11 @@ static size_t item_limit(const fc_param *p)
 static fc_status add_item(setting *s, const fc_param *p, const char *text, fc_err *err)
 {
     char *canonical;
-    if (is_list(p) && s->count >= item_limit(p))
+    if (fc_param_is_list(p) && s->count >= item_limit(p))
         return fc_fail(err, FC_LIMIT, "%s: more than %zu are too many", p->name, item_limit(p));
     fc_status status = fc_param_canonical(p, text, &canonical, err);
     if (status != FC_OK) return status;
-    if (!is_list(p)) clear(s);
+    if (!fc_param_is_list(p)) clear(s);
     s->items[s->count++] = canonical;
     s->set = true;
     return FC_OK;
@@ -90,7 +85,7 @@ static setting *setting_of(fc_request *request, const fc_param *p)
 static fc_status set_text(fc_request *request, const fc_param *p, const char *text, fc_err *err)
 {
     setting *s = setting_of(request, p);
-    if (is_list(p) && fc_str_eq_nocase(text, "none")) {
+    if (fc_param_is_list(p) && fc_str_eq_nocase(text, "none")) {
         clear(s);
         s->set = true;
         return FC_OK;
@@ -232,6 +227,31 @@ static fc_status set_lora_json(setting *s, const fc_param *p, const json_t *valu
     return status;
 }
 
+static fc_status set_guide_json(setting *s, const fc_param *p, const json_t *value, fc_err *err)
+{
+    char text[6000];
+    fc_guide g;
+    if (json_is_string(value)) return add_item(s, p, json_string_value(value), err);
+    const json_t *image = json_object_get(value, "image"), *model = json_object_get(value, "model"),
+                 *weight = json_object_get(value, "weight"), *stop = json_object_get(value, "stop");
+    size_t known = (image ? 1u : 0u) + (model ? 1u : 0u) + (weight ? 1u : 0u) + (stop ? 1u : 0u);
+    bool sane = json_is_string(image) && json_string_length(image) > 0 && (!model || json_is_string(model)) &&
+                (!weight || json_is_number(weight)) && (!stop || json_is_number(stop));
+    if (!sane || json_object_size(value) != known)
+        return fc_fail(err, FC_ARG,
+                       "%s: an item must be \"%s\" or {\"image\": text, \"weight\": number, "
+                       "\"stop\": number, \"model\": text}",
+                       p->name, p->value);
+    fc_guide_usual(p, &g.weight, &g.stop);
+    g.image = json_string_value(image);
+    g.model = model ? json_string_value(model) : "";
+    if (weight) g.weight = json_number_value(weight);
+    if (stop) g.stop = json_number_value(stop);
+    if (fc_guide_print(&g, text, sizeof text) != FC_OK)
+        return fc_fail(err, FC_LIMIT, "%s: the text is too long", p->name);
+    return add_item(s, p, text, err);
+}
+
 static fc_status set_list_json(setting *s, const fc_param *p, const json_t *value, fc_err *err)
 {
     if (!json_is_array(value)) return wrong_type(p->name, "a list", value, err);
@@ -242,6 +262,8 @@ static fc_status set_list_json(setting *s, const fc_param *p, const json_t *valu
         const json_t *item = json_array_get(value, i);
         if (p->kind == FC_KIND_LORAS)
             status = set_lora_json(s, p, item, err);
+        else if (p->kind == FC_KIND_GUIDES)
+            status = set_guide_json(s, p, item, err);
         else if (!json_is_string(item))
             status = wrong_type(p->name, "a list of texts", item, err);
         else
@@ -283,6 +305,7 @@ static fc_status set_field_json(fc_request *request, const fc_param *p, const js
         return add_item(s, p, json_string_value(value), err);
     case FC_KIND_LIST:
     case FC_KIND_LORAS:
+    case FC_KIND_GUIDES:
         return set_list_json(s, p, value, err);
     default:
         if (!json_is_string(value)) return wrong_type(p->name, "a text", value, err);
@@ -290,13 +313,23 @@ static fc_status set_field_json(fc_request *request, const fc_param *p, const js
     }
 }
 
-/* Of a field of kind IMAGE: pictures that are kept or in the history, but no paths. What is no text is told
- * of elsewhere. */
-static bool may_come_in(const json_t *value)
+/* Of a picture that is named over the network: kept or in the history, but no path. */
+static bool may_come_in(const char *text)
 {
-    const char *text = json_string_value(value);
     int64_t number;
-    return !text || !*text || fc_input_id_valid(text) || fc_input_history_id(text, &number);
+    return !*text || fc_input_id_valid(text) || fc_input_history_id(text, &number);
+}
+
+static bool guides_may_come_in(const setting *s, const fc_param *p)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        fc_guide_text t;
+        char id[FC_INPUT_ID_SIZE] = "/";
+        fc_guide_text_split(p, s->items[i], &t);
+        if (t.image_len < sizeof id) snprintf(id, sizeof id, "%.*s", (int)t.image_len, t.image);
+        if (!may_come_in(id)) return false;
+    }
+    return true;
 }
 
 static fc_status set_member_json(fc_request *request, const char *name, const json_t *value, fc_origin origin,
@@ -305,13 +338,18 @@ static fc_status set_member_json(fc_request *request, const char *name, const js
     const fc_param *p = fc_param_find(name);
     if (p && (p->marks & FC_MARK_PRIVATE) && origin == FC_ORIGIN_NETWORK)
         return fc_fail(err, FC_DENIED, "%s: cannot be set over the network", p->name);
-    if (p && p->kind == FC_KIND_IMAGE && origin == FC_ORIGIN_NETWORK && !may_come_in(value))
+    if (p) {
+        fc_status status = set_field_json(request, p, value, err);
+        const char *text = p->kind == FC_KIND_IMAGE ? json_string_value(value) : NULL;
+        bool guides = p->kind == FC_KIND_GUIDES;
+        if (status != FC_OK || origin != FC_ORIGIN_NETWORK) return status;
+        if (guides ? guides_may_come_in(setting_of(request, p), p) : !text || may_come_in(text)) return FC_OK;
         return fc_fail(
             err, FC_ARG,
             "%s: give the id that an upload of the picture got, or picture: and the number that it "
             "has in the history",
             p->name);
-    if (p) return set_field_json(request, p, value, err);
+    }
     const fc_composite *c = fc_composite_find(name);
     if (!c) return unknown_field(name, err);
     if (!json_is_string(value)) return wrong_type(c->name, "a text", value, err);
@@ -435,6 +473,18 @@ static json_t *loras_to_json(const fc_lora_list *list)
     return array;
 }
 
+static json_t *guides_to_json(const fc_guide_list *list)
+{
+    json_t *array = json_array();
+    for (int32_t i = 0; i < list->count; i++) {
+        const fc_guide *g = &list->items[i];
+        json_t *item = json_pack("{s:s, s:f, s:f}", "image", g->image, "weight", g->weight, "stop", g->stop);
+        if (*g->model) json_object_set_new(item, "model", json_string(g->model));
+        json_array_append_new(array, item);
+    }
+    return array;
+}
+
 static json_t *field_to_json(const fc_param *p, const void *field)
 {
     char digits[24];
@@ -453,6 +503,8 @@ static json_t *field_to_json(const fc_param *p, const void *field)
         return strings_to_json(field);
     case FC_KIND_LORAS:
         return loras_to_json(field);
+    case FC_KIND_GUIDES:
+        return guides_to_json(field);
     default:
         return json_string(*(const char *const *)field);
     }

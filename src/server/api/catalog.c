@@ -28,7 +28,7 @@ static json_t *default_of(const fc_param *p, fc_recipe_id recipe)
     int64_t whole;
     double number;
     size_t count = fc_param_default_items(p, recipe, items, FC_MAX_CHOICES, scratch, sizeof scratch);
-    if (p->kind == FC_KIND_LIST || p->kind == FC_KIND_LORAS) {
+    if (fc_param_is_list(p)) {
         json_t *list = json_array();
         for (size_t i = 0; i < count; i++) json_array_append_new(list, json_string(items[i]));
         return list;
@@ -68,7 +68,8 @@ static json_t *describe(const fc_param *p)
                             "model", (p->marks & FC_MARK_MODEL) != 0, "auto", (p->marks & FC_MARK_AUTO) != 0,
                             "v25", (p->marks & FC_MARK_V25) != 0, "placed", (p->marks & FC_MARK_PLACED) != 0,
                             "forced_by", forced_by(p));
-    if (p->kind == FC_KIND_INT || p->kind == FC_KIND_NUM || p->kind == FC_KIND_LORAS) {
+    if (p->kind == FC_KIND_INT || p->kind == FC_KIND_NUM || p->kind == FC_KIND_LORAS ||
+        p->kind == FC_KIND_GUIDES) {
         json_object_set_new(out, "min", json_real(p->lowest));
         json_object_set_new(out, "max", json_real(p->highest));
         json_object_set_new(out, "step", json_real(p->step));

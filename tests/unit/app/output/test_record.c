@@ -10,7 +10,7 @@
 #include "base/str.h"
 #include "support/app_cases.h"
 
-enum { TRIALS = 150 };
+enum { TRIALS = 300 };
 
 /* ---- the table ---- */
 
@@ -118,6 +118,11 @@ static json_t *draw_value(fc_param_id id)
         return draw_styles();
     case FC_KIND_LORAS:
         return draw(2) ? json_pack("[s, s]", "l1:0.3", "l2:-1.25") : json_array();
+    case FC_KIND_GUIDES:
+        return json_pack(
+            "[s, s]", "x1=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef:0.3:0.75",
+            id == FC_P_controls ? "x2.bin=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdee"
+                                : "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdee:1.5");
     case FC_KIND_SEED:
         return json_sprintf("%" PRIu32 "%06" PRIu32, draw(1u << 23), draw(1000000));
     case FC_KIND_IMAGE:
