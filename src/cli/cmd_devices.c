@@ -34,6 +34,7 @@ static void print_list(const fc_device_info *list, int32_t count, const fc_engin
     if (count == 0) puts("no graphics card answers through Vulkan");
     printf("auto: %s\n", chosen->device);
     if (cards && chosen->passed_over[0]) printf("      %s\n", chosen->passed_over);
+    if (chosen->note[0]) printf("      %s\n", chosen->note);
 }
 
 static void print_json(const fc_device_info *list, int32_t count, const fc_engine_report *chosen)

@@ -178,6 +178,7 @@ static fc_status report_engine(report *r, fc_err *err)
     snprintf(text, sizeof text, "%s", about.device);
     say(r, "computes on", text);
     if (about.passed_over[0]) say(r, "", about.passed_over);
+    if (about.note[0]) say(r, "", about.note);
     snprintf(text, sizeof text, "%s arithmetic", about.precision);
     say(r, "computes in", text);
     status = fc_engine_measure(engine, &speed, err);

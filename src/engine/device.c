@@ -68,6 +68,7 @@ static fc_status open_card(fc_engine *e, const fc_backend *cards, const fc_engin
     for (int32_t i = 0; i < count; i++) {
         char number[16];
         if (list[i].emulated) continue;
+        e->refused = true;
         if (list[i].memory && list[i].memory < LEAST_CARD_MEMORY) {
             status = fc_fail(err, FC_NOT_FOUND, "%s has only %llu MiB of memory, too little for these models",
                              list[i].name, (unsigned long long)(list[i].memory >> 20));
@@ -75,6 +76,7 @@ static fc_status open_card(fc_engine *e, const fc_backend *cards, const fc_engin
         }
         snprintf(number, sizeof number, "%d", i);
         status = open_on(e, cards, number, c, err);
+        if (status == FC_OK) e->refused = false;
         if (status == FC_OK) return FC_OK;
     }
     return status;

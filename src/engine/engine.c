@@ -313,6 +313,21 @@ static fc_status run_once(fc_engine *e, const fc_task *task, const fc_hooks *hoo
     return status;
 }
 
+/* Once, for who does not read logs: a card that is there and does not draw, or not with all that it has. */
+static void tell_device(fc_engine *e, const fc_hooks *hooks)
+{
+    char text[240];
+    if (e->told_device || !e->dev) return;
+    e->told_device = true;
+    if (e->refused)
+        snprintf(text, sizeof text, "The processor draws: %s", e->passed_over);
+    else if (e->info.note[0])
+        snprintf(text, sizeof text, "%s", e->info.note);
+    else
+        return;
+    fc_emit(hooks, &(fc_event){.kind = FC_EVENT_WARNING, .text = text, .seconds_left = -1});
+}
+
 fc_status fc_engine_run(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_picture *out,
                         fc_err *err)
 {
@@ -320,6 +335,7 @@ fc_status fc_engine_run(fc_engine *e, const fc_task *task, const fc_hooks *hooks
     *out = (fc_picture){0};
     fc_status status = check_task(e, task, err);
     if (status) return status;
+    tell_device(e, hooks);
     do {
         status = e->dev ? FC_OK : fc_engine_reopen(e, err);
         if (!status) status = run_once(e, task, hooks, out, err);
@@ -343,6 +359,7 @@ void fc_engine_describe(const fc_engine *e, fc_engine_report *out)
     snprintf(out->backend, sizeof out->backend, "%s", e->info.name);
     snprintf(out->machine, sizeof out->machine, "%s", e->info.machine);
     snprintf(out->device, sizeof out->device, "%s", e->info.description);
+    snprintf(out->note, sizeof out->note, "%s", e->info.note);
     snprintf(out->passed_over, sizeof out->passed_over, "%s", e->passed_over);
     snprintf(out->precision, sizeof out->precision, "%s", fc_engine_type_name(e->act));
     const fc_model *base = e->model[FC_ROLE_BASE];

@@ -36,6 +36,7 @@ typedef struct fc_engine_report {
     char machine[64];      /* the device's own name */
     char device[160];      /* "AMD EPYC ..., 2 threads, AVX-512 BF16, oneDNN 2.6.3" */
     char passed_over[200]; /* why no graphics card computes; "" when one does, or none was looked for */
+    char note[200];        /* what of the device is not used, and why; "": all of it is */
     char precision[8];     /* "f32", "bf16" or "f16" */
     char model[256];       /* one line about the loaded base, "" when none */
     uint64_t packed_bytes, stack_peak_bytes;

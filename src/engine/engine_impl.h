@@ -29,6 +29,8 @@ struct fc_engine {
     fc_memory_mode memory;
     bool small;                     /* memory ran out before: recover.c */
     bool int8;                      /* weights of the UNets are kept in 8 bits */
+    bool refused;                   /* passed_over is about a card that is there: to be told */
+    bool told_device;               /* what is to be said about the device */
     bool told_int8;                 /* that they are for lack of memory */
     int losses;                     /* how often the device was lost */
     const fc_hooks *hooks;          /* of the call that is running; NULL: none is */

@@ -137,6 +137,7 @@ typedef struct fc_backend_info {
     char description[160]; /* "AMD EPYC ..., 2 threads, AVX-512 BF16, oneDNN 2.6.3" */
     char machine[64];      /* "AMD EPYC ..."; "" when the backend does not tell, as the next two */
     char isa[16];          /* in use, as opts name it: "avx512bf16" */
+    char note[200];        /* what of the device is not used and why; "": all of it is */
     char library[32];      /* "oneDNN 2.6.3" */
     int threads;
     uint32_t dtypes;    /* of tensors: bits FC_DTYPE_BIT(FC_F32) ... F32 is always among them */

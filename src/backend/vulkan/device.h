@@ -132,6 +132,7 @@ struct fc_dev {
     char kept_path[4096]; /* "": nothing is kept */
     fc_buf kept_bytes;    /* of the file as it was; kept borrows from it */
     vk_kept kept;
+    char note[200]; /* what was switched off and why */
 
     fc_status status;   /* DEVICE when it is lost: nothing runs any more */
     char why[200];      /* of the last failure */

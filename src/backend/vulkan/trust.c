@@ -98,6 +98,12 @@ void vk_remember(fc_dev *dev)
 
 /* ---- the self-test ---- */
 
+static void note(fc_dev *dev, const char *what, const char *why)
+{
+    (void)snprintf(dev->note, sizeof dev->note, "%.60s: %s not used, for %.90s", dev->caps.name, what, why);
+    fc_log(FC_LOG_WARN, "%s", dev->note);
+}
+
 static fc_status without_f16(fc_dev *dev)
 {
     dev->caps.f16 = false;
@@ -111,13 +117,13 @@ static fc_status find_out(fc_dev *dev)
 {
     fc_status status = vk_selftest(dev);
     if (status == FC_UNSUPPORTED && dev->caps.coopmat) {
-        fc_log(FC_LOG_WARN, "%s: %s; cooperative matrices are switched off", dev->caps.name, dev->why);
+        note(dev, "matrix units are", dev->why);
         dev->caps.coopmat = VK_COOPMAT_NONE;
         dev->kept.no_coopmat = true;
         status = vk_selftest(dev);
     }
     if (status == FC_UNSUPPORTED && dev->caps.f16) {
-        fc_log(FC_LOG_WARN, "%s: %s; 16-bit arithmetic is switched off", dev->caps.name, dev->why);
+        note(dev, "16-bit numbers are", dev->why);
         dev->kept.no_f16 = true;
         status = without_f16(dev);
         if (!status) status = vk_selftest(dev);
@@ -130,6 +136,9 @@ fc_status vk_trust(fc_dev *dev)
     if (dev->caps.software) return FC_OK;
     if (dev->kept.tested) {
         dev->speed = dev->kept.speed;
+        const char *known = "its driver computed wrongly when it was tested";
+        if (dev->kept.no_coopmat) note(dev, "matrix units are", known);
+        if (dev->kept.no_f16) note(dev, "16-bit numbers are", known);
         if (dev->kept.no_coopmat) dev->caps.coopmat = VK_COOPMAT_NONE;
         return dev->kept.no_f16 ? without_f16(dev) : FC_OK;
     }

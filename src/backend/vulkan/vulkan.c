@@ -248,6 +248,7 @@ static void vk_info(const fc_dev *dev, fc_backend_info *out)
         out->best_wide = FC_BF16;
     }
     (void)snprintf(out->name, sizeof out->name, "vulkan");
+    (void)snprintf(out->note, sizeof out->note, "%s", dev->note);
     (void)snprintf(out->machine, sizeof out->machine, "%.63s", dev->caps.name);
     (void)snprintf(out->library, sizeof out->library, "Vulkan %u.%u.%u", VK_API_VERSION_MAJOR(dev->caps.api),
                    VK_API_VERSION_MINOR(dev->caps.api), VK_API_VERSION_PATCH(dev->caps.api));

@@ -15,6 +15,7 @@ static const char *const prompt = "a red house in the mountains", *const nothing
 /* The one without noise of its own: what it shows is the networks' difference alone. */
 static const char *const sampler = "euler";
 
+#define DEMO FC_SOURCE_DIR "/data/demo/checkpoints/demo.safetensors"
 enum { STEPS = 8, SIDE = 192 };
 static int steps = STEPS;
 
@@ -24,14 +25,13 @@ static fc_picture draw(const fc_engine_config *config)
     fc_err err = {0};
     fc_task task = run_task(&prompt, &nothing);
     fc_picture p;
-    const char *base = FC_SOURCE_DIR "/data/demo/checkpoints/demo.safetensors";
     task.width = task.height = SIDE;
     task.steps = steps;
     task.cfg = 4; /* the model's card says so */
     task.sampler = sampler;
     assert_ok(fc_engine_open(config, &e, &err), &err);
     (void)unsetenv("FC_VK_FAIL"); /* what was to fail does so once: a device opened again is a good one */
-    assert_ok(fc_engine_load(e, &(fc_model_choice){.base = base}, NULL, &err), &err);
+    assert_ok(fc_engine_load(e, &(fc_model_choice){.base = DEMO}, NULL, &err), &err);
     assert_ok(fc_engine_run(e, &task, NULL, &p, &err), &err);
     fc_engine_close(e);
     return p;
@@ -145,12 +145,59 @@ static void after_a_lost_device(void **state)
     }
 }
 
+/* ---- a card that is there and does not draw ---- */
+
+static void hear(void *user, const fc_event *event)
+{
+    char *told = user;
+    if (event->kind == FC_EVENT_WARNING) snprintf(told, 300, "%s", event->text);
+}
+
+static void a_card_passed_over_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *value, *want;
+    } cases[] = {{"FC_VK_LIE", "F32", "computes wrongly"},
+                 {"FC_VK_HEAP_MB", "1000", "only 1000 MiB"},
+                 {"FC_VK_FAIL", "alloc:1:oom", "llvmpipe"}};
+    if (!strstr(tt_device("vulkan"), "llvmpipe")) skip(); /* what draws else is a real card */
+    (void)setenv("FC_VK_AS_CARD", "1", 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fc_engine *e = NULL;
+        fc_err err = {0};
+        fc_picture p;
+        char told[300] = "";
+        fc_task task = run_task(&prompt, &nothing);
+        task.width = task.height = 64;
+        task.steps = 1;
+        (void)setenv("FC_VK_HEAP_MB", "4096", 1);
+        (void)setenv(cases[i].name, cases[i].value, 1);
+        assert_ok(fc_engine_open(&(fc_engine_config){.cache_dir = ""}, &e, &err), &err);
+        (void)unsetenv(cases[i].name);
+        const fc_hooks hooks = {.user = told, .on_event = hear};
+        assert_ok(fc_engine_load(e, &(fc_model_choice){.base = DEMO}, NULL, &err), &err);
+        assert_ok(fc_engine_run(e, &task, &hooks, &p, &err), &err);
+        print_message("%s\n", told);
+        assert_non_null(strstr(told, "The processor draws"));
+        assert_non_null(strstr(told, cases[i].want));
+        told[0] = 0;
+        fc_picture_fini(&p);
+        assert_ok(fc_engine_run(e, &task, &hooks, &p, &err), &err);
+        assert_string_equal(told, ""); /* once is enough */
+        fc_picture_fini(&p);
+        fc_engine_close(e);
+    }
+    (void)unsetenv("FC_VK_HEAP_MB");
+    (void)unsetenv("FC_VK_AS_CARD");
+}
+
 static int group(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_picture),    cmocka_unit_test(with_weights_in_8_bits),
         cmocka_unit_test(on_small_devices),    cmocka_unit_test(after_a_lost_device),
-        cmocka_unit_test(cuts_change_nothing),
+        cmocka_unit_test(cuts_change_nothing), cmocka_unit_test(a_card_passed_over_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
