@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "support/rig.h"
-#include "support/synth.h"
+#include "support/networks.h"
 
 /* Measured: f32 7.2e-6, bf16 8.1e-3; in bf16 5.6e-2 for the text with weights 0 and -0.5, where restoring the
  * mean divides by a small number. */
@@ -88,7 +87,7 @@ static void compare_pooled(const struct fixture *f, const fc_text_result *r, con
 static void check_1_0(fc_rig *rig, void *user)
 {
     struct fixture *f = user;
-    f->limit = rig->cx.act == FC_F32 ? F32 : BF16;
+    f->limit = net_limit(rig, F32, BF16);
     const char *tag = f->refiner ? "tiny_refiner" : "tiny";
     for (size_t i = 0; i < 4; i++) {
         char name[64];

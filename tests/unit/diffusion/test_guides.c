@@ -8,8 +8,7 @@
 #include "diffusion/guidance.h"
 #include "model/controlnet.h"
 #include "model/ip_adapter.h"
-#include "support/rig.h"
-#include "support/synth.h"
+#include "support/networks.h"
 
 enum {
     SIZE = 16,
@@ -55,9 +54,9 @@ static void fixture_open(struct fixture *f)
     load_text(f, &texts, 1, "cond.pos");
     fc_safetensors_close(&texts);
     fc_arena_init(&f->arena, 1 << 24);
-    assert_ok(fc_weights_open(&f->base, fc_test_synth("tiny_base"), &err), &err);
+    f->base = net_weights("tiny_base");
     assert_ok(fc_unet_open(&f->unet, f->base, &err), &err);
-    for (int i = 0; i < 3; i++) assert_ok(fc_weights_open(&f->file[i], fc_test_synth(kinds[i]), &err), &err);
+    for (int i = 0; i < 3; i++) f->file[i] = net_weights(kinds[i]);
     for (int i = 0; i < 2; i++)
         assert_ok(fc_controlnet_open(&f->control[i], f->file[i], f->base, f->unet, &err), &err);
     assert_ok(fc_ip_adapter_open(&f->adapter, f->file[2], fc_unet_layout_get(f->unet), &err), &err);

@@ -14,8 +14,7 @@
 #include "model/clip.h"
 #include "model/unet.h"
 #include "model/vae.h"
-#include "support/rig.h"
-#include "support/synth.h"
+#include "support/networks.h"
 
 enum { LATENT = 4, TOKENS = 77, RGB = 3 };
 
@@ -44,13 +43,6 @@ static fc_weights *open_checkpoint(void)
     if (!fc_test_golden("unet_full.safetensors")) skip();
     assert_ok(fc_weights_open(&w, checkpoint(), &err), &err);
     return w;
-}
-
-static float *floats(size_t count)
-{
-    float *p = fc_calloc(count, sizeof *p);
-    assert_non_null(p);
-    return p;
 }
 
 static double cosine(const float *a, const float *b, size_t n)
@@ -90,7 +82,7 @@ static void check_clip(fc_rig *rig, fc_weights *w, const char *prefix, const cha
         fc_test_array want = fc_test_array_load(&st, name);
         snprintf(name, sizeof name, "full.%d.%s_pooled", prompt, part);
         fc_test_array pooled_want = fc_test_array_load(&st, name);
-        float *got = floats(want.count), *pooled = floats(pooled_want.count);
+        float *got = net_floats(want.count), *pooled = net_floats(pooled_want.count);
         for (size_t i = 0; i < tokens.count; i++) ids[i] = (int32_t)tokens.data[i];
         const fc_clip_request r = {.ids = ids, .n = (int32_t)tokens.shape[0], .skip = 2, .pool_chunk = 0};
         double start = fc_now();
@@ -202,7 +194,7 @@ static void check_unet(fc_rig *rig, const fc_unet *u, const char *name, bool blo
         t[i] = fc_test_array_load(&st, full);
     }
     int32_t h = (int32_t)t[0].shape[2], w = (int32_t)t[0].shape[3];
-    float *x = fc_test_nhwc(&t[0]), *want = fc_test_nhwc(&t[4]), *got = floats(t[4].count);
+    float *x = fc_test_nhwc(&t[0]), *want = fc_test_nhwc(&t[4]), *got = net_floats(t[4].count);
     rig->cx.probe = blocks ? compare_statistics : NULL;
     rig->cx.probe_user = &stats;
     fc_mark m = fc_enter(&rig->cx, NULL);
@@ -262,7 +254,7 @@ static void test_unet_bf16(void **state)
 static void check_vae_decode(fc_rig *rig, const fc_vae *v, const fc_safetensors *st, double limit)
 {
     fc_test_array z = fc_test_array_load(st, "base.z"), want = fc_test_array_load(st, "base.decoded");
-    float *z_nhwc = fc_test_nhwc(&z), *want_nhwc = fc_test_nhwc(&want), *got = floats(want.count);
+    float *z_nhwc = fc_test_nhwc(&z), *want_nhwc = fc_test_nhwc(&want), *got = net_floats(want.count);
     double start = fc_now();
     fc_tensor x = fc_upload(&rig->cx, FC_F32, z_nhwc, 1, (int32_t)z.shape[2], (int32_t)z.shape[3], LATENT);
     fc_download(&rig->cx, fc_vae_decode(&rig->cx, v, x, false), got);
@@ -281,8 +273,8 @@ static void check_vae_encode(fc_rig *rig, const fc_vae *v, const fc_safetensors 
 {
     fc_test_array image = fc_test_array_load(st, "base.img"), mean = fc_test_array_load(st, "base.mean");
     size_t side = (size_t)image.shape[1], row = side * RGB;
-    float *padded = floats((side + 1) * (row + RGB)), *moments = floats(2 * mean.count),
-          *got = floats(mean.count);
+    float *padded = net_floats((side + 1) * (row + RGB)), *moments = net_floats(2 * mean.count),
+          *got = net_floats(mean.count);
     for (size_t y = 0; y < side; y++)
         for (size_t i = 0; i < row; i++) padded[y * (row + RGB) + i] = 2.0f * image.data[y * row + i] - 1.0f;
     int32_t size = (int32_t)side + 1;

@@ -9,8 +9,7 @@
 
 #include "base/mem.h"
 #include "support/nano.h"
-#include "support/rig.h"
-#include "support/synth.h"
+#include "support/networks.h"
 
 enum { CHANNELS = 4, MAX_STORED = 64 };
 
@@ -26,7 +25,7 @@ static void fixture_open(struct fixture *f, const char *kind)
 {
     fc_err err = {0};
     *f = (struct fixture){.kind = kind};
-    assert_ok(fc_weights_open(&f->weights, fc_test_synth(kind), &err), &err);
+    f->weights = net_weights(kind);
     assert_ok(fc_unet_open(&f->unet, f->weights, &err), &err);
     fc_test_golden_open(&f->golden, "unet_tiny.safetensors");
 }
@@ -117,11 +116,6 @@ static float *run(fc_cx *cx, const fc_unet *u, const struct input *in)
 /* Measured: ref f32 1.7e-6, bf16 2.4e-2; cpu f32 2.8e-6, bf16 2.3e-2 (the reference's own bf16: 2.7e-2) */
 static const double OUT_F32 = 8e-6, OUT_BF16 = 6e-2;
 
-static double limit_of(const fc_rig *rig)
-{
-    return rig->cx.act == FC_F32 ? OUT_F32 : OUT_BF16;
-}
-
 static void check_case(fc_rig *rig, const struct fixture *f, const char *name)
 {
     char what[64];
@@ -130,7 +124,7 @@ static void check_case(fc_rig *rig, const struct fixture *f, const char *name)
     float *got = run(&rig->cx, f->unet, &in), *want_nhwc = fc_test_nhwc(&want);
     fc_rig_check(rig);
     snprintf(what, sizeof what, "%s %s.%s", rig->label, f->kind, name);
-    assert_rel_error(what, got, want_nhwc, out_count(&in), limit_of(rig));
+    assert_rel_error(what, got, want_nhwc, out_count(&in), net_limit(rig, OUT_F32, OUT_BF16));
     fc_free(got);
     fc_free(want_nhwc);
     fc_test_array_free(&want);
@@ -232,7 +226,7 @@ static void compare_blocks(const fc_rig *rig, const struct fixture *f, const str
         fc_test_array want = golden(f, "a", name);
         snprintf(path, sizeof path, "unet/%s/%s", b->name, b->layer[b->layer_count - 1].name);
         snprintf(what, sizeof what, "%s %s", rig->label, path);
-        assert_at_most(what, item_error(s, store_find(s, path), &want), limit_of(rig));
+        assert_at_most(what, item_error(s, store_find(s, path), &want), net_limit(rig, OUT_F32, OUT_BF16));
         fc_test_array_free(&want);
     }
     assert_int_equal(compared, 5);
@@ -283,7 +277,7 @@ static void compare_inside(const fc_rig *rig, const struct fixture *f, const str
         for (size_t k = 0; points[i].silu && k < want.count; k++) want.data[k] /= 1.0f + expf(-want.data[k]);
         snprintf(path, sizeof path, "unet/input_blocks.4/%s", points[i].probe);
         snprintf(what, sizeof what, "%s %s", rig->label, path);
-        assert_at_most(what, item_error(s, store_find(s, path), &want), limit_of(rig));
+        assert_at_most(what, item_error(s, store_find(s, path), &want), net_limit(rig, OUT_F32, OUT_BF16));
         fc_test_array_free(&want);
     }
 }
@@ -336,7 +330,7 @@ static void check_batch(fc_rig *rig, void *user)
     for (int32_t i = 0; i < 2; i++) {
         run_part(&rig->cx, f->unet, &in, i, 1, one);
         fc_rig_check(rig);
-        assert_rel_error(rig->label, both + (size_t)i * half, one, half, limit_of(rig));
+        assert_rel_error(rig->label, both + (size_t)i * half, one, half, net_limit(rig, OUT_F32, OUT_BF16));
     }
     fc_free(one);
     fc_free(both);
@@ -427,39 +421,32 @@ static void test_cancel(void **state)
 struct torture {
     struct input in;
     float *out;
-    const char *path;
 };
 
-static fc_status open_and_run(void *user)
+static fc_status open_and_run(fc_rig *rig, fc_weights *w, void *user)
 {
     struct torture *t = user;
-    fc_rig rig = {0};
-    fc_weights *w = NULL;
-    fc_unet *u = NULL;
-    fc_status s = fc_rig_try_open(&rig, "ref", FC_F32, 1, NULL);
-    if (!s) s = fc_weights_open(&w, t->path, NULL);
-    if (!s) s = fc_unet_open(&u, w, NULL);
-    if (!s) {
-        run_part(&rig.cx, u, &t->in, 0, t->in.n, t->out);
-        s = fc_cx_status(&rig.cx, NULL);
-    }
+    fc_unet *u;
+    fc_status status = fc_unet_open(&u, w, NULL);
+    if (status != FC_OK) return status;
+    run_part(&rig->cx, u, &t->in, 0, t->in.n, t->out);
     fc_unet_close(u);
-    fc_weights_close(w);
-    fc_rig_close(&rig);
-    return s;
+    return fc_cx_status(&rig->cx, NULL);
 }
 
-/* Writes a UNet file and returns its path. */
-static const char *write_nano(const char *name, fc_nano_middle middle)
+static fc_weights *nano_weights(fc_nano_middle middle)
 {
     fc_synth s;
-    fc_err err = {0};
-    const char *path = fc_test_tmp_path(name);
     fc_synth_init(&s);
     fc_nano_unet(&s, middle);
-    assert_ok(fc_synth_write(path, &s, FC_F16, &err), &err);
+    fc_weights *w = net_weights_of("nano.safetensors", &s);
     fc_synth_fini(&s);
-    return path;
+    return w;
+}
+
+static void add_whole(fc_synth *s)
+{
+    fc_nano_unet(s, FC_NANO_MIDDLE_FULL);
 }
 
 /* A picture of 6 x 5 for the nano model: odd on both levels. */
@@ -480,10 +467,15 @@ static struct input nano_input(void)
 static void test_torture(void **state)
 {
     (void)state;
-    struct torture t = {.in = nano_input(), .path = write_nano("nano.safetensors", FC_NANO_MIDDLE_FULL)};
-    t.out = fc_calloc(out_count(&t.in), sizeof(float));
-    int failed = fc_test_torture(open_and_run, &t);
-    assert_true(failed > 100);
+    struct torture t = {.in = nano_input()};
+    const net_builder whole[] = {add_whole, NULL};
+    const net_run run = {.backend = "ref",
+                         .act = FC_F32,
+                         .path = net_write_nano("nano.safetensors", whole),
+                         .run = open_and_run,
+                         .user = &t};
+    t.out = net_floats(out_count(&t.in));
+    assert_true(net_torture(&run) > 100);
     fc_free(t.out);
     input_free(&t.in);
 }
@@ -494,10 +486,9 @@ static void check_middle(fc_rig *rig, void *user)
     float **first = user;
     struct input in = nano_input();
     for (int m = FC_NANO_MIDDLE_FULL; m <= FC_NANO_MIDDLE_NONE; m++) {
-        fc_weights *w = NULL;
+        fc_weights *w = nano_weights((fc_nano_middle)m);
         fc_unet *u = NULL;
         fc_err err = {0};
-        assert_ok(fc_weights_open(&w, write_nano("middle.safetensors", (fc_nano_middle)m), &err), &err);
         assert_ok(fc_unet_open(&u, w, &err), &err);
         assert_int_equal(fc_unet_layout_get(u)->middles, m != FC_NANO_MIDDLE_NONE);
         float *out = run(&rig->cx, u, &in);
@@ -508,7 +499,7 @@ static void check_middle(fc_rig *rig, void *user)
             first[m] = out;
             continue;
         }
-        assert_rel_error(rig->label, out, first[m], out_count(&in), limit_of(rig));
+        assert_rel_error(rig->label, out, first[m], out_count(&in), net_limit(rig, OUT_F32, OUT_BF16));
         fc_free(out);
     }
     input_free(&in);
@@ -559,21 +550,23 @@ static void test_broken_files(void **state)
     fc_synth_fini(&all);
 }
 
+static fc_status open_whole(const char *dropped, fc_weights *w)
+{
+    fc_unet *u;
+    (void)dropped;
+    fc_status status = fc_unet_open(&u, w, NULL);
+    fc_unet_close(u);
+    return status;
+}
+
 /* No tensor can be missing without being noticed. */
 static void test_every_tensor(void **state)
 {
     (void)state;
     fc_synth all;
     fc_synth_init(&all);
-    fc_nano_unet(&all, FC_NANO_MIDDLE_FULL);
-    for (size_t i = 0; i < all.count; i++) {
-        fc_weights *w = NULL;
-        fc_unet *u = NULL;
-        fc_err err = {0};
-        assert_ok(fc_weights_open(&w, fc_nano_without(&all, all.tensors[i].name), &err), &err);
-        if (fc_unet_open(&u, w, &err) != FC_FORMAT) fail_msg("opened without %s", all.tensors[i].name);
-        fc_weights_close(w);
-    }
+    add_whole(&all);
+    net_check_each_missing(&all, open_whole, NULL);
     fc_synth_fini(&all);
 }
 

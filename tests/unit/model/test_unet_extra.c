@@ -7,8 +7,7 @@
 #include "diffusion/predict.h"
 #include "model/inpaint_head.h"
 #include "nn/difference.h"
-#include "support/rig.h"
-#include "support/synth.h"
+#include "support/networks.h"
 
 enum { CHANNELS = 4 };
 /* Measured: 2.9e-6 on ref, 2.9e-6 on cpu; bf16 as the network alone */
@@ -79,7 +78,7 @@ static void check_output(const fc_rig *rig, const fc_safetensors *golden, const 
     fc_test_array want = fc_test_array_load(golden, name);
     float *nhwc = fc_test_nhwc(&want);
     snprintf(what, sizeof what, "%s %s", rig->label, name);
-    assert_rel_error(what, got, nhwc, want.count, rig->cx.act == FC_F32 ? F32 : BF16);
+    assert_rel_error(what, got, nhwc, want.count, net_limit(rig, F32, BF16));
     fc_free(nhwc);
     fc_test_array_free(&want);
 }
@@ -187,13 +186,13 @@ static void test_head(void **state)
     fc_weights *w;
     fc_inpaint_head *head;
     fc_err err = {0};
-    assert_ok(fc_weights_open(&w, fc_test_synth("inpaint_head"), &err), &err);
+    w = net_weights("inpaint_head");
     assert_ok(fc_inpaint_head_open(&head, w, &err), &err);
     assert_int_equal(fc_inpaint_head_width(head), 64);
     fc_rig_each(check_head, head);
     fc_inpaint_head_close(head);
     fc_weights_close(w);
-    assert_ok(fc_weights_open(&w, fc_test_synth("taesd_decoder"), &err), &err);
+    w = net_weights("taesd_decoder");
     assert_fails(fc_inpaint_head_open(&head, w, &err), FC_UNSUPPORTED, &err, "fooocus_inpaint_head.pth");
     fc_weights_close(w);
 }
@@ -233,9 +232,7 @@ static void check_differences(fc_rig *rig, void *user)
 static void test_differences(void **state)
 {
     (void)state;
-    fc_weights *w;
-    fc_err err = {0};
-    assert_ok(fc_weights_open(&w, fc_test_synth("tiny_base"), &err), &err);
+    fc_weights *w = net_weights("tiny_base");
     fc_rig_each(check_differences, w);
     fc_weights_close(w);
 }
