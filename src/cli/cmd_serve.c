@@ -108,7 +108,9 @@ static fc_status serve(cli_serve_args *args, fc_err *err)
     fc_server *server;
     sigset_t signals;
     int number;
-    fc_status status = use_settings(args, err);
+    fc_status status = cli_use_library(args, err);
+    if (status != FC_OK) return status;
+    status = use_settings(args, err);
     if (status != FC_OK) return status;
     allow_files();
     block_signals(&signals);

@@ -102,6 +102,7 @@ static void put_flags(writer *w)
     const cli_option_row *o;
     if (strcmp(w->command->name, "generate") == 0) put_generate(w);
     if (strcmp(w->command->name, "serve") == 0) put_table(w, cli_serve_option_at);
+    if (strcmp(w->command->name, "worker") == 0) put_table(w, cli_worker_option_at);
     if (strcmp(w->command->name, "bench") == 0) put_table(w, cli_bench_option_at);
     if (strcmp(w->command->name, "auth") == 0) put_plain(w, "file", "FILE", 0, "The file of users.");
     for (int i = 0; (o = small_option_at(w->command->name, i)); i++)

@@ -13,6 +13,9 @@ const cli_option_row cli_generate_options[] = {
 const cli_option_row cli_serve_options[] = {
 #include "cli/serve_options.def"
 };
+const cli_option_row cli_worker_options[] = {
+#include "cli/worker_options.def"
+};
 const cli_option_row cli_bench_options[] = {
 #include "cli/bench_options.def"
 };
@@ -31,6 +34,7 @@ static const char *const small_commands[] = {
 enum {
     GENERATE_COUNT = sizeof cli_generate_options / sizeof *cli_generate_options,
     SERVE_COUNT = sizeof cli_serve_options / sizeof *cli_serve_options,
+    WORKER_COUNT = sizeof cli_worker_options / sizeof *cli_worker_options,
     BENCH_COUNT = sizeof cli_bench_options / sizeof *cli_bench_options,
     SMALL_COUNT = sizeof cli_small_options / sizeof *cli_small_options
 };
@@ -43,6 +47,11 @@ const cli_option_row *cli_option_at(int index)
 const cli_option_row *cli_serve_option_at(int index)
 {
     return index < SERVE_COUNT ? &cli_serve_options[index] : NULL;
+}
+
+const cli_option_row *cli_worker_option_at(int index)
+{
+    return index < WORKER_COUNT ? &cli_worker_options[index] : NULL;
 }
 
 const cli_option_row *cli_bench_option_at(int index)

@@ -185,6 +185,15 @@ void cli_help_serve(int width, fc_buf *out)
     print_table(&p, "Server", cli_serve_option_at);
 }
 
+void cli_help_worker(int width, fc_buf *out)
+{
+    printer p = {out, terminal_width(width), terminal_group, terminal_flag};
+    fc_buf_puts(out,
+                "usage: fooocus worker --library postgresql://user@host/database --outputs DIR [flags]\n\n"
+                "Draws jobs of a queue that several machines share, until a signal comes.\n");
+    print_table(&p, "Worker", cli_worker_option_at);
+}
+
 void cli_help_bench(int width, fc_buf *out)
 {
     printer p = {out, terminal_width(width), terminal_group, terminal_flag};
@@ -353,6 +362,8 @@ void cli_help_man(fc_buf *out)
     print_flags(&p, true);
     fc_buf_puts(out, ".SH FLAGS OF SERVE\n");
     print_table(&p, "Server", cli_serve_option_at);
+    fc_buf_puts(out, ".SH FLAGS OF WORKER\n");
+    print_table(&p, "Worker", cli_worker_option_at);
     fc_buf_puts(out, ".SH FLAGS OF BENCH\n");
     print_table(&p, "Bench", cli_bench_option_at);
     fc_buf_puts(out, ".SH FLAGS OF OTHER COMMANDS\n");

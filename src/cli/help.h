@@ -9,6 +9,7 @@ void cli_help_main(fc_buf *out);
 /* all: also the advanced groups. width: of the terminal in characters. */
 void cli_help_generate(bool all, int width, fc_buf *out);
 void cli_help_serve(int width, fc_buf *out);
+void cli_help_worker(int width, fc_buf *out);
 void cli_help_bench(int width, fc_buf *out);
 /* Prints --help of setup, models, config or doctor; returns the exit code. */
 int cli_print_help(const char *command);

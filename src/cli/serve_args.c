@@ -2,7 +2,12 @@
 #include "cli/serve_args.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include "base/file.h"
 #include "base/str.h"
 #include "cli/flags.h"
 
@@ -77,6 +82,49 @@ static fc_status set_pixels(cli_serve_args *a, const char *value, fc_err *err)
     return fc_fail(err, FC_ARG, "--max-pixels: '%.60s' is no number above 0", value);
 }
 
+fc_status cli_set_lease(cli_serve_args *a, const char *value, fc_err *err)
+{
+    int64_t seconds;
+    if (!fc_parse_i64(value, &seconds) || seconds < 3 || seconds > 3600)
+        return fc_fail(err, FC_ARG, "--lease: '%.60s' is no number of seconds from 3 to 3600", value);
+    a->server.lease_seconds = (int)seconds;
+    return FC_OK;
+}
+
+/* The folder that all programs share; pictures that people put in lie there too. */
+static fc_status use_outputs(const char *folder, bool shared, fc_err *err)
+{
+    char path[4096], inputs[4200];
+    if (!fc_path_is_dir(folder))
+        return fc_fail(err, FC_NOT_FOUND, "--outputs: there is no folder %s%s", folder,
+                       shared ? ": mount the one that all servers and workers share" : ", make it first");
+    if (access(folder, W_OK | X_OK) != 0)
+        return fc_fail_errno(err, errno, "--outputs: cannot write into the folder %s", folder);
+    if (!realpath(folder, path))
+        return fc_fail_errno(err, errno, "--outputs: cannot use the folder %s", folder);
+    snprintf(inputs, sizeof inputs, "%s/.library", path);
+    if (setenv("path_outputs", path, 1) != 0 || (shared && setenv("FOOOCUS_INPUTS", inputs, 1) != 0))
+        return fc_fail(err, FC_NOMEM, "out of memory");
+    return FC_OK;
+}
+
+fc_status cli_use_library(cli_serve_args *a, fc_err *err)
+{
+    const char *usual = getenv("FOOOCUS_LIBRARY");
+    if (!a->server.library && usual && *usual) a->server.library = usual;
+    const char *url = a->server.library;
+    if (!url && (a->server.no_worker || a->server.name || a->server.lease_seconds))
+        return fc_fail(err, FC_ARG, "--no-worker, --name and --lease mean something with --library only");
+    if (url && !fc_str_starts(url, "postgresql://") && !fc_str_starts(url, "postgres://"))
+        return fc_fail(err, FC_ARG,
+                       "--library: want an address like postgresql://user@host/database, got '%.40s'", url);
+    if (url && !a->outputs)
+        return fc_fail(err, FC_ARG,
+                       "--library needs --outputs DIR, the folder of pictures that all servers and "
+                       "workers share");
+    return a->outputs ? use_outputs(a->outputs, url != NULL, err) : FC_OK;
+}
+
 static fc_status set_option(cli_serve_args *a, option_id id, const char *value, fc_err *err)
 {
     switch (id) {
@@ -120,6 +168,20 @@ static fc_status set_option(cli_serve_args *a, option_id id, const char *value, 
     case OPTION_hf_mirror:
         a->mirror = value;
         return FC_OK;
+    case OPTION_library:
+        a->server.library = value;
+        return FC_OK;
+    case OPTION_outputs:
+        a->outputs = value;
+        return FC_OK;
+    case OPTION_no_worker:
+        a->server.no_worker = true;
+        return FC_OK;
+    case OPTION_name:
+        a->server.name = value;
+        return FC_OK;
+    case OPTION_lease:
+        return cli_set_lease(a, value, err);
     case OPTION_max_pixels:
         return set_pixels(a, value, err);
     case OPTION_web:

@@ -89,6 +89,9 @@ static const fc_route routes[] = {
     {"GET", "/sdapi/v1/memory", fc_a1111_memory, 0},
     {"GET", "/sdapi/v1/cmd-flags", fc_a1111_cmd_flags, 0},
 
+    {"GET", "/healthz", fc_api_healthz, PUBLIC | FC_ROUTE_HEALTH},
+    {"GET", "/readyz", fc_api_readyz, PUBLIC | FC_ROUTE_HEALTH},
+
     {"GET", "/internal/ping", fc_a1111_refresh, PUBLIC},
 
     {"GET", "/ping", fc_fooocus_ping, PUBLIC},

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include "app/common/home.h"
 #include "app/queue/trash.h"
@@ -18,6 +19,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "server/access/access.h"
@@ -39,7 +41,8 @@ enum {
                           * hears the answer and not only that the connection broke */
     EVENTS = 4096,
     EVENT_BYTES = 4 << 20,
-    MAX_TLS_FILE = 1 << 20
+    MAX_TLS_FILE = 1 << 20,
+    AWAY_SECONDS = 60 /* that a database may take to start */
 };
 
 /* ---- one request ---- */
@@ -101,6 +104,10 @@ static void find_route(fc_http *h)
     char allow[128];
     bool asks = strcmp(h->method, "OPTIONS") == 0;
     h->route = fc_route_find(h, allow, sizeof allow);
+    if (h->route && h->server->config.only_worker && !(h->route->flags & FC_ROUTE_HEALTH)) {
+        h->route = NULL;
+        *allow = '\0';
+    }
     if (h->route) return;
     if (asks && (*allow || strcmp(h->path, "*") == 0)) {
         fc_guard_options(h, *allow ? allow : "GET, HEAD, POST, DELETE, OPTIONS");
@@ -414,31 +421,79 @@ static fc_status make_folders(fc_server *s, fc_err *err)
     return fc_mkdir_all(folder, err);
 }
 
-static fc_status open_parts(fc_server *s, fc_err *err)
+/* A database that is not there yet may be starting, as this program is. */
+static fc_status open_shared_library(fc_server *s, fc_err *err)
+{
+    fc_status status;
+    for (int i = 0; i < AWAY_SECONDS; i++) {
+        const struct timespec pause = {1, 0};
+        status = fc_library_open(s->config.library, &s->library, err);
+        if (status != FC_NETWORK) break;
+        if (i == 0) fc_warn_emit(s->config.warn, "%s; trying again for a minute", err ? err->message : "");
+        nanosleep(&pause, NULL);
+    }
+    return status == FC_OK ? fc_server_check_outputs(s, err) : status;
+}
+
+static fc_status open_library(fc_server *s, fc_err *err)
 {
     char path[FC_PATH_SIZE];
+    if (s->config.library) return open_shared_library(s, err);
+    fc_status status = fc_path_join(path, sizeof path, s->outputs, FC_LIBRARY_FILE);
+    return status == FC_OK ? fc_library_open(path, &s->library, err) : status;
+}
+
+static fc_status open_engine(fc_server *s, fc_err *err)
+{
+    if (s->config.run || s->config.no_worker) return FC_OK;
+    s->config.run = fc_engine_job;
+    s->config.run_user = s;
+    fc_status status = fc_engine_open(&s->config.engine, &s->engine, err);
+    if (status == FC_OK) fc_engine_describe(s->engine, &s->report);
+    return status;
+}
+
+static void describe_fleet(fc_server *s)
+{
+    fc_machine_memory memory;
+    char host[64] = "";
+    if (!s->config.library) return;
+    fc_machine_memory_read(&memory);
+    gethostname(host, sizeof host - 1);
+    snprintf(s->worker_name, sizeof s->worker_name, "%s", s->config.name ? s->config.name : host);
+    s->fleet = (fc_fleet_config){.url = s->config.library,
+                                 .draws = !s->config.no_worker,
+                                 .name = s->worker_name,
+                                 .device = s->report.device,
+                                 .memory = (int64_t)memory.total,
+                                 .lease_seconds = s->config.lease_seconds,
+                                 .offers = fc_server_offers,
+                                 .user = s};
+}
+
+static fc_status open_parts(fc_server *s, fc_err *err)
+{
     const fc_events_config events = {EVENTS, EVENT_BYTES, (uint64_t)fc_unix_millis(), on_change, s};
     fc_status status = make_folders(s, err);
     if (status != FC_OK) return status;
-    status = fc_path_join(path, sizeof path, s->outputs, FC_LIBRARY_FILE);
-    if (status != FC_OK) return status;
     if (s->config.auth) status = fc_auth_open(s->config.auth, &s->auth, err);
     if (status != FC_OK) return status;
-    status = fc_library_open(path, &s->library, err);
+    status = open_library(s, err);
     if (status != FC_OK) return status;
     status = fc_events_open(&events, &s->events, err);
-    if (status == FC_OK && !s->config.run) {
-        s->config.run = fc_engine_job;
-        s->config.run_user = s;
-        status = fc_engine_open(&s->config.engine, &s->engine, err);
-        if (status == FC_OK) fc_engine_describe(s->engine, &s->report);
-    }
-    if (status == FC_OK) fc_trash_purge(s->library, s->outputs);
-    if (status == FC_OK) {
-        const fc_jobs_config jobs = {s->library,    s->events,          s->outputs,
-                                     s->config.run, s->config.run_user, s->config.max_queued};
-        status = fc_jobs_open(&jobs, &s->jobs, err);
-    }
+    if (status != FC_OK) return status;
+    status = open_engine(s, err);
+    if (status != FC_OK) return status;
+    if (!s->config.only_worker) fc_trash_purge(s->library, s->outputs);
+    describe_fleet(s);
+    const fc_jobs_config jobs = {.library = s->library,
+                                 .events = s->events,
+                                 .outputs = s->outputs,
+                                 .run = s->config.run,
+                                 .user = s->config.run_user,
+                                 .max_queued = s->config.max_queued,
+                                 .fleet = s->fleet.url ? &s->fleet : NULL};
+    status = fc_jobs_open(&jobs, &s->jobs, err);
     if (status != FC_OK) return status;
     return fc_downloads_open(s->settings, s->events, &s->downloads, err);
 }
@@ -465,7 +520,7 @@ fc_status fc_server_open(const fc_server_config *config, fc_server **server, fc_
     if (status != FC_OK) goto out;
     status = open_parts(s, err);
     if (status != FC_OK) goto out;
-    status = start_daemon(s, err);
+    if (!s->config.no_http) status = start_daemon(s, err);
     if (status != FC_OK) goto out;
     status = fc_ticker_start(s, err);
 out:

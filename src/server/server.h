@@ -27,6 +27,12 @@ typedef struct fc_server_config { /* zero or NULL: the default that is named */
     const char *origins[FC_SERVER_MAX_HOSTS]; /* foreign pages that may use the API; "*": all */
     int threads;                              /* that answer requests; 0: 4 */
     int head_seconds, body_seconds; /* a client's time for the head of a request, and for a body; 0: 20, 60 */
+    const char *library; /* postgresql://...: shared with other programs; NULL: a file in outputs */
+    const char *name;    /* of the worker, for people; NULL: that of the machine */
+    int lease_seconds;   /* for which a picture is held without a sign of life; 0: 20 */
+    bool no_worker;      /* draw nothing */
+    bool only_worker;    /* no page and no API */
+    bool no_http;        /* not even a port */
     int32_t max_queued;
     int64_t max_pixels; /* of one picture; 0: 8 Mi */
     fc_engine_config engine;

@@ -42,6 +42,8 @@ struct fc_server {
     fc_downloads *downloads;
     fc_auth *auth; /* NULL: no authentication */
     fc_engine *engine;
+    fc_fleet_config fleet; /* url NULL: the queue is this program's alone */
+    char worker_name[128];
 
     pthread_mutex_t report_lock;
     fc_engine_report report;    /* the engine as it was after its latest job */

@@ -37,6 +37,11 @@ static void set(fc_server_config *config, painter *p, const char *key, const cha
     if (strcmp(key, "queue") == 0) config->max_queued = number(value);
     if (strcmp(key, "threads") == 0) config->threads = number(value);
     if (strcmp(key, "pixels") == 0) config->max_pixels = number(value);
+    if (strcmp(key, "library") == 0) config->library = value;
+    if (strcmp(key, "name") == 0) config->name = value;
+    if (strcmp(key, "lease") == 0) config->lease_seconds = number(value);
+    if (strcmp(key, "no_worker") == 0) config->no_worker = true;
+    if (strcmp(key, "only_worker") == 0) config->only_worker = true;
     if (strcmp(key, "step_millis") == 0) p->step_millis = number(value);
     if (strcmp(key, "steps") == 0) p->steps = number(value);
     if (strcmp(key, "fail") == 0) p->fail_with = FC_NUMERIC;

@@ -77,7 +77,9 @@ static fc_status save(const painter *p, const char *job, fc_event *e, uint8_t *r
     fc_status status = fc_mkdir_all(t->path, err);
     fc_buf_init(&file, 1 << 20);
     if (status == FC_OK) status = fc_image_encode(&file, &image, FC_PNG, NULL, err);
-    snprintf(t->path, sizeof t->path, "%s/2024-05-17/%s_%d.png", p->outputs, job, (int)e->image);
+    /* as with the engine, no two programs write the same file */
+    snprintf(t->path, sizeof t->path, "%s/2024-05-17/%s_%d_%d.png", p->outputs, job, (int)e->image,
+             (int)getpid());
     if (status == FC_OK) status = fc_file_write_atomic(t->path, file.data, file.len, err);
     fc_buf_fini(&file);
     if (status != FC_OK) return status;

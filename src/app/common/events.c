@@ -23,6 +23,9 @@ struct fc_events {
     event *ring;
     size_t first, count, bytes;
     uint64_t last;
+    void (*forward)(void *user, const char *type, const char *job,
+                    const char *json); /* NULL: numbered here */
+    void *forward_user;
 };
 
 fc_status fc_events_open(const fc_events_config *config, fc_events **events, fc_err *err)
@@ -62,10 +65,10 @@ void fc_events_close(fc_events *e)
 }
 
 /* Under the lock, because the text holds its number. */
-static void append(fc_events *e, const char *type, const char *job, const fc_buf *json)
+static void append(fc_events *e, uint64_t number, const char *type, const char *job, const fc_buf *json)
 {
     fc_buf text;
-    uint64_t number = ++e->last;
+    e->last = number;
     fc_buf_init(&text, MAX_EVENT + 256);
     fc_buf_printf(&text, "id: %" PRIu64 "\nevent: %s\ndata: ", number, type);
     fc_buf_append(&text, json->data, json->len);
@@ -90,11 +93,38 @@ void fc_events_publish(fc_events *e, const char *type, const char *job, json_t *
     fc_buf_init(&json, MAX_EVENT);
     fc_json_write(data, JSON_COMPACT, &json); /* no newline in it: jansson escapes them */
     json_decref(data);
+    if (e->forward) {
+        if (json.status == FC_OK) e->forward(e->forward_user, type, job, json.data);
+        fc_buf_fini(&json);
+        return;
+    }
     pthread_mutex_lock(&e->lock);
-    append(e, type, job, &json);
+    append(e, e->last + 1, type, job, &json);
     pthread_mutex_unlock(&e->lock);
     fc_buf_fini(&json);
     if (e->config.changed) e->config.changed(e->config.user);
+}
+
+void fc_events_append(fc_events *e, uint64_t number, const char *type, const char *job, const char *json)
+{
+    fc_buf text;
+    fc_buf_init(&text, MAX_EVENT);
+    fc_buf_puts(&text, json);
+    pthread_mutex_lock(&e->lock);
+    while (e->count && number != e->last + 1) drop_oldest(e);
+    if (number > e->last) append(e, number, type, job, &text);
+    pthread_mutex_unlock(&e->lock);
+    fc_buf_fini(&text);
+    if (e->config.changed) e->config.changed(e->config.user);
+}
+
+void fc_events_share(fc_events *e, uint64_t last,
+                     void (*forward)(void *user, const char *type, const char *job, const char *json),
+                     void *user)
+{
+    e->last = last;
+    e->forward = forward;
+    e->forward_user = user;
 }
 
 uint64_t fc_events_last(fc_events *e)

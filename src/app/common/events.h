@@ -24,6 +24,14 @@ void fc_events_close(fc_events *e);
 
 /* Takes the reference to data. An event that cannot be kept (memory) makes all readers start anew. */
 void fc_events_publish(fc_events *e, const char *type, const char *job, json_t *data);
+/* For events that several programs share, whose numbers go on behind `last`: what is published goes to
+ * forward, which sees to it that it comes back with its number through fc_events_append. Before there are
+ * other threads. */
+void fc_events_share(fc_events *e, uint64_t last,
+                     void (*forward)(void *user, const char *type, const char *job, const char *json),
+                     void *user);
+/* Adds an event that has a number, greater than all before; behind a gap all readers start anew. */
+void fc_events_append(fc_events *e, uint64_t number, const char *type, const char *job, const char *json);
 uint64_t fc_events_last(fc_events *e);
 /* Appends what is newer than *cursor as text/event-stream, whole events, some 64 KiB at most; moves *cursor.
  * job (NULL: all) chooses the events of one job. A number that the ring does not reach gives the event

@@ -31,6 +31,8 @@ bool fc_input_history_id(const char *text, int64_t *id)
 
 static fc_status folder_of(const char *home, char path[PATH_SIZE], fc_err *err)
 {
+    const char *shared = getenv("FOOOCUS_INPUTS");
+    if (shared && *shared) home = shared;
     if (fc_path_join(path, PATH_SIZE, home, "inputs") == FC_OK) return FC_OK;
     return fc_fail(err, FC_LIMIT, "the path of the home folder is too long");
 }

@@ -1,6 +1,8 @@
 /* The pictures that people put in, kept by what is in them: home/inputs/ID.png, .jpeg or .webp, where ID is
  * the SHA-256 of the file's bytes. The same picture is kept once, under a name that jobs, metadata and the
- * history can tell; files never change, so any number of threads and processes may use the folder at once. */
+ * history can tell; files never change, so any number of threads and processes may use the folder at once.
+ * With FOOOCUS_INPUTS in the environment it lies there instead of in home: machines that share a queue share
+ * it. */
 #ifndef FC_APP_COMMON_INPUTS_H
 #define FC_APP_COMMON_INPUTS_H
 

@@ -93,32 +93,39 @@ static fc_status locate(const char *outputs, const fc_event *e, fc_picture_row *
     return FC_OK;
 }
 
-static void make_thumbnail(fc_jobs *j, int64_t id, const fc_event *e)
+void fc_jobs_make_thumbnail(const char *outputs, int64_t id, const fc_event *e)
 {
     fc_err err = {0};
     const fc_image image = {(uint8_t *)(uintptr_t)e->rgb, e->width, e->height}; /* only read */
     if (!e->rgb) return;
-    if (fc_thumbnail_save(j->config.outputs, id, &image, &err) != FC_OK)
+    if (fc_thumbnail_save(outputs, id, &image, &err) != FC_OK)
         fc_log(FC_LOG_WARN, "thumbnail of picture %lld: %s", (long long)id, err.message);
+}
+
+fc_status fc_jobs_describe_picture(const char *outputs, const char *job, const char *parameters,
+                                   const fc_event *event, fc_arena *arena, fc_picture_row *row, fc_err *err)
+{
+    *row = (fc_picture_row){.job = job,
+                            .index = event->image,
+                            .seed = event->seed,
+                            .width = event->width,
+                            .height = event->height,
+                            .created = fc_unix_millis()};
+    fc_status status = locate(outputs, event, row, err);
+    return status == FC_OK ? describe(parameters, event, arena, row, err) : status;
 }
 
 fc_status fc_jobs_keep_picture(fc_jobs *j, const fc_event *event, fc_err *err)
 {
     fc_arena arena;
-    fc_picture_row row = {.job = j->current.id,
-                          .index = event->image,
-                          .seed = event->seed,
-                          .width = event->width,
-                          .height = event->height,
-                          .created = fc_unix_millis()};
+    fc_picture_row row;
     fc_arena_init(&arena, FC_JOBS_MEMORY);
-    fc_status status = locate(j->config.outputs, event, &row, err);
-    if (status != FC_OK) goto out;
-    status = describe(j->current.parameters, event, &arena, &row, err);
+    fc_status status = fc_jobs_describe_picture(j->config.outputs, j->current.id, j->current.parameters,
+                                                event, &arena, &row, err);
     if (status != FC_OK) goto out;
     status = fc_library_picture_add(j->config.library, &row, &row.id, err);
     if (status == FC_OK) {
-        make_thumbnail(j, row.id, event);
+        fc_jobs_make_thumbnail(j->config.outputs, row.id, event);
         fc_events_publish(j->config.events, "picture", j->current.id,
                           json_pack("{s:o}", "picture", fc_picture_to_json(&row, FC_JSON_SHORT)));
     }

@@ -1,8 +1,10 @@
-/* The queue: submit, cancel, move, delete, and what can be asked. The worker is in worker.c. */
+/* The queue: submit, cancel, move, delete, and what can be asked. The worker is in worker.c; what is
+ * different when several programs share the queue, in fleet.c. */
 #include "app/queue/jobs.h"
 
 #include <stdio.h>
 #include <string.h>
+#include "app/queue/fleet.h"
 #include "app/queue/job_json.h"
 #include "app/queue/jobs_impl.h"
 #include "base/clock.h"
@@ -19,27 +21,6 @@ static bool is_running(fc_jobs *j, const char *id)
 }
 
 /* ---- submit ---- */
-
-static fc_status find_repetition(fc_jobs *j, const fc_job_request *request, char id[FC_JOB_ID_SIZE],
-                                 bool *existed, fc_err *err)
-{
-    fc_arena arena;
-    fc_job_row row;
-    *existed = false;
-    if (!request->key) return FC_OK;
-    fc_arena_init(&arena, FC_JOBS_MEMORY);
-    fc_status status = fc_library_job_by_key(j->config.library, request->key, &arena, &row, err);
-    if (status == FC_OK && strcmp(row.fingerprint, request->fingerprint) != 0) {
-        status = fc_fail(err, FC_BUSY, "this idempotency key was used for another request");
-    } else if (status == FC_OK) {
-        memcpy(id, row.id, FC_JOB_ID_SIZE);
-        *existed = true;
-    } else if (status == FC_NOT_FOUND) {
-        status = FC_OK;
-    }
-    fc_arena_fini(&arena);
-    return status;
-}
 
 static fc_status add(fc_jobs *j, const fc_job_request *request, char id[FC_JOB_ID_SIZE], fc_err *err)
 {
@@ -69,8 +50,10 @@ static fc_status add(fc_jobs *j, const fc_job_request *request, char id[FC_JOB_I
 fc_status fc_jobs_submit(fc_jobs *j, const fc_job_request *request, char id[FC_JOB_ID_SIZE], bool *existed,
                          fc_err *err)
 {
+    if (j->fleet) return fc_fleet_submit(j->fleet, request, id, existed, err);
     pthread_mutex_lock(&j->queue);
-    fc_status status = find_repetition(j, request, id, existed, err);
+    fc_status status =
+        fc_library_job_repeated(j->config.library, request->key, request->fingerprint, id, existed, err);
     if (status != FC_OK) goto out;
     if (!*existed) status = add(j, request, id, err);
 out:
@@ -96,6 +79,7 @@ out:
 
 fc_status fc_jobs_skip(fc_jobs *j, const char *id, fc_err *err)
 {
+    if (j->fleet) return fc_fleet_skip_picture(j->fleet, id, err);
     pthread_mutex_lock(&j->live);
     bool running = strcmp(j->current.id, id) == 0;
     if (running) {
@@ -123,6 +107,7 @@ static bool stop(fc_jobs *j, const char *id)
 
 fc_status fc_jobs_cancel(fc_jobs *j, const char *id, fc_err *err)
 {
+    if (j->fleet) return fc_fleet_cancel(j->fleet, id, false, err);
     fc_status status = FC_OK;
     pthread_mutex_lock(&j->queue);
     size_t at = fc_jobs_find(j, id);
@@ -142,6 +127,7 @@ fc_status fc_jobs_cancel(fc_jobs *j, const char *id, fc_err *err)
 
 fc_status fc_jobs_finish(fc_jobs *j, const char *id, fc_err *err)
 {
+    if (j->fleet) return fc_fleet_cancel(j->fleet, id, true, err);
     pthread_mutex_lock(&j->live);
     bool running = strcmp(j->current.id, id) == 0;
     if (running) {
@@ -154,6 +140,7 @@ fc_status fc_jobs_finish(fc_jobs *j, const char *id, fc_err *err)
 
 fc_status fc_jobs_move(fc_jobs *j, const char *id, int32_t position, fc_err *err)
 {
+    if (j->fleet) return fc_fleet_move_to(j->fleet, id, position, err);
     fc_status status;
     char name[FC_JOB_ID_SIZE];
     snprintf(name, sizeof name, "%s", id); /* id may point into the queue */
@@ -182,6 +169,7 @@ fc_status fc_jobs_move(fc_jobs *j, const char *id, int32_t position, fc_err *err
 
 fc_status fc_jobs_delete(fc_jobs *j, const char *id, fc_err *err)
 {
+    if (j->fleet) return fc_fleet_remove(j->fleet, id, err);
     pthread_mutex_lock(&j->queue);
     size_t at = fc_jobs_find(j, id);
     fc_status status = is_running(j, id) ? fc_fail(err, FC_BUSY, "the job is running, cancel it first")
@@ -199,6 +187,7 @@ fc_status fc_jobs_delete(fc_jobs *j, const char *id, fc_err *err)
 
 int32_t fc_jobs_position(fc_jobs *j, const char *id)
 {
+    if (j->fleet) return fc_fleet_place(j->fleet, id);
     pthread_mutex_lock(&j->queue);
     size_t at = fc_jobs_find(j, id);
     int32_t position = at < j->count ? (int32_t)at : -1;
@@ -208,6 +197,7 @@ int32_t fc_jobs_position(fc_jobs *j, const char *id)
 
 bool fc_jobs_is_active(fc_jobs *j, const char *id)
 {
+    if (j->fleet) return fc_fleet_is_active(j->fleet, id);
     pthread_mutex_lock(&j->queue);
     bool active = fc_jobs_find(j, id) < j->count || is_running(j, id);
     pthread_mutex_unlock(&j->queue);
@@ -216,6 +206,10 @@ bool fc_jobs_is_active(fc_jobs *j, const char *id)
 
 void fc_jobs_get_state(fc_jobs *j, fc_jobs_state *out)
 {
+    if (j->fleet) {
+        fc_fleet_get_state(j->fleet, out);
+        return;
+    }
     pthread_mutex_lock(&j->queue);
     out->waiting = (int32_t)j->count;
     pthread_mutex_lock(&j->live);
@@ -227,6 +221,7 @@ void fc_jobs_get_state(fc_jobs *j, fc_jobs_state *out)
 
 bool fc_jobs_progress(fc_jobs *j, const char *id, fc_job_progress *out)
 {
+    if (j->fleet) return fc_fleet_progress(j->fleet, id, out);
     pthread_mutex_lock(&j->live);
     bool running = strcmp(j->current.id, id) == 0;
     if (running) *out = j->current.progress;
@@ -236,6 +231,7 @@ bool fc_jobs_progress(fc_jobs *j, const char *id, fc_job_progress *out)
 
 uint64_t fc_jobs_preview(fc_jobs *j, const char *id, fc_buf *out)
 {
+    if (j->fleet) return fc_fleet_preview(j->fleet, id, out);
     uint64_t number = 0;
     pthread_mutex_lock(&j->live);
     if (strcmp(j->current.id, id) == 0 && j->current.preview) {
@@ -248,6 +244,10 @@ uint64_t fc_jobs_preview(fc_jobs *j, const char *id, fc_buf *out)
 
 void fc_jobs_watch(fc_jobs *j, int change)
 {
+    if (j->fleet) {
+        fc_fleet_watch(j->fleet, change);
+        return;
+    }
     __atomic_add_fetch(&j->watchers, change, __ATOMIC_RELAXED);
     if (change == 0) __atomic_store_n(&j->watched_until, fc_unix_millis() + WATCH_MILLIS, __ATOMIC_RELAXED);
     pthread_mutex_lock(&j->live);
@@ -269,6 +269,16 @@ out:
     return status;
 }
 
+static fc_status open_fleet(fc_jobs *j, fc_jobs **jobs, fc_err *err)
+{
+    fc_status status = fc_fleet_open(&j->config, &j->fleet, err);
+    if (status != FC_OK)
+        fc_free(j);
+    else
+        *jobs = j;
+    return status;
+}
+
 fc_status fc_jobs_open(const fc_jobs_config *config, fc_jobs **jobs, fc_err *err)
 {
     *jobs = NULL;
@@ -276,6 +286,7 @@ fc_status fc_jobs_open(const fc_jobs_config *config, fc_jobs **jobs, fc_err *err
     if (!j) return fc_fail(err, FC_NOMEM, "out of memory");
     j->config = *config;
     if (j->config.max_queued <= 0) j->config.max_queued = FC_JOBS_MAX_QUEUED;
+    if (config->fleet) return open_fleet(j, jobs, err);
     j->seconds_per_step = -1;
     j->ids = fc_calloc((size_t)j->config.max_queued + 1, sizeof *j->ids);
     fc_status status = j->ids ? load_queue(j, err) : fc_fail(err, FC_NOMEM, "out of memory");
@@ -297,6 +308,11 @@ fc_status fc_jobs_open(const fc_jobs_config *config, fc_jobs **jobs, fc_err *err
 void fc_jobs_close(fc_jobs *j)
 {
     if (!j) return;
+    if (j->fleet) {
+        fc_fleet_close(j->fleet);
+        fc_free(j);
+        return;
+    }
     pthread_mutex_lock(&j->queue);
     j->closing = true;
     __atomic_store_n(&j->stop_wanted, 1, __ATOMIC_RELAXED);

@@ -12,6 +12,7 @@
 #define FC_APP_QUEUE_JOBS_H
 
 #include "app/common/events.h"
+#include "app/common/lines.h"
 #include "app/queue/library.h"
 #include "base/buf.h"
 
@@ -28,13 +29,28 @@ typedef struct fc_job_work {
  * fc_generate. */
 typedef fc_status (*fc_job_run)(void *user, const fc_job_work *work, const fc_hooks *hooks, fc_err *err);
 
+/* For a library in PostgreSQL, which several programs share: docs/FLEET.md. Texts must outlive the jobs. */
+typedef struct fc_fleet_config {
+    const char *url;  /* of the library */
+    bool draws;       /* whether this program takes jobs */
+    const char *name; /* of this worker, for people */
+    const char *device;
+    int64_t memory;    /* bytes of the device */
+    int lease_seconds; /* 0: 20 */
+    /* Adds the files of this worker, as jobs name what they need; called now and then, on a thread of the
+     * fleet. NULL: none. */
+    void (*offers)(void *user, fc_lines *files);
+    void *user;
+} fc_fleet_config;
+
 typedef struct fc_jobs_config { /* what it points to must outlive the jobs */
     fc_library *library;
     fc_events *events;
     const char *outputs; /* the folder that paths of pictures are relative to */
     fc_job_run run;
     void *user;
-    int32_t max_queued; /* 0: FC_JOBS_MAX_QUEUED */
+    int32_t max_queued;           /* 0: FC_JOBS_MAX_QUEUED */
+    const fc_fleet_config *fleet; /* NULL: the library is this program's alone */
 } fc_jobs_config;
 
 #ifdef FC_HARD
@@ -53,6 +69,11 @@ typedef struct fc_job_request {
     const char *fingerprint; /* of the request as it came, to tell a repetition from another request */
     int32_t images;
     bool preview;
+    /* In a fleet: */
+    const char *owner;        /* whose turn it is; NULL: nobody's in particular */
+    int priority;             /* higher ones first */
+    const char *const *needs; /* files that a worker must have, the base model first */
+    size_t need_count;
 } fc_job_request;
 
 /* LIMIT: the queue is full. BUSY: the key was used for another request. existed: this is the job of an

@@ -28,6 +28,7 @@ typedef struct fc_jobs_current {
 
 struct fc_jobs {
     fc_jobs_config config;
+    struct fc_fleet *fleet; /* NULL: this program's own queue, which is all below */
     pthread_t worker;
     pthread_mutex_t queue, live;
     pthread_cond_t wake; /* with queue: something to do */
@@ -74,6 +75,12 @@ void *fc_jobs_work(void *jobs); /* the thread */
 /* ---- finished_picture.c ---- */
 /* Saves what a finished picture tells into the library, makes its thumbnail, announces it. */
 fc_status fc_jobs_keep_picture(fc_jobs *j, const fc_event *event, fc_err *err) FC_MUST_USE;
+/* The row of a finished picture; texts live in the arena and in event. */
+fc_status fc_jobs_describe_picture(const char *outputs, const char *job, const char *parameters,
+                                   const fc_event *event, fc_arena *arena, fc_picture_row *row,
+                                   fc_err *err) FC_MUST_USE;
+/* A failure is only logged: thumbnails are made again when they are asked for. */
+void fc_jobs_make_thumbnail(const char *outputs, int64_t id, const fc_event *event);
 /* The preview as JPEG of moderate size; allocated with fc_alloc. */
 fc_status fc_jobs_encode_preview(const fc_event *event, uint8_t **data, size_t *size,
                                  fc_err *err) FC_MUST_USE;

@@ -102,3 +102,15 @@ void fc_library_close(fc_library *l)
     if (l->lock_fd >= 0) close(l->lock_fd);
     fc_free(l);
 }
+
+fc_status fc_library_mark(fc_library *l, const char *mine, char *mark, size_t size, fc_err *err)
+{
+    fc_query q;
+    fc_query_begin(&q, &l->writer, "INSERT INTO mark (name) VALUES (?) ON CONFLICT DO NOTHING", err);
+    fc_query_text(&q, mine);
+    fc_status status = fc_query_end(&q, NULL);
+    if (status != FC_OK) return status;
+    fc_query_begin(&q, &l->writer, "SELECT name FROM mark", err);
+    if (fc_query_row(&q)) fc_query_copy_text(&q, 0, mark, size);
+    return fc_query_end(&q, NULL);
+}

@@ -1,7 +1,7 @@
-/* The library: jobs and pictures in one SQLite file. What is queued, running or finished survives kill -9 and
- * power loss: every change is durable (WAL, synchronous FULL) when its function returns. One connection
- * writes, one reads, each behind its own mutex, so any thread may call anything, and a slow search never
- * holds up a finished picture. Every query has a limit on its rows and on its time.
+/* The library: jobs and pictures in one SQLite file, or in a database of PostgreSQL. What is queued, running
+ * or finished survives kill -9 and power loss: every change is durable when its function returns. One
+ * connection writes, one reads, each behind its own mutex, so any thread may call anything, and a slow search
+ * never holds up a finished picture. Every query has a limit on its rows and on its time.
  *
  * Text of rows lives in the caller's arena; it is UTF-8 as it came. Untrusted text reaches SQL by binding
  * only. */
@@ -17,11 +17,15 @@ typedef struct fc_library fc_library;
 
 #define FC_LIBRARY_FILE ".library/library.sqlite3" /* below the folder of outputs */
 
-/* Creates the file or brings it up to date. FORMAT: not a library, or one of a newer program. */
+/* path: of a file, or postgresql://user@host/database. Creates the tables or brings them up to date. FORMAT:
+ * not a library, or one of a newer program. */
 fc_status fc_library_open(const char *path, fc_library **library, fc_err *err) FC_MUST_USE;
 /* A file that is there, also while a server uses it: only the functions that read may be called. */
 fc_status fc_library_open_to_read(const char *path, fc_library **library, fc_err *err) FC_MUST_USE;
 void fc_library_close(fc_library *l); /* no other call may be going on */
+
+/* PostgreSQL: the mark of this library; `mine` becomes it when it has none yet. */
+fc_status fc_library_mark(fc_library *l, const char *mine, char *mark, size_t size, fc_err *err) FC_MUST_USE;
 
 /* ---- jobs ---- */
 
@@ -77,6 +81,10 @@ fc_status fc_library_job_get(fc_library *l, const char *id, fc_arena *arena, fc_
 /* NOT_FOUND when no job has this idempotency key. */
 fc_status fc_library_job_by_key(fc_library *l, const char *key, fc_arena *arena, fc_job_row *job,
                                 fc_err *err) FC_MUST_USE;
+
+/* Whether this request was made before. BUSY: its key was used for another one. key NULL: it was not. */
+fc_status fc_library_job_repeated(fc_library *l, const char *key, const char *fingerprint,
+                                  char id[FC_JOB_ID_SIZE], bool *existed, fc_err *err) FC_MUST_USE;
 
 typedef struct fc_job_filter {
     unsigned states;    /* bit 1 << state; 0: all */

@@ -3,6 +3,8 @@
 #include <string.h>
 #include "app/queue/library_impl.h"
 
+enum { MAX_ROW = 16 << 20 };
+
 static const char *const state_names[] = {
 #define X(name, text) text,
     FC_JOB_STATES(X)
@@ -59,11 +61,11 @@ static void read_row(fc_query *q, fc_arena *arena, fc_job_row *job)
     job->fingerprint = fc_query_get_text(q, 16, arena);
 }
 
-static fc_status get_one(fc_library *l, const char *sql, const char *what, fc_arena *arena, fc_job_row *job,
-                         fc_err *err)
+static fc_status get_one(fc_lib_conn *conn, const char *sql, const char *what, fc_arena *arena,
+                         fc_job_row *job, fc_err *err)
 {
     fc_query q;
-    fc_query_begin(&q, &l->reader, sql, err);
+    fc_query_begin(&q, conn, sql, err);
     fc_query_text(&q, what);
     bool found = fc_query_row(&q);
     if (found) read_row(&q, arena, job);
@@ -71,14 +73,40 @@ static fc_status get_one(fc_library *l, const char *sql, const char *what, fc_ar
     return status == FC_OK && !found ? fc_fail(err, FC_NOT_FOUND, "there is no job %.60s", what) : status;
 }
 
+fc_status fc_lib_job_get(fc_lib_conn *conn, const char *id, fc_arena *arena, fc_job_row *job, fc_err *err)
+{
+    return get_one(conn, COLUMNS " WHERE id = ?", id, arena, job, err);
+}
+
 fc_status fc_library_job_get(fc_library *l, const char *id, fc_arena *arena, fc_job_row *job, fc_err *err)
 {
-    return get_one(l, COLUMNS " WHERE id = ?", id, arena, job, err);
+    return fc_lib_job_get(&l->reader, id, arena, job, err);
 }
 
 fc_status fc_library_job_by_key(fc_library *l, const char *key, fc_arena *arena, fc_job_row *job, fc_err *err)
 {
-    return get_one(l, COLUMNS " WHERE idempotency_key = ?", key, arena, job, err);
+    return get_one(&l->reader, COLUMNS " WHERE idempotency_key = ?", key, arena, job, err);
+}
+
+fc_status fc_library_job_repeated(fc_library *l, const char *key, const char *fingerprint,
+                                  char id[FC_JOB_ID_SIZE], bool *existed, fc_err *err)
+{
+    fc_arena arena;
+    fc_job_row row;
+    *existed = false;
+    if (!key) return FC_OK;
+    fc_arena_init(&arena, MAX_ROW);
+    fc_status status = fc_library_job_by_key(l, key, &arena, &row, err);
+    if (status == FC_OK && strcmp(row.fingerprint, fingerprint ? fingerprint : "") != 0) {
+        status = fc_fail(err, FC_BUSY, "this idempotency key was used for another request");
+    } else if (status == FC_OK) {
+        memcpy(id, row.id, FC_JOB_ID_SIZE);
+        *existed = true;
+    } else if (status == FC_NOT_FOUND) {
+        status = FC_OK;
+    }
+    fc_arena_fini(&arena);
+    return status;
 }
 
 fc_status fc_library_jobs(fc_library *l, const fc_job_filter *filter, fc_arena *arena, fc_job_row *rows,
@@ -111,8 +139,13 @@ fc_status fc_library_queue(fc_library *l, char (*ids)[FC_JOB_ID_SIZE], size_t ma
 
 fc_status fc_library_job_add(fc_library *l, const fc_job_row *job, fc_err *err)
 {
+    return fc_lib_job_add(&l->writer, job, err);
+}
+
+fc_status fc_lib_job_add(fc_lib_conn *conn, const fc_job_row *job, fc_err *err)
+{
     fc_query q;
-    fc_query_begin(&q, &l->writer,
+    fc_query_begin(&q, conn,
                    "INSERT INTO jobs (id, state, place, parameters, prompt, idempotency_key, created, images,"
                    " preview, fingerprint) VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)",
                    err);

@@ -187,10 +187,10 @@ fc_status fc_library_pictures(fc_library *l, const fc_picture_filter *filter, fc
 
 /* ---- writing ---- */
 
-static fc_status insert_picture(fc_library *l, const fc_picture_row *p, int64_t *id, fc_err *err)
+static fc_status insert_picture(fc_lib_conn *conn, const fc_picture_row *p, int64_t *id, fc_err *err)
 {
     fc_query q;
-    fc_query_begin(&q, &l->writer,
+    fc_query_begin(&q, conn,
                    "INSERT INTO pictures (job, number, path, seed, width, height, bytes, created, format,"
                    " prompt, negative_prompt, model, styles, parameters)"
                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
@@ -213,13 +213,13 @@ static fc_status insert_picture(fc_library *l, const fc_picture_row *p, int64_t 
     return fc_query_end(&q, NULL);
 }
 
-static fc_status insert_styles(fc_library *l, const fc_picture_row *p, int64_t id, fc_err *err)
+static fc_status insert_styles(fc_lib_conn *conn, const fc_picture_row *p, int64_t id, fc_err *err)
 {
     fc_status status = FC_OK;
     json_t *styles = json_loads(p->styles, 0, NULL);
     for (size_t i = 0; i < json_array_size(styles) && status == FC_OK; i++) {
         fc_query q;
-        fc_query_begin(&q, &l->writer,
+        fc_query_begin(&q, conn,
                        "INSERT INTO picture_styles (style, picture) VALUES (?, ?) ON CONFLICT DO NOTHING",
                        err);
         fc_query_text(&q, json_string_value(json_array_get(styles, i)));
@@ -230,13 +230,17 @@ static fc_status insert_styles(fc_library *l, const fc_picture_row *p, int64_t i
     return status;
 }
 
+fc_status fc_lib_picture_add(fc_lib_conn *conn, const fc_picture_row *picture, int64_t *id, fc_err *err)
+{
+    fc_status status = insert_picture(conn, picture, id, err);
+    return status == FC_OK ? insert_styles(conn, picture, *id, err) : status;
+}
+
 fc_status fc_library_picture_add(fc_library *l, const fc_picture_row *picture, int64_t *id, fc_err *err)
 {
     fc_status status = fc_lib_begin(&l->writer, err);
     if (status != FC_OK) return status;
-    status = insert_picture(l, picture, id, err);
-    if (status != FC_OK) goto out;
-    status = insert_styles(l, picture, *id, err);
+    status = fc_lib_picture_add(&l->writer, picture, id, err);
     if (status != FC_OK) goto out;
     if (picture->job) status = fc_library_job_advance(l, picture->job, picture->index, err);
 out:

@@ -68,7 +68,80 @@ static const char *const step_1[] = {
     NULL,
 };
 
-static const char *const *const steps[] = {step_1};
+/* What several programs share: see docs/FLEET.md. */
+static const char *const step_2[] = {
+    "ALTER TABLE jobs ADD owner text COLLATE \"C\" NOT NULL DEFAULT '',"
+    " ADD priority integer NOT NULL DEFAULT 0,"
+    " ADD wanted text NOT NULL DEFAULT ''", /* 'cancel', 'finish' or 'fail': how it is to end */
+
+    "CREATE TABLE needs (" /* the files that some jobs need, once */
+    " id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+    " files text[] COLLATE \"C\" NOT NULL UNIQUE)", /* the first: the base model */
+
+    "CREATE SEQUENCE fences",
+    "CREATE TABLE tasks (" /* one for each picture that is not there yet */
+    " job text COLLATE \"C\" NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,"
+    " number integer NOT NULL,"
+    " state smallint NOT NULL DEFAULT 0," /* 0 waits, 1 is in work */
+    " need integer NOT NULL REFERENCES needs (id),"
+    " owner text COLLATE \"C\" NOT NULL,"
+    " priority integer NOT NULL,"
+    " turn double precision NOT NULL," /* the owner's how many-th of those that wait */
+    " attempts integer NOT NULL DEFAULT 0,"
+    " since timestamptz NOT NULL DEFAULT now(),"
+    " fence bigint NOT NULL DEFAULT 0," /* of the latest claim */
+    " worker bigint NOT NULL DEFAULT 0,"
+    " lease timestamptz NOT NULL DEFAULT 'infinity',"
+    " skip boolean NOT NULL DEFAULT false,"
+    " avoid bigint[] NOT NULL DEFAULT '{}'," /* workers that could not do it */
+    " PRIMARY KEY (job, number))"
+    " WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000)",
+    "CREATE INDEX tasks_waiting ON tasks (need, priority DESC, turn, job, number) WHERE state = 0",
+    "CREATE INDEX tasks_by_turn ON tasks (priority, turn) WHERE state = 0",
+    "CREATE INDEX tasks_of_owner ON tasks (owner, priority, turn) WHERE state = 0",
+    "CREATE INDEX tasks_leased ON tasks (lease) WHERE state = 1",
+
+    "CREATE TABLE workers ("
+    " id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+    " name text NOT NULL,"
+    " version text NOT NULL,"
+    " device text NOT NULL,"
+    " memory bigint NOT NULL,"
+    " files text[] COLLATE \"C\" NOT NULL,"
+    " loaded text COLLATE \"C\" NOT NULL DEFAULT ''," /* the base model in its memory */
+    " idle boolean NOT NULL DEFAULT true,"
+    " drain boolean NOT NULL DEFAULT false,"
+    " step_seconds double precision NOT NULL DEFAULT -1,"
+    " pictures bigint NOT NULL DEFAULT 0,"
+    " started timestamptz NOT NULL DEFAULT now(),"
+    " seen timestamptz NOT NULL DEFAULT now()) WITH (fillfactor = 50)",
+
+    /* Lost with a crash of the database, and made anew within a second. */
+    "CREATE UNLOGGED TABLE live ("
+    " job text COLLATE \"C\" NOT NULL,"
+    " number integer NOT NULL,"
+    " fraction double precision NOT NULL," /* of this picture */
+    " progress text NOT NULL,"
+    " preview_number bigint NOT NULL DEFAULT 0,"
+    " preview bytea,"
+    " PRIMARY KEY (job, number)) WITH (fillfactor = 50)",
+    "CREATE UNLOGGED TABLE watching (server bigint PRIMARY KEY, until timestamptz NOT NULL)",
+
+    /* What happened and has no number yet; then with its number. */
+    "CREATE TABLE outbox (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, type text NOT NULL,"
+    " job text COLLATE \"C\" NOT NULL, data text NOT NULL)"
+    " WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000)",
+    "CREATE TABLE events (number bigint PRIMARY KEY, type text NOT NULL, job text COLLATE \"C\" NOT NULL,"
+    " data text NOT NULL) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)",
+    /* Stands in the folder of pictures too, so that nobody works on another one. */
+    "CREATE TABLE mark (one boolean PRIMARY KEY DEFAULT true CHECK (one), name text NOT NULL)",
+
+    /* Numbers go on from here: they only ever grow. */
+    "INSERT INTO events VALUES ((extract(epoch FROM now()) * 1000)::bigint, 'reset', '', '{}')",
+    NULL,
+};
+
+static const char *const *const steps[] = {step_1, step_2};
 enum { NEWEST = sizeof steps / sizeof steps[0] };
 
 static fc_status apply(fc_lib_conn *conn, const char *const *step, fc_err *err)

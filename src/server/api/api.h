@@ -66,6 +66,7 @@ typedef struct fc_submission {
     const char *key;         /* idempotency key; NULL: none */
     const char *fingerprint; /* of the request as it came */
     bool preview;
+    const char *owner; /* whose turn it is, when machines share the queue; NULL: nobody's in particular */
     /* out */
     char id[FC_JOB_ID_SIZE];
     bool existed;
@@ -86,6 +87,8 @@ fc_run_result fc_run_job(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err), f
 
 /* ---- owners.c ---- */
 
+/* The user; without users something that tells clients apart. In h's arena. */
+const char *fc_owner_name(fc_http *h);
 /* Notes who asked for the job. */
 void fc_owner_note(fc_http *h, const char *id);
 /* The job that a client means who stops "the" job: its own that runs, else its own that waits longest, else
@@ -109,6 +112,19 @@ const char *fc_picture_url(fc_http *h, const fc_picture_row *p);
 const char *fc_picture_files_url(fc_http *h, const fc_picture_row *p);
 /* prefix and the data in base64; NULL when out of memory. */
 json_t *fc_base64_json(const char *prefix, const void *data, size_t size);
+
+/* ---- fleet.c ---- */
+
+/* The files that a worker must have for the request. */
+fc_status fc_server_needs(const fc_server *s, const fc_params *params, fc_lines *needs,
+                          fc_err *err) FC_MUST_USE;
+/* The files this server has, in the same words. server: an fc_server. */
+void fc_server_offers(void *server, fc_lines *files);
+/* That the folder of outputs is the one that all share: the first program marks it. */
+fc_status fc_server_check_outputs(const fc_server *s, fc_err *err) FC_MUST_USE;
+
+void fc_api_healthz(fc_http *h);
+void fc_api_readyz(fc_http *h);
 
 /* ---- engine_job.c ---- */
 

@@ -97,6 +97,7 @@ void fc_api_jobs_submit(fc_http *h)
     fc_status status = fc_sha256_bytes(h->body.data, h->body.len, &hash, &err);
     if (status != FC_OK) goto out;
     s.fingerprint = hash.hex;
+    s.owner = fc_owner_name(h);
     status = fc_submit(h->server, json_object_get(body, "parameters"), &s, &http, &err);
 out:
     if (status == FC_OK) {

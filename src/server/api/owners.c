@@ -18,6 +18,15 @@ static bool owner_of(fc_http *h, char out[FC_OWNER_SIZE])
     return true;
 }
 
+const char *fc_owner_name(fc_http *h)
+{
+    char name[FC_OWNER_SIZE];
+    const char *own = h->user             ? fc_arena_strdup(&h->arena, h->user)
+                      : owner_of(h, name) ? fc_arena_strdup(&h->arena, name)
+                                          : NULL;
+    return own ? own : "";
+}
+
 void fc_owner_note(fc_http *h, const char *id)
 {
     fc_server *s = h->server;

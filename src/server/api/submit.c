@@ -64,20 +64,32 @@ static fc_status enqueue(fc_server *s, const fc_request *request, const fc_param
                          unsigned *http, fc_err *err)
 {
     fc_buf text;
+    fc_arena arena;
+    fc_lines needs;
     json_t *given = fc_request_to_json(request, params);
     fc_buf_init(&text, 2 * FC_BODY_JSON);
+    fc_arena_init(&arena, SUBMIT_MEMORY);
+    fc_lines_init(&needs, &arena);
     if (given) fc_json_write(given, JSON_COMPACT, &text);
     json_decref(given);
     fc_status status = text.status != FC_OK || !given ? fc_fail(err, FC_NOMEM, "out of memory") : FC_OK;
     if (status != FC_OK) goto out;
     if (s->engine) status = fc_engine_job_check(s, text.data, err);
-    if (status == FC_OK) {
-        const fc_job_request job = {text.data,        params->prompt, out->key,
-                                    out->fingerprint, params->count,  out->preview};
-        status = fc_jobs_submit(s->jobs, &job, out->id, &out->existed, err);
-        if (status == FC_LIMIT) *http = 429;
-    }
+    if (status != FC_OK) goto out;
+    if (s->fleet.url && (status = fc_server_needs(s, params, &needs, err)) != FC_OK) goto out;
+    const fc_job_request job = {.parameters = text.data,
+                                .prompt = params->prompt,
+                                .key = out->key,
+                                .fingerprint = out->fingerprint,
+                                .images = params->count,
+                                .preview = out->preview,
+                                .owner = out->owner,
+                                .needs = needs.items,
+                                .need_count = needs.count};
+    status = fc_jobs_submit(s->jobs, &job, out->id, &out->existed, err);
+    if (status == FC_LIMIT) *http = 429;
 out:
+    fc_arena_fini(&arena);
     fc_buf_fini(&text);
     return status;
 }
@@ -152,7 +164,7 @@ fc_run_result fc_run_job(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err), f
 {
     *http = 0;
     if (!h->state) {
-        fc_submission s = {.preview = true};
+        fc_submission s = {.preview = true, .owner = fc_owner_name(h)};
         json_t *parameters = make(h, err);
         if (!parameters) return FC_RUN_FAILED;
         fc_status status = fc_submit(h->server, parameters, &s, http, err);

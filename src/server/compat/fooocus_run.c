@@ -180,7 +180,7 @@ static void start_async(fc_http *h, json_t *(*make)(fc_http *h, fc_err *err))
 {
     fc_err err = {0};
     unsigned http = 0;
-    fc_submission s = {.preview = true};
+    fc_submission s = {.preview = true, .owner = fc_owner_name(h)};
     json_t *parameters = make(h, &err);
     if (parameters) err.status = fc_submit(h->server, parameters, &s, &http, &err);
     json_decref(parameters);

@@ -57,7 +57,12 @@ typedef struct fc_http {
 typedef void (*fc_handler)(fc_http *h);
 
 /* PUBLIC: needs no login. SIGNED: a signature in the address does instead. UPLOAD: the body may be large. */
-enum { FC_ROUTE_PUBLIC = 1, FC_ROUTE_SIGNED = 2, FC_ROUTE_UPLOAD = 4 };
+enum {
+    FC_ROUTE_PUBLIC = 1,
+    FC_ROUTE_SIGNED = 2,
+    FC_ROUTE_UPLOAD = 4,
+    FC_ROUTE_HEALTH = 8 /* of a worker too */
+};
 
 typedef struct fc_route {
     const char *method, *pattern;

@@ -132,7 +132,7 @@ static void *tick(void *user)
         pthread_mutex_unlock(&s->tick_lock);
         end_overdue(s);
         if (ticks % KEEP_ALIVE_TICKS == 0) fc_wait_wake(s);
-        if (ticks % PURGE_TICKS == 0) fc_trash_purge(s->library, s->outputs);
+        if (ticks % PURGE_TICKS == 0 && !s->config.only_worker) fc_trash_purge(s->library, s->outputs);
         pthread_mutex_lock(&s->tick_lock);
     }
     pthread_mutex_unlock(&s->tick_lock);

@@ -1,4 +1,5 @@
-/* app/jobs: the queue, the worker, events, and what survives the end of the program. */
+/* app/queue: the queue, the worker, events, and what survives the end of the program; the same tests on a
+ * queue of one program, in SQLite, and on one that programs share, in PostgreSQL. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,18 +8,23 @@
 #include "app/common/ulid.h"
 #include "app/queue/jobs.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "format/image.h"
 #include "support/painter.h"
+#include "support/postgres.h"
 #include "support/support.h"
 
 typedef struct fixture {
     char outputs[300], path[340];
+    bool shared; /* path is an address of PostgreSQL */
     painter painter;
     fc_library *library;
     fc_events *events;
     fc_jobs *jobs;
+    fc_fleet_config fleet;
+    uint64_t start; /* the number before the first event */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int changes;
@@ -40,8 +46,12 @@ static void open_jobs(fixture *f)
         .max_events = 400, .max_bytes = 1 << 20, .first = 1000, .changed = on_change, .user = f};
     assert_ok(fc_library_open(f->path, &f->library, &err), &err);
     assert_ok(fc_events_open(&events, &f->events, &err), &err);
-    const fc_jobs_config config = {f->library, f->events, f->outputs, painter_run, &f->painter, 20};
+    const fc_fleet_config fleet = {.url = f->path, .draws = true, .name = "test", .device = "painter"};
+    f->fleet = fleet;
+    const fc_jobs_config config = {
+        f->library, f->events, f->outputs, painter_run, &f->painter, 20, f->shared ? &f->fleet : NULL};
     assert_ok(fc_jobs_open(&config, &f->jobs, &err), &err);
+    f->start = fc_events_last(f->events);
 }
 
 static void close_jobs(fixture *f)
@@ -51,20 +61,31 @@ static void close_jobs(fixture *f)
     fc_library_close(f->library);
 }
 
-static int open_fixture(void **state)
+static int open_with(void **state, const char *url)
 {
     static int number;
     fixture *f = fc_calloc(1, sizeof *f);
     fc_err err;
     snprintf(f->outputs, sizeof f->outputs, "%s/outputs%d", fc_test_tmpdir(), number++);
     assert_ok(fc_mkdir_all(f->outputs, &err), &err);
-    snprintf(f->path, sizeof f->path, "%s/library.sqlite3", f->outputs);
+    snprintf(f->path, sizeof f->path, "%s%s", url ? url : f->outputs, url ? "" : "/library.sqlite3");
+    f->shared = url != NULL;
     pthread_mutex_init(&f->lock, NULL);
     pthread_cond_init(&f->changed, NULL);
     painter_init(&f->painter, f->outputs);
     open_jobs(f);
     *state = f;
     return 0;
+}
+
+static int open_fixture(void **state)
+{
+    return open_with(state, NULL);
+}
+
+static int open_shared(void **state)
+{
+    return open_with(state, postgres_database());
 }
 
 static int close_fixture(void **state)
@@ -160,6 +181,17 @@ static void a_job_makes_its_pictures(void **state)
     fc_arena_fini(&arena);
 }
 
+/* Reads the events of a job until `text` stands in them. */
+static void wait_event(fixture *f, id job, const char *text, fc_buf *out)
+{
+    do {
+        uint64_t cursor = f->start;
+        fc_buf_reset(out);
+        fc_events_read(f->events, &cursor, job.text, out);
+        if (!strstr(fc_buf_cstr(out), text)) usleep(2000);
+    } while (!strstr(fc_buf_cstr(out), text));
+}
+
 static void a_failure_says_why(void **state)
 {
     WITH_ARENA;
@@ -170,10 +202,8 @@ static void a_failure_says_why(void **state)
     assert_int_equal(row.error, FC_UNSUPPORTED);
     assert_string_equal(row.error_text, "steps: the painter was told to fail");
     fc_buf out;
-    uint64_t cursor = 1000;
     fc_buf_init(&out, 1 << 20);
-    fc_events_read(f->events, &cursor, job.text, &out);
-    assert_non_null(strstr(out.data, "\"status\":422"));
+    wait_event(f, job, "\"status\":422", &out);
     assert_non_null(strstr(out.data, "\"field\":\"steps\""));
     fc_buf_fini(&out);
     fc_arena_fini(&arena);
@@ -188,10 +218,12 @@ static void skip_and_stop(void **state)
     id job = submit(f, "{\"count\": 4}", 4);
     painter_wait_steps(&f->painter, 4);
     assert_ok(fc_jobs_skip(f->jobs, job.text, &err), &err);
-    assert_true(fc_jobs_progress(f->jobs, job.text, &progress));
+    assert_true(fc_jobs_progress(f->jobs, job.text, &progress) || f->shared);
+    while (f->shared && get_job(f, job, &arena).next_image < 2) usleep(2000); /* the word travels */
     painter_allow(&f->painter, 4);
     painter_wait_steps(&f->painter, 8); /* the third picture is done, the fourth has begun */
     assert_ok(fc_jobs_cancel(f->jobs, job.text, &err), &err);
+    while (f->shared && fc_jobs_is_active(f->jobs, job.text)) usleep(2000);
     painter_allow(&f->painter, -1);
     assert_int_equal(wait_end(f, job, FC_JOB_CANCELLED, rows, &arena), 2);
     assert_int_equal(rows[0].index, 1);
@@ -318,6 +350,12 @@ static void previews_are_made_while_somebody_watches(void **state)
     fc_jobs_watch(f->jobs, 1);
     painter_allow(&f->painter, 2);
     painter_wait_steps(&f->painter, 5); /* so the first step's preview is there */
+    for (int i = 0; f->shared && i < 500 && !fc_jobs_preview(f->jobs, job.text, &jpeg);
+         i++) { /* it travels */
+        painter_allow(&f->painter, i % 50 == 49);
+        usleep(10000);
+    }
+    fc_buf_reset(&jpeg);
     assert_true(fc_jobs_preview(f->jobs, job.text, &jpeg) > 0);
     fc_image_format format;
     int32_t w, h;
@@ -459,23 +497,28 @@ static void threads_may_do_anything(void **state)
     assert_true(queue.waiting <= 20);
 }
 
+#define TESTS_OF_BOTH(X)                                                                                     \
+    X(a_job_makes_its_pictures), X(a_failure_says_why), X(skip_and_stop), X(the_queue_can_be_ordered),       \
+        X(a_full_queue_refuses), X(a_repeated_key_is_one_job), X(jobs_go_on_after_a_restart),                \
+        X(previews_are_made_while_somebody_watches), X(threads_may_do_anything)
+
 int main(void)
 {
-#define WITH_JOBS(test) cmocka_unit_test_setup_teardown(test, open_fixture, close_fixture)
-    const struct CMUnitTest tests[] = {
-        WITH_JOBS(a_job_makes_its_pictures),
-        WITH_JOBS(a_failure_says_why),
-        WITH_JOBS(skip_and_stop),
-        WITH_JOBS(the_queue_can_be_ordered),
-        WITH_JOBS(a_full_queue_refuses),
-        WITH_JOBS(a_repeated_key_is_one_job),
-        WITH_JOBS(jobs_go_on_after_a_restart),
-        WITH_JOBS(a_job_that_kills_the_program_is_given_up),
-        WITH_JOBS(previews_are_made_while_somebody_watches),
+#define ALONE(test)  cmocka_unit_test_setup_teardown(test, open_fixture, close_fixture)
+#define SHARED(test) cmocka_unit_test_setup_teardown(test, open_shared, close_fixture)
+    const struct CMUnitTest alone[] = {
+        TESTS_OF_BOTH(ALONE),
+        ALONE(a_job_that_kills_the_program_is_given_up),
         cmocka_unit_test(events_are_numbered_and_bounded),
         cmocka_unit_test(the_ring_has_a_limit_in_bytes),
         cmocka_unit_test(names_sort_by_time),
-        WITH_JOBS(threads_may_do_anything),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest shared[] = {TESTS_OF_BOTH(SHARED)};
+    fc_log_init_from_env();
+    int failed = cmocka_run_group_tests(alone, NULL, NULL);
+    if (!postgres_is_installed()) {
+        print_message("left out: PostgreSQL is not installed (apt-get install postgresql)\n");
+        return failed;
+    }
+    return failed + cmocka_run_group_tests(shared, NULL, NULL);
 }
