@@ -120,7 +120,8 @@ sync() {
 
 swiftshader() {
     export VK_DRIVER_FILES=/opt/swiftshader/vk_swiftshader_icd.json FC_TEST_DEVICE=SwiftShader
-    for t in test_ops_product test_ops_norm test_ops_attention; do check "swiftshader_$t" run "$t"; done
+    check swiftshader_norms run test_ops_norm
+    check swiftshader_products run test_ops_product 'equals*' # slow: a driver without vectors
     unset FC_TEST_DEVICE
 }
 

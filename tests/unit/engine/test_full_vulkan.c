@@ -7,13 +7,15 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "engine/engine.h"
+#include "engine/engine_impl.h"
 #include "support/runs.h"
 #include "support/tested.h"
 
 static const char *const prompt = "a red house in the mountains", *const nothing = "";
 
 enum { SIDE = 256 };
+/* Of a guided step at 1024x1024 in 16 bits, measured. */
+#define STEP_BYTES ((uint64_t)600 << 20)
 /* What a card of one GB has for programs beside the desktop's. */
 enum { USABLE_MIB = 1024 * 6 / 7 };
 
@@ -80,9 +82,48 @@ static void a_step_on_a_small_card(void **state)
     fc_picture_fini(&got);
 }
 
+/* What is planned for cards of these sizes, without computing anything: weights, room for those that come
+ * from the machine's memory, and the data of a guided step or of decoding at 1024x1024 fit into the card. */
+static void plans_of_cards(void **state)
+{
+    (void)state;
+    static const int sizes[] = {4, 6, 8, 12, 24};
+    if (!fc_path_exists(checkpoint())) skip();
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        fc_engine *e = NULL;
+        fc_err err = {0};
+        char heap[24];
+        const uint64_t step = STEP_BYTES, usable = (uint64_t)sizes[i] * USABLE_MIB << 20;
+        snprintf(heap, sizeof heap, "%d", sizes[i] * USABLE_MIB);
+        (void)setenv("FC_VK_HEAP_MB", heap, 1);
+        const fc_engine_config config = {.backend = "vulkan", .device = tt_device("vulkan")};
+        assert_ok(fc_engine_open(&config, &e, &err), &err);
+        assert_ok(fc_engine_load(e, &(fc_model_choice){.base = checkpoint()}, NULL, &err), &err);
+        fc_model *m = e->model[FC_ROLE_BASE];
+        fc_engine_make_resident(e, m, e->act);
+        uint64_t need = fc_model_packed_estimate(m, e->act),
+                 there = need < m->packs.budget ? need : m->packs.budget;
+        uint64_t stage = need > there ? m->packs.stage_budget : 0;
+        uint64_t whole = fc_vae_decode_bytes(m->vae, e->act_wide, 1, 128, 128, false);
+        uint64_t strips = fc_vae_decode_bytes(m->vae, e->act_wide, 1, 128, 128, true);
+        uint64_t decode = fc_engine_is_large(e, whole) ? strips : whole;
+        print_message("%2d GB: %llu MiB of weights%s, %llu on the card, %llu for staging, %llu in a step; "
+                      "decoding %llu MiB%s\n",
+                      sizes[i], (unsigned long long)(need >> 20), m->packs.int8 ? " (UNet in 8 bits)" : "",
+                      (unsigned long long)(there >> 20), (unsigned long long)(stage >> 20),
+                      (unsigned long long)((there + stage + step) >> 20), (unsigned long long)(decode >> 20),
+                      decode == strips ? " in strips" : "");
+        assert_true(there + stage + step <= usable);
+        assert_true(decode <= usable); /* weights make room for it */
+        fc_engine_close(e);
+    }
+    (void)unsetenv("FC_VK_HEAP_MB");
+}
+
 static int group(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_step_on_a_small_card)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(plans_of_cards),
+                                       cmocka_unit_test(a_step_on_a_small_card)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
