@@ -20,7 +20,8 @@
 
 enum { JOB_MEMORY = 64 << 20, MAX_REPORT = 64 << 20, USUAL_STEPS = 30 };
 
-static const char *const kinds[] = {"checkpoints", "loras", "vae", "vae_approx", "embeddings"};
+static const char *const kinds[] = {"checkpoints", "loras",      "vae",
+                                    "vae_approx",  "embeddings", "upscale_models"};
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
 
 /* Prepared weights of SDXL base, refiner and VAE, and the pictures in work: measured at 1024 x 1024 in bf16

@@ -121,14 +121,13 @@ static uint64_t model_bytes(const char *path)
 typedef struct listing {
     json_t *rows; /* NULL: print */
     const char *title;
-    size_t count;
+    size_t count; /* rows beside those that come with the program */
 } listing;
 
 static void print_row(listing *l, const char *kind, const char *name, uint64_t size, const char *path,
                       const char *note)
 {
     char text[32];
-    l->count++;
     if (l->rows) {
         json_array_append_new(l->rows, json_pack("{s:s, s:s, s:I, s:b, s:s?, s:s}", "kind", kind, "name",
                                                  name, "bytes", (json_int_t)size, "here", path != NULL,
@@ -143,8 +142,10 @@ static void print_row(listing *l, const char *kind, const char *name, uint64_t s
 
 static fc_status list_file(const store *s, const model_file *f, void *user, fc_err *err)
 {
+    listing *l = user;
     (void)s, (void)err;
-    print_row(user, f->kind, f->name, model_bytes(f->path), f->path, f->known ? f->known->note : "");
+    l->count++;
+    print_row(l, f->kind, f->name, model_bytes(f->path), f->path, f->known ? f->known->note : "");
     return FC_OK;
 }
 
@@ -166,7 +167,9 @@ static fc_status list_kind(const store *s, const char *kind, listing *l, fc_err 
         const fc_catalog_model *m = &s->catalog.models[i];
         if (strcmp(fc_catalog_kind(m), kind) != 0) continue;
         status = fc_modelstore_path(s->config, m, path, sizeof path, &there, err);
-        if (status == FC_OK && !there) print_row(l, kind, m->name, fc_catalog_bytes(m), NULL, m->note);
+        if (status != FC_OK || there) continue;
+        l->count++;
+        print_row(l, kind, m->name, fc_catalog_bytes(m), NULL, m->note);
     }
     return status;
 }

@@ -198,11 +198,9 @@ void fc_api_models(fc_http *h)
 {
     static const struct {
         const char *member, *kind;
-    } kinds[] = {{"checkpoints", "checkpoints"},
-                 {"loras", "loras"},
-                 {"vae", "vae"},
-                 {"vae_approx", "vae_approx"},
-                 {"embeddings", "embeddings"}};
+    } kinds[] = {
+        {"checkpoints", "checkpoints"}, {"loras", "loras"},           {"vae", "vae"},
+        {"vae_approx", "vae_approx"},   {"embeddings", "embeddings"}, {"upscale_models", "upscale_models"}};
     fc_err err = {0};
     json_t *out = json_object();
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {

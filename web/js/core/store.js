@@ -44,7 +44,7 @@ export const app = new Store({
   parameters: [],
   groups: [],
   styles: [],
-  models: { checkpoints: [], loras: [], vae: [], embeddings: [] },
+  models: { checkpoints: [], loras: [], vae: [], embeddings: [], upscale_models: [] },
   presets: [],
   jobs: new Map(), // waiting and running ones by id, plus those that ended since the page was opened
   order: [], // ids of waiting jobs

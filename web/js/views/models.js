@@ -172,6 +172,7 @@ export function modelsTab() {
   );
   const vae = modelSelect("vae", "vae", ["", t("models.ownVae")]);
   const decoder = modelSelect("preview_decoder", "vae_approx", ["", t("models.automaticDecoder")]);
+  const upscaler = modelSelect("upscaler", "upscale_models", ["", t("models.automaticUpscaler")]);
   const fast = h("p.help.notice", { hidden: true }, t("models.fastNote"));
   form.watch(["values"], ({ values }) => {
     change.node.hidden = !values.refiner;
@@ -187,6 +188,7 @@ export function modelsTab() {
     fast,
     vae.node,
     decoder.node,
+    upscaler.node,
     loras(),
     h("div.tab-foot", {}, refreshButton()),
     catalogSection(),
