@@ -140,6 +140,13 @@ static bool is_known(fc_status status)
     return (size_t)status < sizeof codes / sizeof codes[0];
 }
 
+fc_status fc_status_from_name(const char *name)
+{
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (strcmp(name, fc_status_name((fc_status)i)) == 0) return (fc_status)i;
+    return FC_INTERNAL;
+}
+
 int fc_status_http(fc_status status)
 {
     return codes[is_known(status) ? status : FC_INTERNAL].http;

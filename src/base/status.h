@@ -17,7 +17,8 @@ fc_status fc_fail_prefix(fc_err *err, const char *format, ...) FC_PRINTF(2, 3);
 /* fc_fail with strerror(error_number) appended; ENOENT, ENOSPC, EACCES ... choose the code. */
 fc_status fc_fail_errno(fc_err *err, int error_number, const char *format, ...) FC_PRINTF(3, 4);
 
-const char *fc_status_name(fc_status status); /* "NOT_FOUND" */
+const char *fc_status_name(fc_status status);    /* "NOT_FOUND" */
+fc_status fc_status_from_name(const char *name); /* INTERNAL: there is none of that name */
 int fc_status_http(fc_status status);
 int fc_status_exit_code(fc_status status);
 

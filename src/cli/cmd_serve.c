@@ -3,11 +3,13 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include "app/common/home.h"
 #include "app/settings/config.h"
 #include "app/settings/request.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/help.h"
@@ -137,6 +139,8 @@ int cli_serve(int argc, char **argv)
         return 0;
     }
     if (status != FC_OK) goto out;
+    if (!getenv("FC_LOG"))
+        fc_log_set_level(FC_LOG_ERROR); /* what fails is told to whoever keeps the server */
     status = serve(&args, &err);
 out:
     return status == FC_OK ? 0 : cli_fail(&err);

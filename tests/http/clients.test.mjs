@@ -57,6 +57,8 @@ describe("the openai client", () => {
     for (const wish of [
       { model: "dall-e-2", response_format: "b64_json" },
       { model: "gpt-image-1", quality: "high", moderation: "low" },
+      { model: "gpt-image-1.5", background: "opaque" },
+      { model: "chatgpt-image-latest", response_format: "b64_json" },
     ]) {
       const { data } = await client.images.generate({ prompt: "a fox", size: "512x512", ...wish });
       isPng(Buffer.from(data[0].b64_json, "base64"));
@@ -383,6 +385,22 @@ describe("Fooocus-API's clients", () => {
       assert.match(JSON.stringify(answer.body), new RegExp(field));
     }
   });
+});
+
+test("errors tell nobody where the server keeps its files", async () => {
+  const wrong = { prompt: "x <lora:../nope:1>" };
+  for (const [target, wish] of [
+    ["/v1/images/generations", { prompt: "x", model: "nope" }],
+    ["/v1/images/edits", { prompt: "x", image: "nope" }],
+    ["/sdapi/v1/txt2img", { ...wrong, override_settings: { sd_model_checkpoint: "nope" } }],
+    ["/sdapi/v1/options", { sd_vae: "nope" }],
+    ["/sdapi/v1/extra-single-image", { image: "nope" }],
+    ["/v1/generation/text-to-image", { prompt: "x", performance_selection: "Lightning" }],
+    ["/api/v1/jobs", { parameters: { prompt: "x", model: "nope" } }],
+  ]) {
+    const { body } = await post(target, wish, { check: false });
+    assert.ok(!JSON.stringify(body).includes(server.home), `${target}: ${JSON.stringify(body)}`);
+  }
 });
 
 test("the model of --model stands in every list once, first", async () => {

@@ -44,7 +44,7 @@ static void set(fc_server_config *config, painter *p, const char *key, const cha
     if (strcmp(key, "only_worker") == 0) config->only_worker = true;
     if (strcmp(key, "step_millis") == 0) p->step_millis = number(value);
     if (strcmp(key, "steps") == 0) p->steps = number(value);
-    if (strcmp(key, "fail") == 0) p->fail_with = FC_NUMERIC;
+    if (strcmp(key, "fail") == 0) p->fail_with = strcmp(value, "full") == 0 ? FC_FULL : FC_NUMERIC;
 }
 
 int main(int argc, char **argv)

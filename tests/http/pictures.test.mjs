@@ -325,6 +325,23 @@ test("what was not done as asked is told by every API", async () => {
   assert.ok(!("warnings" in plain.body));
 });
 
+test("what fails is told to whoever asked, and on the server's own output", async () => {
+  const name = "nan.safetensors"; // numbers that are none
+  fs.mkdirSync(path.join(server.home, "models/loras"), { recursive: true });
+  fs.copyFileSync(
+    path.join(ROOT, "tests/data/field/loras", name),
+    path.join(server.home, "models/loras", name),
+  );
+  const { status, body } = await post("/v1/images/generations", {
+    prompt: "a boat <lora:nan:1>",
+    size: "64x64",
+  });
+  assert.equal(status, 422);
+  assert.match(body.error.message, /the LoRA .*nan\.safetensors is damaged/);
+  assert.ok(!body.error.message.includes(server.home), "without the server's folder");
+  assert.match(server.said(), /error: job \w+: the LoRA .*nan\.safetensors is damaged/);
+});
+
 describe("Fooocus-API's clients", () => {
   const fast = { overwrite_step: 4, inpaint_engine: "v2.6" };
   const result = async (answer) => {

@@ -165,6 +165,17 @@ describe("users and tokens", () => {
     const basic = (text) => ({ Authorization: `Basic ${Buffer.from(text).toString("base64")}` });
     assert.equal(await status(basic("me:correct horse")), 200);
     assert.equal(await status(basic("me:wrong")), 401);
+    assert.equal(await status(basic(`me:${token}`)), 200, "a token as the password");
+    for (const [target, scheme] of [
+      ["/api/v1/jobs", /^Bearer/],
+      ["/v1/models", /^Bearer/],
+      ["/sdapi/v1/options", /^Basic/],
+      ["/v1/generation/job-queue", /^Basic/],
+    ]) {
+      const { status: refused, headers } = await call(server, "GET", target);
+      assert.equal(refused, 401);
+      assert.match(headers.get("www-authenticate"), scheme, `${target}: what its clients wait for`);
+    }
 
     const json = { prompt: "x", response_format: "url" };
     const { url } = (
@@ -400,6 +411,16 @@ describe("clients that dawdle", () => {
     stream.close();
     deaf.forEach((socket) => socket.destroy());
     assert.equal((await call(server, "GET", "/api/v1/system")).status, 200);
+    await server.close();
+  });
+
+  test("who comes when all connections are taken hears it, and is served later", async () => {
+    const server = await startServer({ head_seconds: 60 });
+    const sockets = await connect(server, 1000);
+    const { status, headers } = await raw(server, { headers: { Host: "localhost" } });
+    assert.deepEqual([status, headers["retry-after"]], [503, "5"]);
+    sockets.forEach((socket) => socket.destroy());
+    for (;;) if ((await raw(server, { headers: { Host: "localhost" } })).status === 200) break;
     await server.close();
   });
 

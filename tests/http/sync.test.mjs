@@ -88,6 +88,16 @@ test("OpenAI's client sends nothing again that was cancelled or failed for good"
   }
 });
 
+test("a full disk is told to whoever asked", async () => {
+  const server = await startServer({ fail: "full" });
+  for (const [target, json] of PATHS.slice(0, 2)) {
+    const { status, headers, body } = await call(server, "POST", target, { json });
+    assert.equal(status, 507, JSON.stringify(body));
+    if (target.startsWith("/v1/")) assert.equal(headers.get("x-should-retry"), "false");
+  }
+  await server.close();
+});
+
 describe("stopping without a name", () => {
   for (const [target, stop] of [
     ["/sdapi/v1/txt2img", "/sdapi/v1/interrupt"],

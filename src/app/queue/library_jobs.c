@@ -26,13 +26,6 @@ bool fc_job_state_from_name(const char *name, fc_job_state *out)
     return false;
 }
 
-static fc_status status_from_name(const char *name)
-{
-    for (int i = 0; i <= FC_INTERNAL; i++)
-        if (strcmp(name, fc_status_name((fc_status)i)) == 0) return (fc_status)i;
-    return FC_INTERNAL;
-}
-
 /* ---- reading ---- */
 
 #define COLUMNS                                                                                              \
@@ -55,7 +48,7 @@ static void read_row(fc_query *q, fc_arena *arena, fc_job_row *job)
     job->next_image = (int32_t)fc_query_get_int(q, 10);
     job->attempts = (int32_t)fc_query_get_int(q, 11);
     job->preview = fc_query_get_int(q, 12) != 0;
-    job->error = status_from_name(fc_query_get_text(q, 13, arena));
+    job->error = fc_status_from_name(fc_query_get_text(q, 13, arena));
     job->error_text = fc_query_get_text(q, 14, arena);
     job->warnings = fc_query_get_text(q, 15, arena);
     job->fingerprint = fc_query_get_text(q, 16, arena);

@@ -148,6 +148,7 @@ static void finish(fc_jobs *j, const char *id, fc_job_state state, const fc_err 
     const fc_job_end end = {state, fc_unix_millis(), problem ? problem->status : FC_OK,
                             problem ? problem->message : "",
                             warnings.status == FC_OK && warnings.len ? warnings.data : "[]"};
+    if (state == FC_JOB_FAILED) fc_log(FC_LOG_ERROR, "job %s: %s", id, end.error_text);
     if (fc_library_job_finish(j->config.library, id, &end, &err) != FC_OK)
         fc_log(FC_LOG_ERROR, "job %s: %s", id, err.message);
     fc_buf_fini(&warnings);

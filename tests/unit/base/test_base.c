@@ -24,6 +24,9 @@ static void status_tables(void **state)
     (void)state;
     assert_string_equal(fc_status_name(FC_NOT_FOUND), "NOT_FOUND");
     assert_string_equal(fc_status_name((fc_status)999), "?");
+    for (int i = FC_OK; i <= FC_FULL; i++)
+        assert_int_equal(fc_status_from_name(fc_status_name((fc_status)i)), i);
+    assert_int_equal(fc_status_from_name("none"), FC_INTERNAL);
     assert_int_equal(fc_status_http(FC_LIMIT), 413);
     assert_int_equal(fc_status_http((fc_status)999), 500);
     assert_int_equal(fc_status_exit_code(FC_CANCELLED), 130);

@@ -14,14 +14,6 @@ static json_t *load_cases(void)
     return root;
 }
 
-static fc_status status_named(const char *name)
-{
-    for (int s = 0; s <= FC_INTERNAL; s++)
-        if (strcmp(fc_status_name((fc_status)s), name) == 0) return (fc_status)s;
-    fail_msg("no status %s", name);
-    return FC_INTERNAL;
-}
-
 /* ---- comparing ---- */
 
 static void check_part(const char *name, const char *key, const json_t *want, const json_t *got);
@@ -73,7 +65,7 @@ static void run_case(const json_t *c)
     if (random) assert_true(fc_parse_u64(json_string_value(random), &random_seed));
     fc_status status = plan_json_request(&p, request, json_object_get(c, "files"), random_seed, &err);
     if (error) {
-        fc_status wanted = status_named(json_string_value(json_array_get(error, 0)));
+        fc_status wanted = fc_status_from_name(json_string_value(json_array_get(error, 0)));
         if (status != wanted) fail_msg("%s: %s: %s", name, fc_status_name(status), err.message);
         assert_fails(status, wanted, &err, json_string_value(json_array_get(error, 1)));
     } else {

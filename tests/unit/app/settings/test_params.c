@@ -16,14 +16,6 @@ static json_t *load_data(const char *name)
     return root;
 }
 
-static fc_status status_named(const char *name)
-{
-    for (int s = 0; s <= FC_INTERNAL; s++)
-        if (strcmp(fc_status_name((fc_status)s), name) == 0) return (fc_status)s;
-    fail_msg("no status %s", name);
-    return FC_INTERNAL;
-}
-
 /* Every member of `want` must stand in what the request resolves to. */
 static void check_resolved(const fc_request *request, const json_t *want, const char *what)
 {
@@ -63,7 +55,7 @@ static void test_set_text(void **state)
             assert_ok(status, &err);
             check_resolved(request, want, text);
         } else {
-            assert_fails(status, status_named(json_string_value(want)), &err,
+            assert_fails(status, fc_status_from_name(json_string_value(want)), &err,
                          json_string_value(json_array_get(row, 3)));
         }
         fc_request_free(request);
@@ -88,7 +80,7 @@ static void test_set_json(void **state)
             assert_ok(status, &err);
             check_resolved(request, want, text);
         } else {
-            assert_fails(status, status_named(json_string_value(want)), &err,
+            assert_fails(status, fc_status_from_name(json_string_value(want)), &err,
                          json_string_value(json_array_get(row, 2)));
         }
         fc_request_free(request);
