@@ -139,7 +139,8 @@ typedef enum fc_weight_form { FC_WEIGHTS_FULL, FC_WEIGHTS_INT8 } fc_weight_form;
 
 typedef struct fc_engine_config { /* all zero: sensible defaults */
     size_t size;                  /* sizeof(fc_engine_config), or 0 */
-    const char *backend;    /* "cpu", "ref"; NULL: FC_BACKEND in the environment, else the best there is */
+    const char *backend;    /* one that fc_backend_at names: "cpu", "vulkan", "ref"; NULL: FC_BACKEND in the
+                             * environment, else the best there is */
     const char *isa;        /* use no newer instructions than "scalar", "avx2", "avx512", "avx512bf16" or
                              * "amx"; NULL: all the machine has */
     int threads;            /* 1..4096; 0: all cores */
