@@ -129,35 +129,11 @@ void fc_engine_close(fc_engine *e)
 
 /* ---- models ---- */
 
-static const char *phase_of(fc_model_role role)
-{
-    static const char *const phases[] = {"Loading the model",
-                                         "Loading the refiner",
-                                         "Loading the VAE",
-                                         "Loading the preview decoder",
-                                         "Loading the text encoders",
-                                         "Loading the upscaler",
-                                         "Loading the inpainting engine",
-                                         "Loading the vision encoder",
-                                         "Loading the image prompt adapter"};
-    return role >= FC_ROLE_ADAPTER   ? "Loading the image prompt adapter"
-           : role >= FC_ROLE_CONTROL ? "Loading the control network"
-                                     : phases[role];
-}
-
 /* Whether the loaded model is what opening path would give, beside this base. */
 static bool stays(const fc_engine *e, fc_model_role role, const char *path, const fc_model *base)
 {
     const fc_model *m = e->model[role];
-    return m && fc_model_is(m, path) && (!fc_model_role_guides(role) || base == e->model[FC_ROLE_BASE]);
-}
-
-static fc_status open_one(fc_engine *e, fc_model_role role, const char *path, fc_model *base,
-                          const fc_hooks *hooks, fc_model **out, fc_err *err)
-{
-    fc_emit_phase(hooks, phase_of(role));
-    fc_status status = fc_model_open(out, role, path, e->backend, e->dev, err);
-    return status || !fc_model_role_guides(role) ? status : fc_model_bind_to(*out, base, err);
+    return m && fc_model_is(m, path) && (!fc_model_leans(role) || base == e->model[FC_ROLE_BASE]);
 }
 
 /* Opens what is new of the choice into fresh[]; fresh[i] == model[i] where the loaded one stays. */
@@ -169,12 +145,13 @@ static fc_status open_missing(fc_engine *e, const char *paths[FC_ROLE_COUNT], co
         if (stays(e, (fc_model_role)role, paths[role], fresh[FC_ROLE_BASE])) {
             fresh[role] = e->model[role];
         } else {
-            fc_status status =
-                open_one(e, (fc_model_role)role, paths[role], fresh[FC_ROLE_BASE], hooks, &fresh[role], err);
+            fc_emit_phase(hooks, fc_model_phase((fc_model_role)role));
+            fc_status status = fc_model_open(&fresh[role], (fc_model_role)role, paths[role],
+                                             fresh[FC_ROLE_BASE], e->backend, e->dev, err);
             if (status) return status;
         }
         if (role != FC_ROLE_BASE) continue;
-        fc_status status = fc_engine_borrow(fresh[role], choice, paths, hooks, err);
+        fc_status status = fc_engine_find_lacking(fresh[role], choice, paths, hooks, err);
         if (status) return status;
         fresh[role]->packs.int8 = e->int8;
     }
@@ -208,18 +185,8 @@ static fc_status set_difference(fc_engine *e, const char *path, const fc_hooks *
 
 fc_status fc_engine_load(fc_engine *e, const fc_model_choice *choice, const fc_hooks *hooks, fc_err *err)
 {
-    const char *paths[FC_ROLE_COUNT] = {choice->base,
-                                        choice->refiner,
-                                        choice->vae,
-                                        choice->preview_decoder,
-                                        [FC_ROLE_UPSCALER] = choice->upscaler,
-                                        [FC_ROLE_INPAINT_HEAD] = choice->inpaint_head,
-                                        [FC_ROLE_VISION] = choice->vision,
-                                        [FC_ROLE_IMAGE_NEGATIVE] = choice->image_negative};
-    for (int i = 0; i < FC_TASK_NETWORKS && choice->base; i++) {
-        paths[FC_ROLE_CONTROL + i] = choice->controls[i];
-        paths[FC_ROLE_ADAPTER + i] = choice->adapters[i];
-    }
+    const char *paths[FC_ROLE_COUNT];
+    for (int i = 0; i < FC_ROLE_COUNT; i++) paths[i] = fc_model_chosen(choice, (fc_model_role)i);
     fc_model *fresh[FC_ROLE_COUNT] = {0};
     if (!choice->base && !choice->upscaler) return fc_fail(err, FC_ARG, "no model was chosen");
     fc_status status = set_difference(e, choice->inpaint_patch, hooks, err);

@@ -78,8 +78,9 @@ uint64_t fc_engine_budget(const fc_engine *e, const fc_engine_config *config);
 fc_model *fc_engine_text_model(const fc_engine *e);
 
 /* Fills paths of what the base lacks: text encoders, VAE. UNSUPPORTED: no text encoders are to be had. */
-fc_status fc_engine_borrow(const fc_model *base, const fc_model_choice *choice,
-                           const char *paths[FC_ROLE_COUNT], const fc_hooks *hooks, fc_err *err) FC_MUST_USE;
+fc_status fc_engine_find_lacking(const fc_model *base, const fc_model_choice *choice,
+                                 const char *paths[FC_ROLE_COUNT], const fc_hooks *hooks,
+                                 fc_err *err) FC_MUST_USE;
 
 /* Points cx at m's packed weights, for activations of this type, and gives them room under the budget: those
  * of other models go if they must. */

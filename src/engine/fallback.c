@@ -51,8 +51,8 @@ static const char *find(const fc_model *base, const fc_model_choice *choice, boo
     return choice->fallback;
 }
 
-fc_status fc_engine_borrow(const fc_model *base, const fc_model_choice *choice,
-                           const char *paths[FC_ROLE_COUNT], const fc_hooks *hooks, fc_err *err)
+fc_status fc_engine_find_lacking(const fc_model *base, const fc_model_choice *choice,
+                                 const char *paths[FC_ROLE_COUNT], const fc_hooks *hooks, fc_err *err)
 {
     const char *fallback = base->clip_l ? NULL : find(base, choice, true);
     if (!base->clip_l && !fallback)

@@ -78,65 +78,111 @@ static fc_status bind_base(fc_model *m, fc_err *err)
     return status;
 }
 
-static fc_model_use use_of(fc_model_role role)
+static fc_status bind_refiner(fc_model *m, fc_err *err)
 {
-    static const fc_model_use uses[] = {FC_USE_BASE,         FC_USE_REFINER, FC_USE_VAE,
-                                        FC_USE_PREVIEW,      FC_USE_TEXT,    FC_USE_UPSCALER,
-                                        FC_USE_INPAINT_HEAD, FC_USE_VISION,  FC_USE_IMAGE_NEGATIVE};
-    return role >= FC_ROLE_ADAPTER ? FC_USE_ADAPTER : role >= FC_ROLE_CONTROL ? FC_USE_CONTROL : uses[role];
+    fc_status status = FC_OK;
+    if (m->info.kind == FC_MODEL_SDXL_REFINER)
+        status = bind_encoder(m, &m->clip_g, FC_CLIP_G_REFINER_PREFIX, err);
+    return status ? status : fc_unet_open(&m->unet, m->weights, err);
 }
 
-bool fc_model_role_guides(fc_model_role role)
+static fc_status bind_preview(fc_model *m, fc_err *err)
 {
-    return role >= FC_ROLE_CONTROL;
+    return fc_taesd_open(&m->taesd, m->weights, err);
 }
 
-fc_status fc_model_bind_to(fc_model *m, fc_model *base, fc_err *err)
+static fc_status bind_upscaler(fc_model *m, fc_err *err)
 {
-    fc_status status = m->role >= FC_ROLE_ADAPTER
-                           ? fc_ip_adapter_open(&m->adapter, m->weights, fc_unet_layout_get(base->unet), err)
-                           : fc_controlnet_open(&m->control, m->weights, base->weights, base->unet, err);
-    return status ? fc_fail_prefix(err, "%s", m->path) : FC_OK;
+    return fc_esrgan_open(&m->esrgan, m->weights, err);
 }
+
+static fc_status bind_head(fc_model *m, fc_err *err)
+{
+    return fc_inpaint_head_open(&m->head, m->weights, err);
+}
+
+static fc_status bind_vision(fc_model *m, fc_err *err)
+{
+    return fc_clip_vision_open(&m->vision, m->weights, err);
+}
+
+static fc_status bind_control(fc_model *m, fc_err *err)
+{
+    return fc_controlnet_open(&m->control, m->weights, m->base->weights, m->base->unet, err);
+}
+
+static fc_status bind_adapter(fc_model *m, fc_err *err)
+{
+    return fc_ip_adapter_open(&m->adapter, m->weights, fc_unet_layout_get(m->base->unet), err);
+}
+
+/* ---- the kinds ---- */
+
+typedef struct module {
+    fc_model_role last; /* of its places */
+    size_t chosen;      /* offset in fc_model_choice */
+    fc_model_use use;
+    fc_status (*bind)(fc_model *m, fc_err *err);
+    bool leans;
+    const char *phase;
+} module;
+
+enum { ALONE = false, ON_BASE = true };
+#define FOUND         SIZE_MAX
+#define CHOSEN(field) offsetof(fc_model_choice, field)
+static const module modules[] = {
+#define FC_MODULE(kind, most, chosen, use, bind, leans, phase)                                               \
+    {FC_ROLE_##kind##_LAST, chosen, use, bind, leans, phase},
+#include "engine/module.def"
+#undef FC_MODULE
+};
+
+static const module *module_of(fc_model_role role)
+{
+    const module *m = modules;
+    while (m->last < role) m++;
+    return m;
+}
+
+const char *fc_model_chosen(const fc_model_choice *choice, fc_model_role role)
+{
+    const module *m = module_of(role);
+    size_t first = m == modules ? 0 : (size_t)m[-1].last + 1;
+    if (m->chosen == FOUND || (m->leans && !choice->base)) return NULL;
+    const char *const *paths = (const char *const *)(const void *)((const char *)choice + m->chosen);
+    return paths[(size_t)role - first];
+}
+
+const char *fc_model_phase(fc_model_role role)
+{
+    return module_of(role)->phase;
+}
+
+bool fc_model_leans(fc_model_role role)
+{
+    return module_of(role)->leans;
+}
+
+/* ---- opening ---- */
 
 static fc_status bind(fc_model *m, fc_err *err)
 {
-    fc_status status = fc_model_require(m->weights, use_of(m->role), &m->info, err);
+    const module *kind = module_of(m->role);
+    fc_status status = fc_model_require(m->weights, kind->use, &m->info, err);
     if (status != FC_OK) return status;
     status = read_vocabulary(m, err);
-    if (status) return status;
-    switch (m->role) {
-    case FC_ROLE_BASE:
-        return bind_base(m, err);
-    case FC_ROLE_REFINER:
-        if (m->info.kind == FC_MODEL_SDXL_REFINER)
-            status = bind_encoder(m, &m->clip_g, FC_CLIP_G_REFINER_PREFIX, err);
-        return status ? status : fc_unet_open(&m->unet, m->weights, err);
-    case FC_ROLE_TEXT:
-        return bind_text(m, err);
-    case FC_ROLE_UPSCALER:
-        return fc_esrgan_open(&m->esrgan, m->weights, err);
-    case FC_ROLE_INPAINT_HEAD:
-        return fc_inpaint_head_open(&m->head, m->weights, err);
-    case FC_ROLE_VAE:
-        return bind_vae(m, err);
-    case FC_ROLE_VISION:
-        return fc_clip_vision_open(&m->vision, m->weights, err);
-    case FC_ROLE_PREVIEW:
-        return fc_taesd_open(&m->taesd, m->weights, err);
-    default:
-        return FC_OK; /* bound when it is used */
-    }
+    return status || !kind->bind ? status : kind->bind(m, err);
 }
 
-fc_status fc_model_open(fc_model **out, fc_model_role role, const char *path, const fc_backend *backend,
-                        fc_dev *dev, fc_err *err)
+fc_status fc_model_open(fc_model **out, fc_model_role role, const char *path, fc_model *base,
+                        const fc_backend *backend, fc_dev *dev, fc_err *err)
 {
     static atomic_uint_fast64_t serials;
     *out = NULL;
     fc_model *m = fc_calloc(1, sizeof *m);
     if (!m) return fc_fail(err, FC_NOMEM, "out of memory while opening %s", path);
     m->role = role;
+    m->base = module_of(role)->leans ? base : NULL;
     m->serial = atomic_fetch_add(&serials, 1) + 1;
     fc_packcache_init(&m->packs, backend, dev, SIZE_MAX);
     m->path = fc_strdup(path);

@@ -19,23 +19,17 @@
  * CLIP's. */
 #define FC_VOCABULARY_KEY "fooocus.clip_merges"
 
+/* Places in fc_engine.model; engine/module.def says what lies there. */
 typedef enum fc_model_role {
-    FC_ROLE_BASE,
-    FC_ROLE_REFINER,
-    FC_ROLE_VAE,
-    FC_ROLE_PREVIEW,
-    FC_ROLE_TEXT, /* lends its text encoders to a base that has none */
-    FC_ROLE_UPSCALER,
-    FC_ROLE_INPAINT_HEAD,
-    FC_ROLE_VISION,
-    FC_ROLE_IMAGE_NEGATIVE,
-    FC_ROLE_CONTROL, /* and so many that follow: */
-    FC_ROLE_ADAPTER = FC_ROLE_CONTROL + FC_TASK_NETWORKS,
-    FC_ROLE_COUNT = FC_ROLE_ADAPTER + FC_TASK_NETWORKS
+#define FC_MODULE(kind, most, ...) FC_ROLE_##kind, FC_ROLE_##kind##_LAST = FC_ROLE_##kind + (most)-1,
+#include "engine/module.def"
+#undef FC_MODULE
+    FC_ROLE_COUNT
 } fc_model_role;
 
 typedef struct fc_model {
     fc_model_role role;
+    struct fc_model *base; /* that it is bound to; NULL: it stands alone */
     char *path;
     int64_t file_size, file_time; /* identity: another file under the same name is another model */
     uint64_t serial;              /* unique within the process: key of caches */
@@ -57,13 +51,16 @@ typedef struct fc_model {
     bool encodes; /* the VAE has its encoder */
 } fc_model;
 
-/* Opens the file and binds what the role needs; a file of another kind is refused with what it looks like. */
-fc_status fc_model_open(fc_model **out, fc_model_role role, const char *path, const fc_backend *backend,
-                        fc_dev *dev, fc_err *err) FC_MUST_USE;
-/* Whether such a file holds a part of another model's network, to which fc_model_bind_to binds it. */
-bool fc_model_role_guides(fc_model_role role);
-/* base must stay as long as m. */
-fc_status fc_model_bind_to(fc_model *m, fc_model *base, fc_err *err) FC_MUST_USE;
+/* The path of what is chosen for a role; NULL: nothing, or something that leans on a base without one. */
+const char *fc_model_chosen(const fc_model_choice *choice, fc_model_role role);
+/* "Loading the model" */
+const char *fc_model_phase(fc_model_role role);
+/* Whether what lies there is bound to the base, and must be opened anew with another one. */
+bool fc_model_leans(fc_model_role role);
+/* Opens the file and binds what the role needs; a file of another kind is refused with what it looks like.
+ * base: the one that it may lean on, which must stay as long as it does; NULL for the base itself. */
+fc_status fc_model_open(fc_model **out, fc_model_role role, const char *path, fc_model *base,
+                        const fc_backend *backend, fc_dev *dev, fc_err *err) FC_MUST_USE;
 void fc_model_close(fc_model *m); /* NULL is fine */
 /* Whether m is what opening path would give. */
 bool fc_model_is(const fc_model *m, const char *path);
