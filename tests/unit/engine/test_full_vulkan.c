@@ -77,7 +77,7 @@ static void a_step_on_a_small_card(void **state)
         if (d > worst) worst = d;
     }
     print_message("%lld GB: latent %.3g, pixels at most %d\n", (long long)gb, error, worst);
-    assert_true(error <= 3e-2);
+    assert_true(error <= 3e-2); /* not measured to its end yet; bf16 on the processor is off by 3.5e-2 */
     fc_picture_fini(&want);
     fc_picture_fini(&got);
 }
