@@ -187,9 +187,11 @@ static void test_list(void **state)
     expect(0, "a tiny one", WORDS("models", "list"));
     program p = run(NULL, 0, NULL, WORDS("models", "list", "--json"));
     json_t *rows = json_loads(p.out, 0, NULL);
-    assert_int_equal(json_array_size(rows), 2);
+    assert_int_equal(json_array_size(rows), 3);
     assert_string_equal(json_string_value(json_object_get(json_array_get(rows, 0), "name")),
                         "sub/known.safetensors");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(rows, 2), "note")),
+                        "comes with the program"); /* data/box */
     json_decref(rows);
     program_free(&p);
     /* it is in a sub-folder, and not fetched a second time */
