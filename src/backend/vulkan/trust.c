@@ -112,17 +112,23 @@ static fc_status without_f16(fc_dev *dev)
     return vk_pipelines_open(dev);
 }
 
+/* Wrong numbers, or a driver that cannot even compile what it promised to. */
+static bool is_wrong(fc_status status)
+{
+    return status != FC_OK && status != FC_DEVICE;
+}
+
 /* One that is wrong with matrix units computes without them, one that is wrong in 16 bits in float32. */
 static fc_status find_out(fc_dev *dev)
 {
     fc_status status = vk_selftest(dev);
-    if (status == FC_UNSUPPORTED && dev->caps.coopmat) {
+    if (is_wrong(status) && dev->caps.coopmat) {
         note(dev, "matrix units are", dev->why);
         dev->caps.coopmat = VK_COOPMAT_NONE;
         dev->kept.no_coopmat = true;
         status = vk_selftest(dev);
     }
-    if (status == FC_UNSUPPORTED && dev->caps.f16) {
+    if (is_wrong(status) && dev->caps.f16) {
         note(dev, "16-bit numbers are", dev->why);
         dev->kept.no_f16 = true;
         status = without_f16(dev);

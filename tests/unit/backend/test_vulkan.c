@@ -433,6 +433,14 @@ static void wrong_numbers_are_found(void **state)
     fc_engine_describe(e, &report);
     assert_string_equal(report.precision, "f32");
     fc_engine_close(e);
+    (void)unsetenv("FC_VK_LIE");
+    (void)setenv("FC_VK_FAIL", "pipeline:1:oom", 1); /* it does not even compile */
+    assert_ok(fc_engine_open(&config, &e, &err), &err);
+    (void)unsetenv("FC_VK_FAIL");
+    fc_engine_describe(e, &report);
+    assert_string_equal(report.precision, "f32");
+    assert_non_null(strstr(report.note, "16-bit"));
+    fc_engine_close(e);
     (void)setenv("FC_VK_LIE", "F32", 1);
     assert_int_equal(fc_engine_open(&config, &e, &err), FC_UNSUPPORTED);
     assert_non_null(strstr(err.message, "computes wrongly"));
