@@ -270,9 +270,9 @@ describe("AUTOMATIC1111's clients", () => {
     });
     assert.equal(status, 200, JSON.stringify(body).slice(0, 300));
     assert.deepEqual(size(decode(Buffer.from(body.image, "base64"))), [2 * SIDE, 2 * SIDE]);
-    assert.match(body.html_info, /there is no upscaler/);
+    assert.equal(body.html_info, "", "nothing was left out");
     const names = (await call(server, "GET", "/sdapi/v1/upscalers")).body.map((u) => u.name);
-    assert.deepEqual(names, ["None", "Lanczos"]);
+    assert.deepEqual(names, ["None", "Lanczos", "photo_2x.safetensors"], "and the one in the box");
     const wrong = await post("/sdapi/v1/extra-single-image", { image: "%%%" });
     assert.deepEqual([wrong.status, wrong.body.detail], [400, "image: want a picture in base64"]);
   });
@@ -299,13 +299,59 @@ describe("AUTOMATIC1111's clients", () => {
     );
     for (const told of ["gfpgan_visibility", "upscaler_2", "upscaling_crop"])
       assert.match(body.html_info, new RegExp(`<p>${told}.*</p>`));
-    assert.ok(!body.html_info.includes("there is no upscaler"), "Lanczos was asked for by name");
     for (const imageList of [undefined, [], [{}], [image, { data: "%%%" }]]) {
       const wrong = await post("/sdapi/v1/extra-batch-images", { imageList });
       assert.equal(wrong.status, 400, JSON.stringify(wrong.body));
       assert.match(wrong.body.detail, /^imageList: /);
     }
   });
+});
+
+describe("what AUTOMATIC1111's own tests ask for", () => {
+  const off = { enable_hr: false, restore_faces: false, tiling: false, styles: [], override_settings: {} };
+  const usual = { eta: 0, s_churn: 0, s_noise: 1, s_tmin: 0, s_tmax: 0, subseed: -1, subseed_strength: 0 };
+  const wish = { ...off, ...usual, prompt: "an example", steps: 3, width: 64, height: 64, cfg_scale: 7 };
+  const more = { sampler_index: "Euler a", seed: -1, seed_resize_from_w: -1, seed_resize_from_h: -1 };
+  const text = { ...wish, ...more, denoising_strength: 0, firstphase_width: 0, firstphase_height: 0 };
+  const from = { ...wish, ...more, init_images: [base64(PICTURE)], mask: null, mask_blur: 4, resize_mode: 0 };
+  const served = {
+    "negative prompt": ["txt2img", { ...text, negative_prompt: "another example" }],
+    "all of the syntax": [
+      "txt2img",
+      { ...text, prompt: "((a)), (b:1.1), [to:1], [from::2], [a:b:0.3], [c|d]" },
+    ],
+    "not square": ["txt2img", { ...text, height: 128 }],
+    PLMS: ["txt2img", { ...text, sampler_index: "PLMS" }],
+    DDIM: ["txt2img", { ...text, sampler_index: "DDIM" }],
+    UniPC: ["txt2img", { ...text, sampler_index: "UniPC" }],
+    "two batches": ["txt2img", { ...text, n_iter: 2 }],
+    "a batch of two": ["txt2img", { ...text, batch_size: 2 }],
+    "a picture": ["img2img", from],
+    "a mask": ["img2img", { ...from, mask: base64(MASK), inpaint_full_res: false }],
+    "a mask, inverted": ["img2img", { ...from, mask: base64(MASK), inpainting_mask_invert: true }],
+    Lanczos: ["extra-single-image", { image: base64(PICTURE), upscaler_1: "Lanczos", upscaling_resize: 2 }],
+    "a picture alone": ["extra-single-image", { image: base64(PICTURE) }],
+    "no picture model": ["extra-single-image", { image: base64(PICTURE), model: "clip" }],
+  };
+  for (const [name, [target, request]] of Object.entries(served))
+    test(`${target}: ${name}`, async () => {
+      const { status, body } = await post(`/sdapi/v1/${target}`, request);
+      assert.equal(status, 200, JSON.stringify(body).slice(0, 400));
+      const images = body.images ?? [body.image];
+      assert.equal(images.length, (request.n_iter ?? 1) * (request.batch_size ?? 1));
+      assert.ok(images.every((image) => size(decode(Buffer.from(image, "base64")))[0] >= 64));
+    });
+  for (const [target, wrong] of [
+    ["txt2img", { ...text, enable_hr: true }],
+    ["txt2img", { ...text, tiling: true }],
+    ["txt2img", { ...text, restore_faces: true }],
+    ["img2img", { ...from, script_name: "sd upscale", script_args: ["", 8, "Lanczos", 2] }],
+  ])
+    test(`${target}: ${Object.keys(wrong).at(-1)} is not offered, and that is said`, async () => {
+      const { status, body } = await post(`/sdapi/v1/${target}`, wrong);
+      assert.equal(status, 422);
+      assert.match(body.detail, /^(enable_hr|tiling|restore_faces|script_name): /);
+    });
 });
 
 test("what was not done as asked is told by every API", async () => {
