@@ -54,7 +54,7 @@ static const fc_route routes[] = {
     {"GET", "/v1/models", fc_openai_models, 0},
     {"GET", "/v1/models/{id*}", fc_openai_model, 0},
 
-    {"POST", "/sdapi/v1/txt2img", fc_a1111_txt2img, 0},
+    {"POST", "/sdapi/v1/txt2img", fc_a1111_txt2img, UPLOAD},
     {"POST", "/sdapi/v1/img2img", fc_a1111_img2img, UPLOAD},
     {"POST", "/sdapi/v1/extra-single-image", fc_a1111_extra_single, UPLOAD},
     {"POST", "/sdapi/v1/extra-batch-images", fc_a1111_extra_batch, UPLOAD},
@@ -92,13 +92,20 @@ static const fc_route routes[] = {
     {"GET", "/healthz", fc_api_healthz, PUBLIC | FC_ROUTE_HEALTH},
     {"GET", "/readyz", fc_api_readyz, PUBLIC | FC_ROUTE_HEALTH},
 
+    {"GET", "/controlnet/version", fc_a1111_controlnet_version, 0},
+    {"GET", "/controlnet/model_list", fc_a1111_controlnet_models, 0},
+    {"GET", "/controlnet/module_list", fc_a1111_controlnet_modules, 0},
+    {"GET", "/controlnet/control_types", fc_a1111_controlnet_types, 0},
+    {"GET", "/controlnet/settings", fc_a1111_controlnet_settings, 0},
+    {"POST", "/controlnet/detect", fc_a1111_controlnet_detect, UPLOAD},
+
     {"GET", "/internal/ping", fc_a1111_refresh, PUBLIC},
 
     {"GET", "/ping", fc_fooocus_ping, PUBLIC},
     {"POST", "/v1/generation/text-to-image", fc_fooocus_text_to_image, 0},
     {"POST", "/v1/generation/image-upscale-vary", fc_fooocus_vary, UPLOAD},
     {"POST", "/v1/generation/image-inpaint-outpaint", fc_fooocus_inpaint, UPLOAD},
-    {"POST", "/v1/generation/image-prompt", fc_fooocus_unsupported, UPLOAD},
+    {"POST", "/v1/generation/image-prompt", fc_fooocus_image_prompt, UPLOAD},
     {"POST", "/v1/generation/image-enhance", fc_fooocus_unsupported, UPLOAD},
     {"POST", "/v2/generation/{kind}", fc_fooocus_v2, UPLOAD},
     {"POST", "/v1/tools/{kind}", fc_fooocus_unsupported, UPLOAD},

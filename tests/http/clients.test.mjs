@@ -223,8 +223,8 @@ describe("AUTOMATIC1111's clients", () => {
       [{ subseed: 7, subseed_strength: 0.5 }, 422],
       [{ script_name: "X/Y/Z plot" }, 422],
       [{ alwayson_scripts: { ADetailer: { args: [true, false, { ad_model: "face.pt" }] } } }, 422],
-      [{ alwayson_scripts: { controlnet: { args: [{ enabled: true, model: "canny" }] } } }, 422],
-      [{ alwayson_scripts: { ControlNet: { args: [{ image: "x" }] } } }, 422],
+      [{ alwayson_scripts: { controlnet: { args: [{ enabled: true, model: "canny" }] } } }, 400],
+      [{ alwayson_scripts: { ControlNet: { args: [{ image: "x" }] } } }, 400],
       [{ sampler_name: "None such" }, 404],
       [{ scheduler: "None such" }, 404],
       [{ batch_size: 0 }, 400],
@@ -369,9 +369,8 @@ describe("Fooocus-API's clients", () => {
 
   test("what is not offered says so", async () => {
     for (const target of [
-      "/v1/generation/image-prompt",
       "/v1/generation/image-enhance",
-      "/v2/generation/image-prompt",
+      "/v2/generation/image-enhance",
       "/v1/tools/describe-image",
     ])
       assert.equal((await post(target, {})).status, 501, target);
@@ -425,7 +424,7 @@ test("the model of --model stands in every list once, first", async () => {
 
 /** What pictures.test.mjs does, with the program itself. */
 const PICTURES_IN =
-  /img2img|extra-(single|batch)|images\/(edits|variations)|upscale-vary|inpaint-outpaint|^\/v2/;
+  /img2img|extra-(single|batch)|images\/(edits|variations)|upscale-vary|inpaint-outpaint|image-prompt|^\/v2/;
 
 test("every described success of the clients' part was met", () => {
   const missing = [];

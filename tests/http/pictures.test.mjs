@@ -453,6 +453,88 @@ describe("Fooocus-API's clients", () => {
   });
 });
 
+describe("guiding pictures", () => {
+  const image = base64(PICTURE);
+  const unit = (more) => ({
+    prompt: "a boat",
+    steps: 2,
+    alwayson_scripts: { ControlNet: { args: [{ enabled: true, image, ...more }, { enabled: false }, {}] } },
+  });
+
+  test("the ControlNet extension's lists", async () => {
+    const get = async (name) => (await call(server, "GET", `/controlnet/${name}`)).body;
+    assert.equal((await get("version")).version, 3);
+    const { module_list: modules, module_detail: detail } = await get("module_list");
+    assert.deepEqual(Object.keys(detail).sort(), [...modules].sort());
+    assert.ok(["none", "canny", "cpds", "ip-adapter-auto"].every((name) => modules.includes(name)));
+    assert.ok(Array.isArray((await get("model_list?update=true")).model_list));
+    assert.equal((await get("control_types")).control_types.Canny.default_option, "canny");
+    assert.equal((await get("settings")).control_net_unit_count, 8);
+  });
+
+  test("a picture's drawing", async () => {
+    const wish = { controlnet_module: "canny", controlnet_input_images: [image] };
+    const { status, body } = await post("/controlnet/detect", wish);
+    assert.equal(status, 200, JSON.stringify(body).slice(0, 300));
+    const made = decode(Buffer.from(body.images[0], "base64"));
+    assert.deepEqual(size(made), [SIDE, SIDE]);
+    const pixels = Array.from({ length: SIDE * SIDE }, (_, i) => made.at(i % SIDE, Math.floor(i / SIDE)));
+    assert.ok(
+      pixels.every(([r, g, b]) => r === g && g === b),
+      "grey",
+    );
+    const lines = pixels.filter(([r]) => r > 100).length;
+    assert.ok(lines > 0 && lines < pixels.length / 2, "lines on black");
+    const odd = await post("/controlnet/detect", { ...wish, controlnet_module: "openpose" });
+    assert.match(odd.body.errors, /controlnet_module: openpose/);
+    assert.equal((await post("/controlnet/detect", { controlnet_module: "canny" })).status, 400);
+  });
+
+  test("units that cannot be used are refused by name", async () => {
+    for (const [more, told] of [
+      [{ module: "canny", model: "nothing [0123abcd]" }, /canny: there is no file nothing/],
+      [{ module: "openpose_full", model: "None" }, /module openpose_full is not offered/],
+      [{ module: "none", model: "None" }, /which control network/],
+      [{ module: "canny", weight: 5 }, /weight of 5/],
+      [{ module: "canny", image: "%%%" }, /alwayson_scripts/],
+    ]) {
+      const { status, body } = await post("/sdapi/v1/txt2img", unit(more));
+      assert.ok(status >= 400 && status < 500, `${status} ${told}`);
+      assert.match(JSON.stringify(body), told);
+    }
+  });
+
+  test("Fooocus-API's image prompts: kinds are checked; without pictures it is words alone", async () => {
+    const wish = { prompt: "a boat", advanced_params: { overwrite_step: 2 }, async_process: true };
+    const odd = await post("/v2/generation/image-prompt", {
+      ...wish,
+      image_prompts: [{ cn_img: image, cn_type: "Sketch" }],
+    });
+    assert.deepEqual([odd.status, odd.body.field], [422, "cn_type"]);
+    const plain = await post("/v2/generation/text-to-image-with-ip", { ...wish, image_prompts: [] });
+    assert.equal(plain.body.job_type, "Text to Image");
+  });
+
+  test("our own API takes ids of uploads, and says what a weight may be", async () => {
+    const { id } = (
+      await call(server, "POST", "/api/v1/uploads", {
+        body: PICTURE,
+        headers: { "Content-Type": "image/png" },
+      })
+    ).body;
+    for (const [guide, told] of [
+      [{ image: id, weight: 3 }, /weight of 3/],
+      [{ image: id, model: "nothing" }, /there is no file nothing/],
+      [{ image: "/etc/hostname" }, /id that an upload/],
+      [{ picture: id }, /image/],
+    ]) {
+      const answer = await post("/api/v1/jobs", { parameters: { prompt: "x", canny: [guide] } });
+      assert.ok(answer.status >= 400 && answer.status < 500, `${answer.status} ${told}`);
+      assert.match(JSON.stringify(answer.body), told);
+    }
+  });
+});
+
 describe("our own API", () => {
   const start = async (json) => {
     const answer = await post("/api/v1/jobs", { parameters: json });

@@ -27,6 +27,12 @@ const char *fc_a1111_find_model(fc_http *h, const char *title);
 /* Whether a VAE of this name can be used: a file, "Automatic", "None" or "". */
 bool fc_a1111_has_vae(fc_http *h, const char *name);
 
+/* ---- a1111_controlnet.c ---- */
+
+/* The units of a request's script "controlnet" as our parameters. */
+fc_status fc_a1111_controlnet(fc_http *h, const json_t *body, const json_t *script, json_t *out,
+                              fc_err *err) FC_MUST_USE;
+
 /* ---- a1111_request.c ---- */
 
 /* The body of txt2img or img2img as our parameters; NULL: err tells why, with their names. */

@@ -223,7 +223,9 @@ static void refuse_scripts(translation *w)
     {
         bool own = strcasecmp(name, "sampler") == 0 || strcasecmp(name, "seed") == 0;
         if (!script_is_on(script)) continue;
-        if (own) /* these two only say again what stands in the request */
+        if (strcasecmp(name, "controlnet") == 0)
+            (void)!fc_a1111_controlnet(w->h, w->body, script, w->out, w->err);
+        else if (own) /* these two only say again what stands in the request */
             fc_http_warn(w->h, "alwayson_scripts.%.40s: not used here", name);
         else
             fc_fail(w->err, FC_UNSUPPORTED, "alwayson_scripts: always on script %.60s not found", name);

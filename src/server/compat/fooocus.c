@@ -23,14 +23,16 @@ void fc_fooocus_v2(fc_http *h)
         fc_fooocus_vary(h);
     else if (strcmp(h->captures[0], "image-inpaint-outpaint") == 0)
         fc_fooocus_inpaint(h);
+    else if (strcmp(h->captures[0], "image-prompt") == 0 ||
+             strcmp(h->captures[0], "text-to-image-with-ip") == 0)
+        fc_fooocus_image_prompt(h);
     else
         fc_fooocus_unsupported(h);
 }
 
 void fc_fooocus_unsupported(fc_http *h)
 {
-    fc_http_problem_as(h, 501, FC_UNSUPPORTED, "image prompts, enhancing and describing are not offered",
-                       NULL);
+    fc_http_problem_as(h, 501, FC_UNSUPPORTED, "enhancing and describing are not offered", NULL);
 }
 
 void fc_fooocus_query_job(fc_http *h)

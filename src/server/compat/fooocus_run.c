@@ -129,8 +129,11 @@ static const char *type_of(const fc_job_row *job)
     json_t *p = json_loads(job->parameters, 0, NULL);
     bool picture = json_object_get(p, "image") != NULL;
     bool whole = json_object_get(p, "vary") || json_object_get(p, "upscale");
+    bool guided = json_object_get(p, "image_prompts") || json_object_get(p, "faces") ||
+                  json_object_get(p, "canny") || json_object_get(p, "cpds");
     json_decref(p);
-    return !picture ? "Text to Image" : whole ? "Image Upscale or Variation" : "Image Inpaint or Outpaint";
+    if (!picture) return guided ? "Image Prompt" : "Text to Image";
+    return whole ? "Image Upscale or Variation" : "Image Inpaint or Outpaint";
 }
 
 json_t *fc_fooocus_async_job(fc_http *h, const fc_job_row *job, bool preview)

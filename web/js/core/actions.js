@@ -3,6 +3,7 @@
 import { api } from "./api.js";
 import { app, form, parameter } from "./store.js";
 import { announce } from "./dom.js";
+import { GUIDE_NAMES, guidesOf } from "./guides.js";
 import { INPUT_NAMES, inputOf } from "./input.js";
 import { t } from "./i18n.js";
 import { showError, toast } from "./toast.js";
@@ -77,7 +78,9 @@ export function applyParameters(parameters) {
   values.seed_text = values.seed_fixed ? String(parameters.seed) : "";
   const input = inputOf(parameters);
   if (input) values.input = input;
-  for (const name of INPUT_NAMES) delete values[name];
+  const guides = guidesOf(parameters);
+  if (guides.length) values.guides = guides;
+  for (const name of [...INPUT_NAMES, ...GUIDE_NAMES]) delete values[name];
   values.lora_rows = (parameters.loras || []).map(({ file, weight }) => ({ on: true, file, weight }));
   form.set({ values });
 }

@@ -1,6 +1,7 @@
 // What starts, orders and ends the work: submit, skip, stop, and the user's moves in the queue.
 
 import { api, newKey, Problem } from "./api.js";
+import { guideParameters } from "./guides.js";
 import { changes, inputParameters } from "./input.js";
 import { app, form, parameter, runningJob, valueOf, waitingJobs } from "./store.js";
 import { announce } from "./dom.js";
@@ -22,7 +23,7 @@ export function requestParameters() {
   out.prompt = valueOf("prompt") || "";
   out.width = Number(valueOf("width"));
   out.height = Number(valueOf("height"));
-  Object.assign(out, inputParameters(form.get("values").input));
+  Object.assign(out, inputParameters(form.get("values").input), guideParameters(form.get("values").guides));
   out.seed = form.get("values").seed_fixed ? String(form.get("values").seed_text || "0") : "random";
   return out;
 }

@@ -52,6 +52,7 @@ export function dropAnywhere() {
   });
   document.addEventListener("dragleave", (event) => hasFiles(event) && --depth <= 0 && leave());
   document.addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
+  document.addEventListener("fooocus:dropped", leave);
   document.addEventListener("drop", (event) => {
     leave();
     const file = event.dataTransfer?.files?.[0];

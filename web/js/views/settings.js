@@ -15,6 +15,7 @@ import { ratioPicker } from "../widgets/ratios.js";
 import { languageSelect } from "./topbar.js";
 import { resetSettings } from "../core/actions.js";
 import { fileButton } from "./drop.js";
+import { guidesSection } from "./guides.js";
 import { toast } from "../core/toast.js";
 
 const COUNT_SLIDER_MAX = 32;
@@ -142,6 +143,7 @@ export function settingsTab() {
     ratio.node,
     count.node,
     negative.node,
+    guidesSection(),
     seed(),
     format.node,
     h("div.field.language-field", {}, languageSelect()), // on a phone the bar has no room for it
