@@ -37,7 +37,8 @@ function identity() {
 }
 
 /** {url, query(sql), restart(), kill(), stop(), close()}; address: what it listens on. */
-export async function startPostgres({ address = "127.0.0.1", settings = "fsync = off" } = {}) {
+export async function startPostgres({ address = "127.0.0.1", settings = "fsync = off", prepare } = {}) {
+  prepare?.(); // for an address that is to be made first
   const bin = newest();
   const who = identity();
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "fc-pg-"));
