@@ -18,6 +18,8 @@
 /* Where a file may carry the vocabulary of its text encoders: the text of a merges.txt. Without it they read
  * CLIP's. */
 #define FC_VOCABULARY_KEY "fooocus.clip_merges"
+/* Where an upscaler's file may say how many pixels around a picture are to be repeated for it. */
+#define FC_BORDER_KEY "fooocus.border"
 
 /* Places in fc_engine.model; engine/module.def says what lies there. */
 typedef enum fc_model_role {

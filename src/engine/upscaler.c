@@ -1,10 +1,13 @@
 /* The upscaler, tile by tile: what enlarging pictures and painting into small ones share. */
+#include <string.h>
+
 #include "base/mem.h"
+#include "base/str.h"
 #include "engine/engine_impl.h"
 #include "picture/resize.h"
 #include "picture/tiles.h"
 
-enum { OVERLAP = 32, PLAIN_SCALE = 4 };
+enum { OVERLAP = 32, PLAIN_SCALE = 4, MAX_BORDER = 64 };
 /* Activations that the upscaler may take: of two sizes of tile the larger one that stays below. Fixed, so
  * that a picture has the same seams on every machine. */
 #define UPSCALE_BYTES ((uint64_t)400 << 20)
@@ -62,12 +65,10 @@ static fc_status run_tiles(fc_engine *e, const fc_pixels *src, const fc_task *ta
     return FC_OK;
 }
 
-fc_status fc_engine_upscale(fc_engine *e, const fc_pixels *src, const fc_task *task, const fc_hooks *hooks,
-                            fc_pixels *dst, fc_err *err)
+static fc_status upscale(fc_engine *e, const fc_pixels *src, const fc_task *task, const fc_hooks *hooks,
+                         fc_pixels *dst, fc_err *err)
 {
     fc_model *m = e->model[FC_ROLE_UPSCALER];
-    fc_emit_phase(hooks, FC_PHASE_ENLARGING);
-    if (!m) return fc_resize_lanczos(dst, src, PLAIN_SCALE * src->w, PLAIN_SCALE * src->h, err);
     int32_t scale = fc_esrgan_scale(m->esrgan), tile = choose_tile(m->esrgan, e->act);
     size_t values = (size_t)tile * (size_t)tile * 3;
     fc_tiles tiles = {0};
@@ -93,5 +94,61 @@ out:
     fc_free(in);
     fc_free(made);
     fc_packcache_clear(&m->packs); /* it is done, and makes room for the picture */
+    return status;
+}
+
+/* ---- edges ---- */
+
+/* How many pixels around a picture the network wants to see repeated, as its file says: what it was not
+ * trained on, the zeros beyond an edge, would show as a frame. */
+static int32_t border_of(const fc_model *m)
+{
+    int64_t border;
+    const char *text = fc_weights_metadata(m->weights, FC_BORDER_KEY);
+    return text && fc_parse_i64(text, &border) && border > 0 && border <= MAX_BORDER ? (int32_t)border : 0;
+}
+
+static fc_status with_border(fc_pixels *dst, const fc_pixels *src, int32_t border, fc_err *err)
+{
+    fc_status status = fc_pixels_init(dst, src->w + 2 * border, src->h + 2 * border, 3, err);
+    if (status) return status;
+    for (int32_t y = 0; y < dst->h; y++) {
+        int32_t from = y < border ? 0 : y - border < src->h ? y - border : src->h - 1;
+        const uint8_t *row = fc_pixels_row(src, from), *last = row + 3 * ((size_t)src->w - 1);
+        uint8_t *to = fc_pixels_row(dst, y), *right = to + 3 * ((size_t)border + (size_t)src->w);
+        memcpy(to + 3 * (size_t)border, row, 3 * (size_t)src->w);
+        for (int32_t i = 0; i < border; i++) {
+            memcpy(to + 3 * i, row, 3);
+            memcpy(right + 3 * i, last, 3);
+        }
+    }
+    return FC_OK;
+}
+
+/* In place: the border goes away again. */
+static void without_border(fc_pixels *p, int32_t border)
+{
+    int32_t w = p->w - 2 * border, h = p->h - 2 * border;
+    for (int32_t y = 0; y < h; y++)
+        memmove(p->data + 3 * (size_t)y * (size_t)w, fc_pixels_row(p, y + border) + 3 * (size_t)border,
+                3 * (size_t)w);
+    p->w = w;
+    p->h = h;
+}
+
+fc_status fc_engine_upscale(fc_engine *e, const fc_pixels *src, const fc_task *task, const fc_hooks *hooks,
+                            fc_pixels *dst, fc_err *err)
+{
+    const fc_model *m = e->model[FC_ROLE_UPSCALER];
+    fc_emit_phase(hooks, FC_PHASE_ENLARGING);
+    if (!m) return fc_resize_lanczos(dst, src, PLAIN_SCALE * src->w, PLAIN_SCALE * src->h, err);
+    int32_t border = border_of(m);
+    fc_pixels wider;
+    if (border == 0) return upscale(e, src, task, hooks, dst, err);
+    fc_status status = with_border(&wider, src, border, err);
+    if (status) return status;
+    status = upscale(e, &wider, task, hooks, dst, err);
+    fc_pixels_fini(&wider);
+    if (!status) without_border(dst, border * fc_esrgan_scale(m->esrgan));
     return status;
 }

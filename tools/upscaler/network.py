@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 WIDTH, GROWTH, BLOCKS = 16, 8, 1
+BORDER = "8"  # pixels to repeat around a picture: edges are not trained on (train.py, EDGE)
 
 
 def leaky(x):
@@ -70,7 +71,7 @@ class Network(nn.Module):
 
 
 def write_safetensors(path, net):
-    header, data = {"__metadata__": {"format": "pt", "licence": "MIT"}}, b""
+    header, data = {"__metadata__": {"format": "pt", "licence": "MIT", "fooocus.border": BORDER}}, b""
     for name, tensor in net.state_dict().items():
         bytes_ = tensor.half().contiguous().numpy().tobytes()
         place = [len(data), len(data) + len(bytes_)]

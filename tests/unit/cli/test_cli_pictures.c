@@ -13,7 +13,7 @@
 #include "support/support.h"
 #include "support/synth.h"
 
-enum { SIDE = 256, SMALL = SIDE / 2, EDGE = 8, FINE = 4 };
+enum { SIDE = 256, SMALL = SIDE / 2, FINE = 4 };
 
 /* ---- pictures ---- */
 
@@ -71,14 +71,11 @@ static fc_pixels read_png(const char *path)
 
 static double decibels(const fc_pixels *a, const fc_pixels *b)
 {
-    double sum = 0, n = 0;
+    double sum = 0;
+    size_t n = fc_pixels_size(a);
     assert_true(a->w == b->w && a->h == b->h);
-    for (int y = EDGE; y < a->h - EDGE; y++)
-        for (int i = 3 * EDGE; i < 3 * (a->w - EDGE); i++, n++) {
-            double d = fc_pixels_row(a, y)[i] - fc_pixels_row(b, y)[i];
-            sum += d * d;
-        }
-    return 10 * log10(255 * 255 * n / sum);
+    for (size_t i = 0; i < n; i++) sum += (a->data[i] - b->data[i]) * (a->data[i] - b->data[i]);
+    return 10 * log10(255.0 * 255.0 * (double)n / sum);
 }
 
 /* ---- running ---- */
@@ -112,7 +109,7 @@ static int make_folder(void **state)
 
 /* ---- upscale ---- */
 
-/* Measured: 37.8 dB by the box, 35.8 by Lanczos. */
+/* Measured, edges included: 38.2 dB by the box, 36.1 by Lanczos. */
 static void test_box_beats_interpolation(void **state)
 {
     (void)state;
