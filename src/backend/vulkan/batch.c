@@ -84,7 +84,7 @@ static void learn_speed(fc_dev *dev, const vk_batch *b, double now)
 
 static fc_status wait_for(fc_dev *dev, vk_batch *b, bool may_stop)
 {
-    double started = fc_now(), stuck = dev->caps.software ? STUCK_SECONDS_SOFTWARE : STUCK_SECONDS;
+    double started = fc_now(), stuck = dev->caps.slow ? STUCK_SECONDS_SOFTWARE : STUCK_SECONDS;
     while (b->pending) {
         VkResult r = vk_inject(dev, "wait", VK_SUCCESS);
         if (!r) r = dev->f.WaitForFences(dev->handle, 1, &b->fence, VK_TRUE, WAIT_SLICE_NS);

@@ -89,7 +89,8 @@ static bool read_device(const vk_instance *in, VkPhysicalDevice handle, vk_caps 
     c->driver_version = p.properties.driverVersion;
     c->vendor = p.properties.vendorID;
     memcpy(c->uuid, p.properties.pipelineCacheUUID, sizeof c->uuid);
-    c->software = p.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU && !vk_switch("FC_VK_AS_CARD");
+    c->slow = p.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
+    c->software = c->slow && !vk_switch("FC_VK_AS_CARD");
     c->unified = c->software || p.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;
     c->subgroup = subgroup.subgroupSize;
     c->max_allocation = limits.maxMemoryAllocationSize;

@@ -33,6 +33,7 @@ typedef struct vk_caps {
     uint32_t api, driver_version, vendor;
     uint8_t uuid[VK_UUID_SIZE]; /* of the pipeline cache: changes with device and driver */
     bool software;              /* computes on the CPU */
+    bool slow;                  /* the same, also when it plays a card: compiles and computes slowly */
     bool unified;               /* its memory is the machine's */
     bool f16;                   /* 16-bit values in storage buffers */
     bool memory_budget, portability, float_controls;
