@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "engine/side_device.h"
 #include "format/json.h"
 #include "model/marian.h"
 #include "text/spm.h"
@@ -16,10 +17,7 @@ enum { MAX_CONFIG = 1 << 20, MAX_VOCABULARY = 64 << 20, MAX_BANNED = 16, PATH_SI
 struct fc_translator {
     const char *folder;
     fc_arena arena;
-    const fc_backend *backend;
-    fc_dev *dev;
-    fc_packcache packs;
-    fc_cx cx;
+    fc_side_device device;
     fc_weights *weights;
     fc_marian *net;
     fc_spm *pieces;
@@ -192,17 +190,6 @@ out:
 
 /* ---- opening ---- */
 
-static fc_status open_device(fc_translator *t, fc_err *err)
-{
-    t->backend = fc_backend_get("cpu");
-    fc_status status = t->backend->open(&(fc_backend_opts){0}, &t->dev, err);
-    if (status) return status;
-    fc_packcache_init(&t->packs, t->backend, t->dev, SIZE_MAX);
-    fc_cx_init(&t->cx,
-               &(fc_cx_opts){.backend = t->backend, .dev = t->dev, .packs = &t->packs, .act = FC_F32});
-    return FC_OK;
-}
-
 static fc_status open_network(fc_translator *t, fc_err *err)
 {
     char path[PATH_SIZE];
@@ -228,7 +215,7 @@ static fc_status open_all(fc_translator *t, fc_err *err)
     status = open_network(t, err);
     if (status) return status;
     status = read_vocabulary(t, err);
-    return status ? status : open_device(t, err);
+    return status ? status : fc_side_device_open(&t->device, err);
 }
 
 fc_status fc_translator_open(fc_translator **out, const char *folder, fc_err *err)
@@ -252,11 +239,7 @@ void fc_translator_close(fc_translator *t)
 {
     if (!t) return;
     fc_marian_close(t->net);
-    if (t->dev) {
-        fc_cx_fini(&t->cx);
-        fc_packcache_fini(&t->packs);
-        t->backend->close(t->dev);
-    }
+    fc_side_device_close(&t->device);
     fc_weights_close(t->weights);
     fc_spm_close(t->pieces);
     fc_strmap_fini(&t->ids);
@@ -309,10 +292,10 @@ fc_status fc_translator_run(fc_translator *t, const char *sentence, const int *c
     /* A translation is never many times as long; a network that begins to repeat itself is stopped early. */
     if (search.max_length > 3 * count + 32) search.max_length = 3 * count + 32;
     if (search.max_length > FC_BEAM_MAX_LENGTH) search.max_length = FC_BEAM_MAX_LENGTH;
-    fc_cx_watch(&t->cx, cancel);
-    status = fc_marian_translate(&t->cx, t->net, ids, count, &search, tokens, &written, err);
-    fc_cx_watch(&t->cx, NULL);
-    fc_cx_reset(&t->cx);
+    fc_cx_watch(&t->device.cx, cancel);
+    status = fc_marian_translate(&t->device.cx, t->net, ids, count, &search, tokens, &written, err);
+    fc_cx_watch(&t->device.cx, NULL);
+    fc_cx_reset(&t->device.cx);
     if (status) return status;
     *out = text_of(t, tokens, written, arena);
     return *out ? FC_OK : fc_fail(err, FC_NOMEM, "out of memory while a sentence is translated");

@@ -6,8 +6,15 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "model/beam_cache.h"
 
-enum { MAX_LAYERS = 24, MAX_WIDTH = 4096, MAX_CONTEXT = 4096, MAX_WORDS = 1 << 20, NAME_SIZE = 96 };
+enum {
+    MAX_LAYERS = FC_BEAM_LAYERS,
+    MAX_WIDTH = 4096,
+    MAX_CONTEXT = 4096,
+    MAX_WORDS = 1 << 20,
+    NAME_SIZE = 96
+};
 static const float EPS = 1e-5f;
 #define ARENA_CAP ((size_t)16 << 20)
 
@@ -244,47 +251,19 @@ static void read_sentence(fc_cx *cx, const fc_marian *m, const int32_t *ids, fc_
 
 /* ---- writing ---- */
 
-/* Texts that are being written. Keys and values of what stands in them are kept; which text goes on from
- * which changes with every step, so there are two sets. */
 typedef struct writing {
     fc_cx *cx;
     const fc_marian *m;
     fc_tensor sentence[MAX_LAYERS]; /* [1,1,n,2 width] */
-    fc_tensor kept[2][MAX_LAYERS];  /* [texts,1,room,2 width] */
-    int32_t room, length;
-    int now; /* the set that counts */
+    fc_beam_cache cache;
 } writing;
-
-/* Text i gets what text parents[i] keeps. */
-static void reorder(writing *w, const int32_t *parents, int32_t n)
-{
-    bool same = true;
-    for (int32_t i = 0; i < n; i++) same = same && parents[i] == i;
-    if (same || w->length == 0) return;
-    for (int32_t k = 0; k < w->m->writer.layers; k++)
-        for (int32_t i = 0; i < n; i++) {
-            fc_tensor from = fc_tensor_batch(w->kept[w->now][k], parents[i], 1);
-            fc_tensor to = fc_tensor_batch(w->kept[!w->now][k], i, 1);
-            fc_copy_to(w->cx, fc_tensor_positions(to, 0, w->length), fc_tensor_positions(from, 0, w->length));
-        }
-    w->now = !w->now;
-}
 
 /* Each text looks at itself: x [1,1,texts,width], one token of each. */
 static void look_at_own(writing *w, const struct layer *l, int32_t number, fc_tensor x)
 {
-    fc_cx *cx = w->cx;
-    int32_t width = w->m->width;
-    fc_tensor qkv = fc_linear(cx, x, &l->own.kv, FC_PLAIN), seen = fc_new(cx, FC_F32, 1, 1, x.w, width);
-    for (int32_t i = 0; i < x.w; i++) {
-        fc_tensor mine = fc_tensor_position(qkv, i), kept = fc_tensor_batch(w->kept[w->now][number], i, 1);
-        fc_copy_to(cx, fc_tensor_position(kept, w->length), fc_tensor_channels(mine, width, 2 * width));
-        fc_tensor all = fc_tensor_positions(kept, 0, w->length + 1);
-        fc_copy_to(cx, fc_tensor_position(seen, i),
-                   fc_attention(cx, fc_tensor_channels(mine, 0, width), fc_tensor_channels(all, 0, width),
-                                fc_tensor_channels(all, width, width), w->m->writer.heads, false));
-    }
-    add_and_norm(cx, x, seen, &l->own.out, &l->own.norm);
+    fc_tensor qkv = fc_linear(w->cx, x, &l->own.kv, FC_PLAIN);
+    fc_tensor h = fc_beam_cache_attend(w->cx, &w->cache, number, qkv, w->m->writer.heads);
+    add_and_norm(w->cx, x, h, &l->own.out, &l->own.norm);
 }
 
 static void look_at_sentence(writing *w, const struct layer *l, fc_tensor sentence, fc_tensor x)
@@ -302,9 +281,9 @@ static fc_status step(void *user, const int32_t *parents, const int32_t *tokens,
     writing *w = user;
     fc_cx *cx = w->cx;
     const fc_marian *m = w->m;
-    reorder(w, parents, n);
+    fc_beam_cache_reorder(cx, &w->cache, parents, n);
     fc_mark mark = fc_enter(cx, "decoder");
-    fc_tensor x = embed(cx, m, tokens, n, w->length, true);
+    fc_tensor x = embed(cx, m, tokens, n, w->cache.length, true);
     for (int32_t i = 0; i < m->writer.layers && !cx->status; i++) {
         const struct layer *l = &m->writer.layer[i];
         fc_mark inner = fc_enter(cx, l->name);
@@ -315,7 +294,7 @@ static fc_status step(void *user, const int32_t *parents, const int32_t *tokens,
     }
     fc_download(cx, fc_linear(cx, x, &m->head, FC_PLAIN), logits);
     fc_leave(cx, mark);
-    w->length++;
+    w->cache.length++;
     for (int32_t i = 0; i < n; i++)
         for (int32_t k = 0; k < m->words; k++) logits[(size_t)i * (size_t)m->words + (size_t)k] += m->bias[k];
     return fc_cx_status(cx, err);
@@ -330,14 +309,13 @@ fc_status fc_marian_translate(fc_cx *cx, const fc_marian *m, const int32_t *ids,
         return fc_fail(err, FC_LIMIT,
                        "a sentence of %d tokens is too long for the translation network, which reads %d",
                        (int)count, (int)m->config.context);
-    writing w = {.cx = cx, .m = m, .room = o.max_length};
+    writing w = {.cx = cx, .m = m};
     fc_mark mark = fc_enter(cx, "marian");
     fc_tensor state = fc_new(cx, FC_F32, 1, 1, count, m->width);
     read_sentence(cx, m, ids, state);
-    for (int32_t i = 0; i < m->writer.layers; i++) {
+    for (int32_t i = 0; i < m->writer.layers; i++)
         w.sentence[i] = fc_linear(cx, state, &m->writer.layer[i].other.kv, FC_PLAIN);
-        for (int k = 0; k < 2; k++) w.kept[k][i] = fc_new(cx, FC_F32, o.beams, 1, w.room, 2 * m->width);
-    }
+    fc_beam_cache_init(cx, &w.cache, m->writer.layers, o.beams, o.max_length, m->width);
     fc_beam_model model = {.user = &w, .words = m->words, .step = step};
     fc_status status = fc_cx_status(cx, err);
     if (status != FC_OK) goto out;

@@ -25,6 +25,7 @@ static const fc_route routes[] = {
     {"POST", "/api/v1/metadata", fc_api_metadata, UPLOAD},
     {"POST", "/api/v1/uploads", fc_api_upload, UPLOAD},
     {"GET", "/api/v1/uploads/{id}/file", fc_api_upload_file, 0},
+    {"POST", "/api/v1/describe", fc_api_describe, UPLOAD},
     {"GET", "/api/v1/events", fc_api_events, 0},
 
     {"POST", "/api/v1/jobs", fc_api_jobs_submit, 0},
@@ -58,7 +59,7 @@ static const fc_route routes[] = {
     {"POST", "/sdapi/v1/img2img", fc_a1111_img2img, UPLOAD},
     {"POST", "/sdapi/v1/extra-single-image", fc_a1111_extra_single, UPLOAD},
     {"POST", "/sdapi/v1/extra-batch-images", fc_a1111_extra_batch, UPLOAD},
-    {"POST", "/sdapi/v1/interrogate", fc_a1111_unsupported, UPLOAD},
+    {"POST", "/sdapi/v1/interrogate", fc_a1111_interrogate, UPLOAD},
     {"GET", "/sdapi/v1/options", fc_a1111_get_options, 0},
     {"POST", "/sdapi/v1/options", fc_a1111_set_options, 0},
     {"GET", "/sdapi/v1/progress", fc_a1111_progress, 0},

@@ -9,7 +9,18 @@ import { after, before, describe, test } from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { paint, png } from "../web/scenes.mjs";
 import { startHub } from "./hub.mjs";
-import { call, checkAnswer, DOCUMENT, listen, over, ROOT, seen, startServer, submit } from "./harness.mjs";
+import {
+  call,
+  checkAnswer,
+  DOCUMENT,
+  listen,
+  over,
+  ROOT,
+  seen,
+  startServer,
+  submit,
+  installCaptioner,
+} from "./harness.mjs";
 
 let server;
 before(async () => (server = await startServer({ step_millis: 20 })));
@@ -391,6 +402,20 @@ test("a picture that is put in is kept by what is in it", async () => {
   const refused = await send(png(Buffer.alloc(3 * 40000), 40000, 1));
   assert.equal(refused.status, 413);
   assert.match(refused.body.detail, /40000 x 1 pixels/);
+});
+
+test("a picture is described by the captioner that lies there", async () => {
+  const body = png(paint(1, 8, 8), 8, 8);
+  const describeIt = (options) =>
+    call(server, "POST", "/api/v1/describe", { body, headers: { "Content-Type": "image/png" }, ...options });
+  const none = await describeIt();
+  assert.equal(none.status, 404);
+  assert.match(none.body.detail, /fooocus models get/);
+  installCaptioner(server.home);
+  const { status, body: answer } = await describeIt();
+  assert.equal(status, 200);
+  assert.match(answer.prompt, /word/);
+  assert.equal((await describeIt({ body: Buffer.from("no picture") })).status, 422);
 });
 
 test("the page and its files", async () => {

@@ -6,7 +6,16 @@ import fs from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import OpenAI from "openai";
-import { call, checkAnswer, DOCUMENT, ROOT, seen, startServer, submit } from "./harness.mjs";
+import {
+  call,
+  checkAnswer,
+  DOCUMENT,
+  ROOT,
+  seen,
+  startServer,
+  submit,
+  installCaptioner,
+} from "./harness.mjs";
 
 const PNG = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
 const recorded = (name) =>
@@ -239,7 +248,14 @@ describe("AUTOMATIC1111's clients", () => {
       assert.match(answer.body.detail, new RegExp(`^${Object.keys(wish).at(-1)}: `));
       assert.ok(answer.body.error && answer.body.errors === answer.body.detail);
     }
-    assert.equal((await post("/sdapi/v1/interrogate", {})).status, 501);
+    assert.equal((await post("/sdapi/v1/interrogate", {})).status, 422); // no picture
+    const { paint, png } = await import("../web/scenes.mjs");
+    const image = png(paint(1, 8, 8), 8, 8).toString("base64");
+    const none = await post("/sdapi/v1/interrogate", { image });
+    assert.equal(none.status, 404); // no captioner is installed
+    assert.match(none.body.detail, /fooocus models get/);
+    installCaptioner(server.home);
+    assert.match((await post("/sdapi/v1/interrogate", { image, model: "clip" })).body.caption, /word/);
     for (const target of ["/sdapi/v1/txt2img/", "/sdapi/v1/none", "/v1/chat/completions", "/none"])
       assert.equal((await post(target, {}, { check: false })).status, 404, target);
     const wrong = await call(server, "DELETE", "/sdapi/v1/txt2img", { check: false });

@@ -2,7 +2,7 @@
 // description the server itself gives.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import fs from "node:fs";
 import http from "node:http";
 import os from "node:os";
@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import Ajv from "ajv/dist/2020.js";
 
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
-export const BUILD = path.resolve(process.env.FC_BUILD || path.join(ROOT, "build/release"));
+const BUILD = path.resolve(process.env.FC_BUILD || path.join(ROOT, "build/release"));
 
 /** A test that fails does not close what it started; node would wait for it. */
 const children = new Set();
@@ -27,6 +27,16 @@ export function newHome() {
   fs.mkdirSync(path.join(home, "models/checkpoints"), { recursive: true });
   fs.writeFileSync(path.join(home, "models/checkpoints/paint.safetensors"), "no model, only its name");
   return home;
+}
+
+/** A captioner of random weights, and its vocabulary. */
+export function installCaptioner(home) {
+  const folder = path.join(home, "models/clip_vision");
+  fs.mkdirSync(folder, { recursive: true });
+  execFileSync(path.join(BUILD, "synth_ckpt"), ["blip_tiny", path.join(folder, "blip.safetensors")]);
+  const words = ["[PAD]", "[UNK]", "[SEP]", "a", "picture", "of", "[DEC]"];
+  for (let i = 0; i < 53; i++) words.push(`word${i}`);
+  fs.writeFileSync(path.join(folder, "bert_vocab.txt"), words.join("\n"));
 }
 
 /** settings: keys of painter_server. {url, home, child, close(), kill()}; a given home is kept. */

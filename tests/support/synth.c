@@ -411,11 +411,28 @@ static void build_inpaint_tiny(fc_synth *s)
     fc_synth_fini(&unet);
 }
 
-const char *const fc_synth_kinds[] = {
-    "base",          "refiner",          "tiny_base",        "tiny_refiner", "taesd_decoder",
-    "esrgan_small4", "esrgan_small2",    "esrgan_full",      "inpaint_head", "inpaint_tiny",
-    "control_canny", "control_cpds",     "clip_vision_tiny", "clip_vision",  "ip_adapter_tiny",
-    "ip_face_tiny",  "ip_negative_tiny", "gpt2_tiny",        "marian_tiny",  NULL};
+const char *const fc_synth_kinds[] = {"base",
+                                      "refiner",
+                                      "tiny_base",
+                                      "tiny_refiner",
+                                      "taesd_decoder",
+                                      "esrgan_small4",
+                                      "esrgan_small2",
+                                      "esrgan_full",
+                                      "inpaint_head",
+                                      "inpaint_tiny",
+                                      "control_canny",
+                                      "control_cpds",
+                                      "clip_vision_tiny",
+                                      "clip_vision",
+                                      "ip_adapter_tiny",
+                                      "ip_face_tiny",
+                                      "ip_negative_tiny",
+                                      "gpt2_tiny",
+                                      "marian_tiny",
+                                      "blip_tiny",
+                                      "blip_tiny_hf",
+                                      NULL};
 
 fc_status fc_synth_build(fc_synth *s, const char *kind, fc_err *err)
 {

@@ -10,7 +10,8 @@
  * esrgan_small4, esrgan_small2, esrgan_full (upscalers), inpaint_head, inpaint_tiny (the inpainting engine's
  * differences for tiny_base, under the names of nn/difference.h), control_canny and control_cpds
  * (Control-LoRA of tiny_base), clip_vision_tiny, clip_vision (ViT-H), ip_adapter_tiny, ip_face_tiny,
- * ip_negative_tiny, gpt2_tiny, marian_tiny. */
+ * ip_negative_tiny, gpt2_tiny, marian_tiny, blip_tiny and
+ * blip_tiny_hf (captioners, under BLIP's and transformers' names). */
 #ifndef FC_TESTS_SYNTH_H
 #define FC_TESTS_SYNTH_H
 

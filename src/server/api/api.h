@@ -22,6 +22,10 @@ void fc_api_events(fc_http *h);
 
 void fc_api_upload(fc_http *h);
 void fc_api_upload_file(fc_http *h);
+void fc_api_describe(fc_http *h);
+/* What the picture file shows, in the arena; for every API that describes. */
+fc_status fc_server_describe(fc_http *h, const char *data, size_t size, fc_arena *arena, const char **text,
+                             fc_err *err) FC_MUST_USE;
 
 void fc_api_jobs_submit(fc_http *h);
 void fc_api_jobs_list(fc_http *h);

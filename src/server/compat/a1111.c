@@ -1,8 +1,13 @@
 /* What clients of AUTOMATIC1111's web UI speak: making pictures, and watching and stopping that. */
 #include <string.h>
+#include "app/common/inputs.h"
 #include "app/common/json_text.h"
+#include "base/file.h"
 #include "base/str.h"
+#include "format/image.h"
+#include "server/api/api.h"
 #include "server/compat/a1111.h"
+#include "server/compat/pictures_in.h"
 #include "server/server_impl.h"
 
 /* Messages name our fields. */
@@ -42,11 +47,42 @@ void fc_a1111_txt2img(fc_http *h)
     fc_a1111_run(h, fc_a1111_parameters, fc_a1111_answer);
 }
 
-void fc_a1111_unsupported(fc_http *h)
+/* The picture in words. "model" does not matter: there is one captioner. */
+static fc_status interrogate(fc_http *h, fc_arena *arena, const char **caption, fc_err *err)
 {
+    char id[FC_INPUT_ID_SIZE], path[FC_PATH_SIZE];
+    const json_t *body = fc_compat_body(h, err);
+    if (!body) return err->status;
+    fc_status status = fc_compat_picture(h, "image", fc_json_member(body, "image"), id, err);
+    if (status) return status;
+    status = fc_inputs_path(h->server->home, id, path, sizeof path, err);
+    if (status) return status;
+    fc_buf file;
+    fc_buf_init(&file, FC_IMAGE_MAX_INPUT_BYTES);
+    status = fc_file_read(path, &file, err);
+    if (status != FC_OK) goto out;
+    status = fc_server_describe(h, file.data, file.len, arena, caption, err);
+out:
+    fc_buf_fini(&file);
+    return status;
+}
+
+void fc_a1111_interrogate(fc_http *h)
+{
+    fc_arena arena;
+    const char *caption;
     fc_err err = {0};
-    fc_fail(&err, FC_UNSUPPORTED, "%s is not offered here yet", h->path);
-    fc_a1111_error(h, 501, &err);
+    fc_arena_init(&arena, 1 << 20);
+    fc_status status = interrogate(h, &arena, &caption, &err);
+    if (status)
+        fc_a1111_error(h,
+                       status == FC_ARG || status == FC_FORMAT ? 422
+                       : status == FC_NOT_FOUND                ? 404
+                                                               : 500,
+                       &err);
+    else
+        fc_http_json(h, 200, json_pack("{s:s}", "caption", caption));
+    fc_arena_fini(&arena);
 }
 
 /* ---- progress ---- */

@@ -20,7 +20,7 @@ void fc_a1111_controlnet_types(fc_http *h);
 void fc_a1111_controlnet_settings(fc_http *h);
 void fc_a1111_controlnet_detect(fc_http *h);
 void fc_a1111_extra_batch(fc_http *h);
-void fc_a1111_unsupported(fc_http *h);
+void fc_a1111_interrogate(fc_http *h);
 void fc_a1111_get_options(fc_http *h);
 void fc_a1111_set_options(fc_http *h);
 void fc_a1111_progress(fc_http *h);
