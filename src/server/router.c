@@ -92,6 +92,7 @@ static const fc_route routes[] = {
 
     {"GET", "/healthz", fc_api_healthz, PUBLIC | FC_ROUTE_HEALTH},
     {"GET", "/readyz", fc_api_readyz, PUBLIC | FC_ROUTE_HEALTH},
+    {"GET", "/metrics", fc_api_metrics, FC_ROUTE_HEALTH},
 
     {"GET", "/controlnet/version", fc_a1111_controlnet_version, 0},
     {"GET", "/controlnet/model_list", fc_a1111_controlnet_models, 0},

@@ -177,6 +177,10 @@ test("a worker answers for its health, and has no page and no API", { skip }, as
   const x = await worker();
   assert.equal((await call(x, "GET", "/healthz")).status, 200);
   assert.equal((await call(x, "GET", "/readyz")).status, 200);
+  const numbers = (await call(x, "GET", "/metrics")).body.toString();
+  assert.match(numbers, /^fooocus_jobs{state="done"} \d+$/m);
+  assert.match(numbers, /^fooocus_workers{state="(idle|busy)"} [1-9]/m);
+  assert.match(numbers, /^fooocus_queue_oldest_seconds 0\.000$/m);
   assert.equal((await call(x, "GET", "/api/v1/jobs")).status, 404);
   assert.equal((await call(x, "GET", "/")).status, 404);
   await postgres.stop();

@@ -114,3 +114,26 @@ fc_status fc_library_mark(fc_library *l, const char *mine, char *mark, size_t si
     if (fc_query_row(&q)) fc_query_copy_text(&q, 0, mark, size);
     return fc_query_end(&q, NULL);
 }
+
+fc_status fc_library_workers(fc_library *l, fc_worker_row *rows, int32_t max, int32_t *count, fc_err *err)
+{
+    fc_query q;
+    *count = 0;
+    if (l->reader.store != &fc_lib_pg) return FC_OK;
+    fc_query_begin(
+        &q, &l->reader,
+        "SELECT name, device, idle::integer, drain::integer, pictures, (step_seconds * 1000000)::bigint"
+        " FROM workers WHERE seen > now() - interval '30 s' ORDER BY id LIMIT ?",
+        err);
+    fc_query_int(&q, max);
+    while (fc_query_row(&q)) {
+        fc_worker_row *w = &rows[(*count)++];
+        fc_query_copy_text(&q, 0, w->name, sizeof w->name);
+        fc_query_copy_text(&q, 1, w->device, sizeof w->device);
+        w->idle = fc_query_get_int(&q, 2) != 0;
+        w->drain = fc_query_get_int(&q, 3) != 0;
+        w->pictures = fc_query_get_int(&q, 4);
+        w->step_micros = fc_query_get_int(&q, 5);
+    }
+    return fc_query_end(&q, NULL);
+}

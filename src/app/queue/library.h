@@ -180,7 +180,18 @@ fc_status fc_library_terms(fc_library *l, fc_term_kind kind, fc_arena *arena, fc
 
 typedef struct fc_library_counts {
     int64_t pictures, favourites, trash, jobs[FC_JOB_STATE_COUNT];
+    int64_t oldest; /* when the job was created that waits longest; 0: none waits */
 } fc_library_counts;
 fc_status fc_library_count(fc_library *l, fc_library_counts *out, fc_err *err) FC_MUST_USE;
+
+typedef struct fc_worker_row {
+    char name[64], device[64];
+    bool idle, drain;
+    int64_t pictures, step_micros; /* drawn since its start; lately for a step, <= 0: not known */
+} fc_worker_row;
+/* PostgreSQL: the workers that have given a sign of life within 30 s; elsewhere none. rows has room for max.
+ */
+fc_status fc_library_workers(fc_library *l, fc_worker_row *rows, int32_t max, int32_t *count,
+                             fc_err *err) FC_MUST_USE;
 
 #endif

@@ -330,5 +330,9 @@ fc_status fc_library_count(fc_library *l, fc_library_counts *out, fc_err *err)
         fc_query_copy_text(&q, 0, name, sizeof name);
         if (fc_job_state_from_name(name, &state)) out->jobs[state] = fc_query_get_int(&q, 1);
     }
+    status = fc_query_end(&q, NULL);
+    if (status != FC_OK) return status;
+    fc_query_begin(&q, &l->reader, "SELECT coalesce(min(created), 0) FROM jobs WHERE state = 'queued'", err);
+    if (fc_query_row(&q)) out->oldest = fc_query_get_int(&q, 0);
     return fc_query_end(&q, NULL);
 }

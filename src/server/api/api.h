@@ -129,6 +129,7 @@ fc_status fc_server_check_outputs(const fc_server *s, fc_err *err) FC_MUST_USE;
 
 void fc_api_healthz(fc_http *h);
 void fc_api_readyz(fc_http *h);
+void fc_api_metrics(fc_http *h);
 
 /* ---- engine_job.c ---- */
 
