@@ -145,8 +145,8 @@ static fc_status open_canvas(struct canvas *c, const fc_task *task, fc_err *err)
         if (!status) memset(c->mask.data, 0, fc_pixels_size(&c->mask));
     }
     if (status != FC_OK) return status;
-    if (mask.data) status = fc_mask_grow(&c->mask, k->grow, err);
-    if (!status && mask.data && k->invert) fc_mask_invert(&c->mask);
+    if (mask.data) status = fc_mask_grow(&c->mask, k->grow_mask, err);
+    if (!status && mask.data && k->invert_mask) fc_mask_invert(&c->mask);
     if (status != FC_OK) return status;
     status = fc_inpaint_extend(&c->picture, &c->mask, margins, err);
     if (status) return status;
@@ -243,7 +243,7 @@ static fc_status paint_part(fc_engine *e, struct canvas *c, const fc_task *task,
 static fc_status inpaint(fc_engine *e, const fc_task *task, const fc_hooks *hooks, fc_arena *arena,
                          fc_picture *out, fc_err *err)
 {
-    struct canvas canvas = {.fade = task->work.fade};
+    struct canvas canvas = {.fade = task->work.mask_fade};
     fc_status status = open_canvas(&canvas, task, err);
     if (status != FC_OK) goto out;
     status = cut_part(e, &canvas, task, hooks, err);

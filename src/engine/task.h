@@ -101,10 +101,10 @@ typedef struct fc_image_work {
     double field;      /* INPAINT: least part of the picture that is looked at, 0 to 1 (respective field) */
     bool forget;       /* INPAINT: starts from noise alone, not from what is there */
     bool engine;       /* INPAINT: with the inpainting engine where its files are loaded */
-    int32_t grow;      /* INPAINT: the mask gets so many pixels wider (narrower below 0) */
-    bool invert;       /* INPAINT: paints where the mask is 0 */
-    int32_t fade;      /* INPAINT: pixels around the mask where what is painted fades into the picture */
     int32_t margin[4]; /* INPAINT: pixels to add at top, bottom, left, right */
+#define FC_WORK_SETTING(type, name) type name; /* INPAINT */
+#include "engine/image_work.def"
+#undef FC_WORK_SETTING
     /* Sizes by Fooocus's measure (picture/fit.h); 0: 1024, 2048, 2800. Pictures are brought to between least
      * and most before they are varied, to least before they are painted into, and only enlarged beyond
      * largest. */

@@ -110,9 +110,9 @@ static void set_inpaint(const fc_params *params, fc_image_work *out)
                                    : FIELD; /* what goes on beyond an edge needs all of it */
     out->forget = modify;
     out->engine = !detail;
-    out->grow = params->grow_mask;
-    out->invert = params->invert_mask;
-    out->fade = params->mask_fade;
+#define FC_WORK_SETTING(type, name) out->name = params->name;
+#include "engine/image_work.def"
+#undef FC_WORK_SETTING
 }
 
 static void set_kind(const fc_params *params, bool paints, fc_image_work *out)

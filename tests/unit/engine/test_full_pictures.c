@@ -279,7 +279,7 @@ static void check_inpaint(struct bench *b, const char *name, json_t *c)
     t.work.field = number(c, "field");
     t.work.forget = json_is_true(json_object_get(c, "disable_initial"));
     t.work.engine = engine;
-    t.work.fade = FC_MASK_FADE;
+    t.work.mask_fade = FC_MASK_FADE;
     t.work.encoding_seed = 777;
     set_margins(c, &p, &t.work);
     t.inputs = in;
