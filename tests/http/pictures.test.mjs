@@ -371,6 +371,16 @@ test("what was not done as asked is told by every API", async () => {
   assert.ok(!("warnings" in plain.body));
 });
 
+test("a form that names its picture three times: the first is used, and that is said", async () => {
+  const form = new FormData();
+  for (const [key, value] of Object.entries({ prompt: "a red hat", size: "64x64" })) form.append(key, value);
+  for (let i = 0; i < 3; i++) form.append("image", new Blob([PICTURE], { type: "image/png" }), `${i}.png`);
+  const response = await fetch(`${server.url}v1/images/edits`, { method: "POST", body: form });
+  const body = await response.json();
+  assert.equal(response.status, 200, JSON.stringify(body));
+  assert.deepEqual(body.warnings, ["image: only the first is used"]);
+});
+
 test("what fails is told to whoever asked, and on the server's own output", async () => {
   const name = "nan.safetensors"; // numbers that are none
   fs.mkdirSync(path.join(server.home, "models/loras"), { recursive: true });

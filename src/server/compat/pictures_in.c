@@ -51,7 +51,7 @@ static void add_member(json_t *object, const char *name, json_t *value)
     memcpy(plain, name, n + 1);
     if (list) plain[n - 2] = '\0';
     json_t *there = json_object_get(object, plain);
-    if (json_is_array(there) && list) {
+    if (json_is_array(there)) {
         json_array_append_new(there, value);
     } else if (there || list) {
         json_t *all = json_array();
