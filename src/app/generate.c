@@ -12,6 +12,7 @@
 #include "app/output/record.h"
 #include "app/output/save.h"
 #include "app/picture_input.h"
+#include "app/prompt_words.h"
 #include "app/progress.h"
 #include "app/queue/history.h"
 #include "app/settings/config.h"
@@ -37,6 +38,7 @@ typedef struct job {
     fc_wildcards *wildcards;
     fc_picture_input picture;
     fc_translation translation;
+    fc_prompt_words words;
     fc_guide_input guides;
     fc_plan plan;
     fc_progress progress;
@@ -68,6 +70,7 @@ static fc_status make_plan(job *j, fc_err *err)
                                  random_seed,
                                  fc_engine_lora_brings,
                                  &j->translation.translator,
+                                 &j->words.added,
                                  fc_picture_input_size(&j->picture)};
     status = fc_plan_make(&input, &j->arena, &j->plan, err);
     for (int32_t i = 0; i < j->plan.count && status == FC_OK; i++) {
@@ -126,6 +129,8 @@ static fc_status prepare(job *j, const fc_request *given, fc_err *err)
         fc_translation_init(&j->translation, j->config, j->params.translator, !j->engine,
                             j->engine ? fc_engine_cancel_flag(j->engine) : NULL, job_warn(j), &j->arena, err);
     if (status != FC_OK) goto out;
+    fc_prompt_words_init(&j->words, j->config, !j->engine,
+                         j->engine ? fc_engine_cancel_flag(j->engine) : NULL, job_warn(j), &j->arena);
     status = make_plan(j, err);
     if (status == FC_OK && j->warns_notice && j->files.notice) on_warning(j, j->files.notice);
 out:
@@ -278,6 +283,7 @@ static void open_job(job *j, fc_engine *engine, const fc_config *config, const f
 static void close_job(job *j)
 {
     fc_translation_fini(&j->translation);
+    fc_prompt_words_fini(&j->words);
     fc_picture_input_close(&j->picture);
     fc_guide_input_close(&j->guides);
     fc_wildcards_close(j->wildcards);

@@ -275,6 +275,7 @@ static void put_texts(writer *w, const char *key, const fc_text_list *list)
 static void put_notes(writer *w, const fc_record_hashes *hashes)
 {
     const char *scheme = w->plan->params.metadata;
+    if (w->image->expansion) put(w, FC_RECORD_KEY(prompt_expansion), json_string(w->image->expansion));
     put_texts(w, FC_RECORD_KEY(full_prompt), &w->image->task.positive);
     put_texts(w, FC_RECORD_KEY(full_negative_prompt), &w->image->task.negative);
     if (hashes && hashes->base) put(w, FC_RECORD_KEY(base_model_hash), json_string(hashes->base));

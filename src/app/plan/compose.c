@@ -28,7 +28,9 @@ static fc_status add_style(fc_composer *c, const char *name, fc_err *err)
     const fc_style *style;
     fc_status status = fc_styles_get(c->input->styles, name, &style, err);
     if (status != FC_OK) return status;
-    if (style->kind == FC_STYLE_EXPANSION)
+    if (style->kind == FC_STYLE_EXPANSION && c->input->added)
+        c->expands = true;
+    else if (style->kind == FC_STYLE_EXPANSION)
         fc_warn_emit(c->warn,
                      "%s adds words with a language model that is not part of this program; it was left out",
                      style->name);
@@ -144,8 +146,11 @@ static void compose_raw(fc_composer *c, fc_plan_image *out)
 
 static void set_style_names(fc_composer *c, const fc_style *const *styles, size_t count, fc_plan_image *out)
 {
-    const char **names = fc_arena_array(c->arena, count, sizeof *names);
-    for (size_t i = 0; names && i < count; i++) names[i] = styles[i]->name;
+    const char **names = fc_arena_array(c->arena, count + 1, sizeof *names);
+    size_t first = c->expands ? 1 : 0;
+    if (names && c->expands) names[0] = "Fooocus V2";
+    for (size_t i = 0; names && i < count; i++) names[first + i] = styles[i]->name;
+    count += first;
     out->styles = (fc_string_list){names, names ? (int32_t)count : 0};
 }
 
@@ -311,6 +316,23 @@ static void join_many(fc_composer *c, const fc_style *const *styles, size_t coun
     out->task.negative = finish(&negative, own_negative->items[0], c->arena);
 }
 
+/* The prompt with added words is one text more, whose pooled vector does not count. */
+static fc_status add_words(fc_composer *c, const char *prompt, int32_t index, fc_plan_image *out, fc_err *err)
+{
+    const fc_added_words *added = c->input->added;
+    fc_text_list *list = &out->task.positive;
+    if (!c->expands || !*prompt) return FC_OK;
+    fc_status status = added->run(added->user, prompt, out->task.seed, c->arena, &out->expansion, err);
+    if (status != FC_OK || !out->expansion) return status;
+    const char **texts = fc_arena_array(c->arena, (size_t)list->count + 1, sizeof *texts);
+    if (!texts) return full(c, err);
+    memcpy(texts, list->texts, (size_t)list->count * sizeof *texts);
+    texts[list->count++] = out->expansion;
+    list->texts = texts;
+    if (index == 0) fc_warn_emit(c->warn, "prompt, with the words of Fooocus V2: %s", out->expansion);
+    return FC_OK;
+}
+
 static fc_status compose_lines(fc_composer *c, int32_t index, fc_plan_image *out, fc_err *err)
 {
     fc_lines own_positive, own_negative;
@@ -332,11 +354,12 @@ static fc_status compose_lines(fc_composer *c, int32_t index, fc_plan_image *out
         if (status == FC_OK) status = translate(c, "negative_prompt", index == 0, &own_negative, err);
         if (status != FC_OK) return status;
     }
+    old = old && !c->expands;
     if (old && style_count == 0) styles[style_count++] = c->none;
     set_style_names(c, styles, style_count, out);
     if (old && style_count == 1) return join_one(c, styles[0], &own_positive, &own_negative, out, err);
     join_many(c, styles, style_count, &own_positive, &own_negative, out);
-    return FC_OK;
+    return add_words(c, own_positive.items[0], index, out, err);
 }
 
 /* What the text encoders cannot read. Chinese was translated, and what had no English word was told. */

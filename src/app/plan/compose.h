@@ -19,6 +19,7 @@ typedef struct fc_composer {
     fc_lora_tags tags;
     const fc_style **styles;
     int32_t style_count;
+    bool expands;         /* "Fooocus V2" was chosen */
     fc_glossary glossary; /* empty until a prompt is Chinese */
     fc_lines unknown;     /* words that it does not have, told once each */
     const fc_style *none; /* what recipe 1.0 does without a style */

@@ -7,6 +7,7 @@
 #include "app/models/files.h"
 #include "app/plan/work.h"
 #include "app/prompt/sentences.h"
+#include "app/prompt/added_words.h"
 #include "app/prompt/styles.h"
 #include "app/prompt/wildcards.h"
 #include "app/settings/request.h"
@@ -21,6 +22,7 @@ typedef struct fc_plan_input {
     bool (*brings)(const char *lora_path, const char *name); /* whether a LoRA brings an embedding; NULL: none
                                                               * does */
     const fc_sentence_translator *translator;                /* NULL: the word list alone */
+    const fc_added_words *added;                             /* of the style "Fooocus V2"; NULL: none */
     fc_work_picture picture;                                 /* that comes in */
 } fc_plan_input;
 
@@ -28,6 +30,7 @@ typedef struct fc_plan_image {
     fc_task task;
     const char *prompt,
         *negative_prompt;  /* after wildcards, arrays and tags; extra prompts as further lines */
+    const char *expansion; /* the prompt with the words of "Fooocus V2"; NULL: none were added */
     fc_string_list styles; /* by name, the drawn one in place of "Random Style" */
 } fc_plan_image;
 
