@@ -107,12 +107,6 @@ bool fc_filehash_of_fooocus(const char *path, const char *fooocus_cache, char ha
     return found;
 }
 
-bool fc_filehash_known(const char *path, const char *cache_path, char hash[FC_FILEHASH_SIZE])
-{
-    char what[MAX_LINE];
-    return identity(path, what, NULL) && look_up(cache_path, what, hash);
-}
-
 fc_status fc_filehash(const char *path, const char *cache_path, int *cancel, char hash[FC_FILEHASH_SIZE],
                       fc_err *err)
 {

@@ -12,8 +12,6 @@ enum { FC_FILEHASH_SIZE = 11 };
  * if the cache is not older than the file. Nothing is written. */
 bool fc_filehash_of_fooocus(const char *path, const char *fooocus_cache, char hash[FC_FILEHASH_SIZE]);
 
-/* The hash that the cache has of the file as it is now; nothing is computed. */
-bool fc_filehash_known(const char *path, const char *cache_path, char hash[FC_FILEHASH_SIZE]);
 /* cache_path: a text file that may not exist or not be writable; NULL: none. cancel as in fc_hooks, may be
  * NULL. */
 fc_status fc_filehash(const char *path, const char *cache_path, int *cancel, char hash[FC_FILEHASH_SIZE],

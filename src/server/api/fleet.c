@@ -1,27 +1,17 @@
-/* A server among others: what its jobs need and what it has, in the same words, and whether all use one
- * folder of pictures. Files are called by what is in them where that is known ("sha256:0123456789"), else by
- * kind and name
- * ("checkpoints/x.safetensors"). */
+/* A server among others: what its jobs need and what it has, in the same words - kind and name of a file,
+ * "checkpoints/x.safetensors" - and whether all use one folder of pictures. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include "app/models/file_hash.h"
 #include "app/models/files.h"
 #include "base/file.h"
 #include "base/random.h"
 #include "server/api/api.h"
 #include "server/server_impl.h"
 
-enum { FLEET_MEMORY = 8 << 20, MARK_SIZE = 33, MARK_TRIES = 30 };
+enum { MARK_SIZE = 33, MARK_TRIES = 30 };
 
 /* ---- files ---- */
-
-static bool hash_of(const fc_server *s, const char *path, char hash[FC_FILEHASH_SIZE])
-{
-    char cache[FC_PATH_SIZE];
-    return fc_path_join(cache, sizeof cache, s->home, "models/.hashes") == FC_OK &&
-           fc_filehash_known(path, cache, hash);
-}
 
 static void add_text(fc_lines *out, const char *before, const char *text)
 {
@@ -29,15 +19,8 @@ static void add_text(fc_lines *out, const char *before, const char *text)
     if (word) fc_lines_add(out, word, strlen(word));
 }
 
-static void add_hash(const fc_server *s, const char *path, fc_lines *out)
-{
-    char hash[FC_FILEHASH_SIZE];
-    if (hash_of(s, path, hash)) add_text(out, "sha256:", hash);
-}
-
 /* A model goes by its place in the folder, by its file's name, and by that without the ending. */
-static void offer_file(const fc_server *s, const char *kind, const char *name, const char *path,
-                       fc_lines *out)
+static void offer_file(const char *kind, const char *name, fc_lines *out)
 {
     const char *prefix = fc_arena_printf(out->arena, "%s/", kind), *base = fc_path_basename(name);
     size_t stem;
@@ -46,7 +29,6 @@ static void offer_file(const fc_server *s, const char *kind, const char *name, c
     add_text(out, prefix, name);
     if (strcmp(base, name) != 0) add_text(out, prefix, base);
     if (strcmp(bare, base) != 0) add_text(out, prefix, bare);
-    add_hash(s, path, out);
 }
 
 void fc_server_offers(void *server, fc_lines *files)
@@ -54,32 +36,26 @@ void fc_server_offers(void *server, fc_lines *files)
     static const char *const kinds[] = {"checkpoints", "loras", "vae"};
     const fc_server *s = server;
     fc_config *config = fc_live_config_take(s->settings);
-    if (s->config.model)
-        offer_file(s, "checkpoints", fc_path_basename(s->config.model), s->config.model, files);
+    if (s->config.model) offer_file("checkpoints", fc_path_basename(s->config.model), files);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         fc_model_folder folder;
         if (fc_model_folder_open(config, kinds[i], files->arena, &folder, NULL) != FC_OK) continue;
-        for (size_t n = 0; n < folder.names.count; n++)
-            offer_file(s, kinds[i], folder.names.items[n], folder.paths.items[n], files);
+        for (size_t n = 0; n < folder.names.count; n++) offer_file(kinds[i], folder.names.items[n], files);
     }
     fc_config_close(config);
 }
 
-/* By its hash when the file is here and was drawn with before; else by its name. */
-static fc_status need_file(const fc_server *s, const fc_config *config, const char *kind, const char *name,
-                           fc_lines *needs, fc_err *err)
+/* A file that is here goes by its whole name, however the request spells it. */
+static fc_status need_file(const fc_config *config, const char *kind, const char *name, fc_lines *needs,
+                           fc_err *err)
 {
     fc_model_folder folder;
-    char hash[FC_FILEHASH_SIZE];
     if (!name || !*name) return FC_OK;
     fc_status status = fc_model_folder_open(config, kind, needs->arena, &folder, err);
     if (status != FC_OK) return status;
     const char *path = fc_model_folder_path(&folder, name),
                *prefix = fc_arena_printf(needs->arena, "%s/", kind);
-    if (path && hash_of(s, path, hash))
-        add_text(needs, "sha256:", hash);
-    else
-        add_text(needs, prefix ? prefix : "", name);
+    if (prefix) add_text(needs, prefix, path ? fc_path_basename(path) : name);
     return FC_OK;
 }
 
@@ -88,13 +64,13 @@ fc_status fc_server_needs(const fc_server *s, const fc_params *params, fc_lines 
     fc_config *config = fc_live_config_take(s->settings);
     const char *model =
         *params->model || !s->config.model ? params->model : fc_path_basename(s->config.model);
-    fc_status status = need_file(s, config, "checkpoints", model, needs, err);
+    fc_status status = need_file(config, "checkpoints", model, needs, err);
     if (status != FC_OK) goto out;
-    status = need_file(s, config, "checkpoints", params->refiner, needs, err);
+    status = need_file(config, "checkpoints", params->refiner, needs, err);
     if (status != FC_OK) goto out;
-    status = need_file(s, config, "vae", params->vae, needs, err);
+    status = need_file(config, "vae", params->vae, needs, err);
     for (int32_t i = 0; status == FC_OK && i < params->loras.count; i++)
-        status = need_file(s, config, "loras", params->loras.items[i].path, needs, err);
+        status = need_file(config, "loras", params->loras.items[i].path, needs, err);
 out:
     fc_config_close(config);
     if (status != FC_OK) return status;
