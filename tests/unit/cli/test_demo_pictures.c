@@ -189,6 +189,30 @@ static void test_repeat(void **state)
     fc_free(b.rgb);
 }
 
+/* Sum of the channels' differences between the mean colours of two pictures. */
+static double distance(const drawn *a, const drawn *b)
+{
+    double sum = 0;
+    for (int c = 0; c < 3; c++) sum += fabs(mean(a, c, 0, 0, a->w, a->h) - mean(b, c, 0, 0, b->w, b->h));
+    return sum;
+}
+
+/* A picture in place of words brings its colours. Measured: 20 and 16 from its own, 218 and 254 from the
+ * other one. */
+static void test_image_prompt(void **state)
+{
+    (void)state;
+    drawn night = draw("a purple balloon at sea at night", "1", NULL);
+    const char *const of_base[] = {"image_prompts", base.path, NULL};
+    const char *const of_night[] = {"image_prompts", night.path, NULL};
+    drawn like_base = draw("", "3", of_base), like_night = draw("", "3", of_night);
+    assert_true(distance(&like_base, &base) * 3 < distance(&like_base, &night));
+    assert_true(distance(&like_night, &night) * 3 < distance(&like_night, &base));
+    fc_free(night.rgb);
+    fc_free(like_base.rgb);
+    fc_free(like_night.rgb);
+}
+
 static void expect_refused(const char *const *settings, fc_status wanted, const char *part)
 {
     fc_err err = {0};
@@ -243,7 +267,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vary),     cmocka_unit_test(test_upscale), cmocka_unit_test(test_edit),
-        cmocka_unit_test(test_outpaint), cmocka_unit_test(test_repeat),  cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_outpaint), cmocka_unit_test(test_repeat),  cmocka_unit_test(test_image_prompt),
+        cmocka_unit_test(test_refused),
     };
     setenv("FOOOCUS_DEMO", fc_test_source_path("data/demo"), 1);
     return cmocka_run_group_tests(tests, open_base, close_base);
