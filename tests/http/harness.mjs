@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import Ajv from "ajv/dist/2020.js";
 
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
-const BUILD = path.resolve(process.env.FC_BUILD || path.join(ROOT, "build/release"));
+export const BUILD = path.resolve(process.env.FC_BUILD || path.join(ROOT, "build/release"));
 
 /** A test that fails does not close what it started; node would wait for it. */
 const children = new Set();

@@ -93,7 +93,7 @@ export function guidesSection() {
   const node = h(
     "section.field.guides-field",
     { "aria-labelledby": id },
-    h("div.field-head", {}, h("h3", { id }, t("guides.title"))),
+    h("div.field-head", {}, h("h2", { id }, t("guides.title"))),
     h("p.help", {}, t("guides.help")),
     list,
     more,
