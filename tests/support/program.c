@@ -59,8 +59,10 @@ static void become(const program *p, const char *path, char *const *argv)
     if (chdir(program_folder()) != 0) _exit(121);
     if (p->file_limit)
         setrlimit(RLIMIT_FSIZE, &(struct rlimit){(rlim_t)p->file_limit, (rlim_t)p->file_limit});
+#ifndef __SANITIZE_ADDRESS__ /* address checks reserve far more addresses than any limit allows */
     if (p->space_limit)
         setrlimit(RLIMIT_AS, &(struct rlimit){(rlim_t)p->space_limit, (rlim_t)p->space_limit});
+#endif
     execv(path, argv);
     _exit(122);
 }
