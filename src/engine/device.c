@@ -140,6 +140,7 @@ fc_status fc_engine_use_device(fc_engine *e, fc_err *err)
     for (int i = 0; i < FC_ROLE_COUNT; i++) {
         if (!e->model[i]) continue;
         bool int8 = e->model[i]->packs.int8;
+        fc_packcache_fini(&e->model[i]->packs); /* what it had learnt on a device that was lost */
         fc_packcache_init(&e->model[i]->packs, e->backend, e->dev, SIZE_MAX);
         e->model[i]->packs.int8 = int8;
     }
