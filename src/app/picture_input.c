@@ -82,6 +82,15 @@ fc_status fc_picture_flatten(fc_pixels *p, fc_err *err)
     return FC_OK;
 }
 
+fc_status fc_picture_decode(fc_pixels *rgb, const void *data, size_t size, fc_err *err)
+{
+    fc_status status = fc_image_decode_input(rgb, data, size, FC_IMAGE_MAX_INPUT, err);
+    if (status) return status;
+    status = fc_picture_flatten(rgb, err);
+    if (status) fc_pixels_fini(rgb);
+    return status;
+}
+
 static fc_status mask_of_transparent(fc_pixels *mask, const fc_pixels *rgba, fc_err *err)
 {
     fc_status status = fc_mask_from_alpha(mask, rgba, err);

@@ -18,6 +18,8 @@ typedef struct fc_picture_input {
  * which is kept from now on. key gets its id. */
 fc_status fc_picture_read(const char *field, const char *image, const char *home, char key[FC_INPUT_ID_SIZE],
                           fc_pixels *picture, fc_err *err) FC_MUST_USE;
+/* Decodes a whole file to RGB; sizes and errors are those of fc_image_decode_input. */
+fc_status fc_picture_decode(fc_pixels *rgb, const void *data, size_t size, fc_err *err) FC_MUST_USE;
 /* Makes it RGB, transparent parts on white. */
 fc_status fc_picture_flatten(fc_pixels *p, fc_err *err) FC_MUST_USE;
 

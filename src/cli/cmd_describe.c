@@ -3,12 +3,12 @@
 #include <string.h>
 
 #include "app/describe.h"
+#include "app/picture_input.h"
 #include "app/settings/request.h"
 #include "base/file.h"
 #include "cli/cli.h"
 #include "cli/help.h"
 #include "format/image.h"
-#include "picture/fit.h"
 
 typedef struct describe {
     fc_request *request;
@@ -40,16 +40,12 @@ static fc_status parse(describe *d, int argc, char **argv, fc_err *err)
 static fc_status read_picture(const char *file, fc_pixels *rgb, fc_err *err)
 {
     fc_buf bytes;
-    fc_pixels given = {0};
     fc_buf_init(&bytes, FC_IMAGE_MAX_INPUT_BYTES);
     fc_status status = fc_file_read(file, &bytes, err);
     if (status) goto out;
-    status = fc_image_decode_input(&given, bytes.data, bytes.len, FC_IMAGE_MAX_INPUT, err);
-    if (status) goto out;
-    status = fc_fit_flatten(rgb, &given, err);
+    status = fc_picture_decode(rgb, bytes.data, bytes.len, err);
 out:
     fc_buf_fini(&bytes);
-    fc_pixels_fini(&given);
     return status;
 }
 

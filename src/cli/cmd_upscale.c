@@ -119,18 +119,14 @@ static fc_status result_path(const upscale *u, const char *file, char path[PATH_
 static fc_status read_picture(const char *file, fc_pixels *rgb, fc_sha256 *hash, fc_err *err)
 {
     fc_buf bytes;
-    fc_pixels given = {0};
     fc_buf_init(&bytes, FC_IMAGE_MAX_INPUT_BYTES);
     fc_status status = fc_file_read(file, &bytes, err);
     if (status) goto out;
     status = fc_sha256_bytes(bytes.data, bytes.len, hash, err);
     if (status) goto out;
-    status = fc_image_decode_input(&given, bytes.data, bytes.len, FC_IMAGE_MAX_INPUT, err);
-    if (status) goto out;
-    status = fc_fit_flatten(rgb, &given, err);
+    status = fc_picture_decode(rgb, bytes.data, bytes.len, err);
 out:
     fc_buf_fini(&bytes);
-    fc_pixels_fini(&given);
     return status;
 }
 

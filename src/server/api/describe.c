@@ -3,22 +3,11 @@
 #include <pthread.h>
 
 #include "app/describe.h"
-#include "format/image.h"
-#include "picture/fit.h"
+#include "app/picture_input.h"
 #include "server/api/api.h"
 #include "server/server_impl.h"
 
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
-
-static fc_status decode(const char *data, size_t size, fc_pixels *rgb, fc_err *err)
-{
-    fc_pixels given = {0};
-    fc_status status = fc_image_decode_input(&given, data, size, FC_IMAGE_MAX_INPUT, err);
-    if (status) return status;
-    status = fc_fit_flatten(rgb, &given, err);
-    fc_pixels_fini(&given);
-    return status;
-}
 
 static fc_status run(const fc_config *config, const fc_pixels *rgb, fc_arena *arena, const char **text,
                      fc_err *err)
@@ -35,7 +24,7 @@ fc_status fc_server_describe(fc_http *h, const char *data, size_t size, fc_arena
                              fc_err *err)
 {
     fc_pixels rgb = {0};
-    fc_status status = decode(data, size, &rgb, err);
+    fc_status status = fc_picture_decode(&rgb, data, size, err);
     if (status) return status;
     pthread_mutex_lock(&turn);
     status = run(fc_http_settings(h), &rgb, arena, text, err);

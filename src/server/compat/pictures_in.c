@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "app/common/json_text.h"
+#include "app/picture_input.h"
 #include "base/base64.h"
 #include "base/file.h"
 #include "base/str.h"
@@ -145,18 +146,6 @@ out:
     return status;
 }
 
-/* A mask of one channel as the RGB picture that files hold. */
-static fc_status spread(fc_pixels *p, fc_err *err)
-{
-    fc_pixels rgb;
-    if (p->channels == 3) return FC_OK;
-    fc_status status = fc_fit_flatten(&rgb, p, err);
-    if (status != FC_OK) return status;
-    fc_pixels_fini(p);
-    *p = rgb;
-    return FC_OK;
-}
-
 static fc_status mask_of(fc_pixels *p, fc_err *err)
 {
     fc_pixels mask;
@@ -193,7 +182,7 @@ fc_status fc_compat_picture_fit(fc_http *h, char id[FC_INPUT_ID_SIZE], int32_t w
     if (status != FC_OK) goto out;
     if (mask) status = mask_of(&whole, err);
     if (status != FC_OK) goto out;
-    status = spread(&whole, err);
+    status = fc_picture_flatten(&whole, err);
     if (status != FC_OK) goto out;
     bool same = whole.w == width && whole.h == height;
     if (!same) status = fc_fit_resize(&fitted, &whole, width, height, mode, err);

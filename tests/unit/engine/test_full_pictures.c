@@ -166,15 +166,24 @@ static fc_pixels read_picture(const char *file)
     return p;
 }
 
+/* Measured: big_subtle_mean 1.2e-4 (its picture is made smaller first), up15 1.84e-5, up2_mean 2.45e-5,
+ * outpaint_all_mean 1.16e-5, the others 2.9e-6 to 6.8e-6. */
+static double limit_of(const char *name)
+{
+    static const char *const enlarged[] = {"up15", "up2_mean", "outpaint_all_mean"};
+    if (strcmp(name, "big_subtle_mean") == 0) return 2.5e-4;
+    for (size_t i = 0; i < sizeof enlarged / sizeof *enlarged; i++)
+        if (strcmp(name, enlarged[i]) == 0) return 3.4e-5;
+    return 8.5e-6;
+}
+
 static void check_final(const struct bench *b, const char *name, const fc_picture *p)
 {
     char key[60];
     snprintf(key, sizeof key, "%s.final", name);
     fc_test_array want = fc_test_array_load(&b->golden, key);
     assert_int_equal(want.count, run_latent_count(p));
-    /* measured: big_subtle_mean 1.2e-4, the others at most 2.5e-5 (up2_mean) */
-    double limit = strcmp(name, "big_subtle_mean") == 0 ? 2.5e-4 : 5e-5;
-    assert_rel_error(key, p->latent, want.data, want.count, limit);
+    assert_rel_error(key, p->latent, want.data, want.count, limit_of(name));
     fc_test_array_free(&want);
 }
 
